@@ -1,0 +1,21 @@
+import type { Clock, Random, Settings } from "@millrace/core";
+import type { CodecSet, Crc32c } from "@millrace/wire";
+import type { Logger } from "pino";
+import type { Cluster } from "./cluster/cluster.ts";
+import type { GroupCoordinator } from "./group/coordinator.ts";
+import type { Metrics } from "./metrics/registry.ts";
+import type { Partitions } from "./partition/partitions.ts";
+
+/** Everything that handlers work with: built once by the composition root, real or simulated. */
+export interface Broker {
+  readonly settings: Settings;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly cluster: Cluster;
+  readonly partitions: Partitions;
+  readonly groups: GroupCoordinator;
+  readonly codecs: CodecSet;
+  readonly crc32c: Crc32c;
+  readonly metrics: Metrics;
+  readonly log: Logger;
+}

@@ -1,0 +1,42 @@
+import type { ApiKey } from "@millrace/wire";
+
+/** What a handler may know of the request besides its body. */
+export interface RequestContext {
+  readonly apiVersion: number;
+  readonly clientId: string | null;
+  readonly connection: ConnectionContext;
+}
+
+export interface ConnectionContext {
+  /** Unique in this process; for logs. */
+  readonly id: string;
+  /** The peer's address, without its port. */
+  readonly clientHost: string;
+  readonly listener: AdvertisedListener;
+  /** From ApiVersions v3 on (KIP-511). */
+  clientSoftware: { readonly name: string; readonly version: string } | undefined;
+  /** Called once when the connection is gone; returns how to take the listener back. */
+  onClose(listener: () => void): () => void;
+}
+
+/** The address that Metadata gives to clients of this listener. */
+export interface AdvertisedListener {
+  readonly name: string;
+  readonly host: string;
+  readonly port: number;
+}
+
+/**
+ * One Kafka API. `handle` decides synchronously where the state is at hand, so that requests of
+ * one connection take effect in their order, and answers now or later. `undefined` means that
+ * this request has no reply (Produce with acks=0).
+ */
+export interface Handler<Request, Response> {
+  readonly apiKey: ApiKey;
+  /** The versions that are fully served; ApiVersions advertises exactly these. */
+  readonly versions: { readonly min: number; readonly max: number };
+  handle(
+    request: Request,
+    context: RequestContext,
+  ): Response | undefined | Promise<Response | undefined>;
+}

@@ -1,0 +1,30 @@
+import { defineConfig } from "vitest/config";
+
+const exclude = ["**/node_modules/**", ".cache/**"];
+
+export default defineConfig({
+  test: {
+    projects: [
+      {
+        test: {
+          name: "unit",
+          include: [
+            "{core,wire,adapters,broker-fargate,tools,examples}/**/*.test.ts",
+            "test/{contract,simulation,gates,fuzz,compat}/**/*.test.ts",
+          ],
+          exclude,
+          testTimeout: 30_000,
+        },
+      },
+      {
+        test: {
+          name: "process",
+          include: ["test/integration/**/*.test.ts"],
+          exclude,
+          testTimeout: 120_000,
+          hookTimeout: 60_000,
+        },
+      },
+    ],
+  },
+});

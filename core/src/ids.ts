@@ -3,8 +3,11 @@
 declare const brand: unique symbol;
 type Branded<Base, Name extends string> = Base & { readonly [brand]: Name };
 
-/** A topic's id: 32 lower-case hex digits, never zero, never used twice (KIP-516). */
-export type TopicId = Branded<string, "TopicId">;
+/**
+ * A topic's id: 32 lower-case hex digits, never zero, never used twice (KIP-516). It carries the
+ * mark of wire's `Uuid` too, so that it goes into a message as it is.
+ */
+export type TopicId = Branded<string & { readonly __uuid: "Uuid" }, "TopicId">;
 /** A broker's node id: an int32, 0 or more. */
 export type BrokerId = Branded<number, "BrokerId">;
 /** The unit of ownership: 0 … slots − 1. Partitions, groups and transactional ids hash to one. */

@@ -1,0 +1,182 @@
+/** Each gate of `npm run check` turns red at the violation that it is there for. */
+import { spawnSync } from "node:child_process";
+import { cpSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { dirname, join } from "node:path";
+import { afterEach, beforeEach, describe, expect, test } from "vitest";
+
+const root = join(import.meta.dirname, "../..");
+const bin = (name: string): string => join(root, "node_modules/.bin", name);
+let tree: string;
+
+beforeEach(() => {
+  tree = mkdtempSync(join(tmpdir(), "millrace-gates-"));
+  symlinkSync(join(root, "node_modules"), join(tree, "node_modules"));
+});
+
+afterEach(() => rmSync(tree, { recursive: true, force: true }));
+
+function write(files: Readonly<Record<string, string>>): void {
+  for (const [path, text] of Object.entries(files)) {
+    mkdirSync(dirname(join(tree, path)), { recursive: true });
+    writeFileSync(join(tree, path), text);
+  }
+}
+
+function bring(...paths: readonly string[]): void {
+  for (const path of paths) cpSync(join(root, path), join(tree, path), { recursive: true });
+}
+
+interface Outcome {
+  readonly status: number | null;
+  readonly output: string;
+}
+
+function run(command: string, args: readonly string[]): Outcome {
+  const { status, stdout, stderr } = spawnSync(command, args, { cwd: tree, encoding: "utf8" });
+  return { status, output: stdout + stderr };
+}
+
+function lint(path: string, text: string): Outcome {
+  bring(".oxlintrc.json", "tsconfig.json");
+  write({ [path]: text });
+  return run(bin("oxlint"), ["--type-aware", "--deny-warnings", "."]);
+}
+
+describe("the format gate", () => {
+  test("a badly formatted file is red, the same file formatted is green", () => {
+    bring("biome.json");
+    write({ "core/src/x.ts": "export const  x = 1\n", ".gitignore": "" });
+    const args = ["format", "--vcs-enabled=false", "."];
+    expect(run(bin("biome"), args)).toMatchObject({ status: 1 });
+    write({ "core/src/x.ts": "export const x = 1;\n" });
+    expect(run(bin("biome"), args)).toMatchObject({ status: 0 });
+  });
+});
+
+describe("the lint gate", () => {
+  test.each([
+    ["core imports a Node module", "core/src/x.ts", 'import "node:fs";', "core imports nothing"],
+    ["core imports wire", "core/src/x.ts", 'import "@millrace/wire";', "core imports nothing"],
+    [
+      "core reaches out of its folder",
+      "core/src/x.ts",
+      'import "../../wire/src/a.ts";',
+      "core imports nothing",
+    ],
+    ["core reads the clock", "core/src/x.ts", "export const now = Date.now();", "'Date'"],
+    ["core draws randomness", "core/src/x.ts", "export const r = Math.random();", "Math.random"],
+    ["wire uses Buffer", "wire/src/x.ts", "export const b = Buffer.alloc(1);", "'Buffer'"],
+    [
+      "wire imports an adapter",
+      "wire/src/x.ts",
+      'import "@millrace/adapter-node";',
+      "wire is pure",
+    ],
+    [
+      "an adapter imports the broker",
+      "adapters/node/src/x.ts",
+      'import "@millrace/broker-fargate";',
+      "adapters stand behind",
+    ],
+    [
+      "a handler touches an adapter",
+      "broker-fargate/src/handlers/x.ts",
+      'import "@millrace/adapter-node";',
+      "only main.ts",
+    ],
+    [
+      "the broker sets a timer",
+      "broker-fargate/src/x.ts",
+      "setTimeout(() => undefined, 1);",
+      "'setTimeout'",
+    ],
+    ["any", "core/src/x.ts", "export const x: any = 1;", "no-explicit-any"],
+    [
+      "a non-null assertion",
+      "core/src/x.ts",
+      "export const f = (x?: string): string => x!;",
+      "no-non-null",
+    ],
+    ["a default export", "core/src/x.ts", "export default 1;", "no-default-export"],
+    [
+      "a promise left alone",
+      "core/src/x.ts",
+      "export function f(p: Promise<void>): void {\n  p;\n}",
+      "no-floating-promises",
+    ],
+    ["a file of more than 400 lines", "core/src/x.ts", "// line\n".repeat(401), "max-lines"],
+    [
+      "five parameters",
+      "core/src/x.ts",
+      "export const f = (a: 1, b: 1, c: 1, d: 1, e: 1): number[] => [a, b, c, d, e];",
+      "max-params",
+    ],
+  ])("%s is red", (_name, path, text, reason) => {
+    const { status, output } = lint(path, `${text}\n`);
+    expect(output).toContain(reason);
+    expect(status).not.toBe(0);
+  });
+
+  test("main.ts may touch adapters, and tests may read the clock", () => {
+    bring(".oxlintrc.json", "tsconfig.json");
+    write({
+      "broker-fargate/src/main.ts": 'import "@millrace/adapter-node";\n',
+      "core/src/x.test.ts": "export const now = Date.now();\n",
+    });
+    expect(run(bin("oxlint"), ["--type-aware", "--deny-warnings", "."])).toMatchObject({
+      status: 0,
+    });
+  });
+});
+
+describe("the types gate", () => {
+  test("a type error is red", () => {
+    bring("tsconfig.json");
+    write({ "core/src/x.ts": 'export const x: number = "one";\n' });
+    expect(run(bin("tsc"), ["--noEmit", "-p", "tsconfig.json"]).output).toContain("TS2322");
+  });
+
+  test("a Node type in core is red", () => {
+    bring("tsconfig.json", "core/tsconfig.json");
+    write({ "core/src/x.ts": "export const x: NodeJS.Timeout | undefined = undefined;\n" });
+    expect(run(bin("tsc"), ["--noEmit", "-p", "core/tsconfig.json"]).output).toMatch(/NodeJS/);
+  });
+
+  test("syntax that type stripping can't run is red", () => {
+    bring("tsconfig.json");
+    write({ "core/src/x.ts": "export enum Colour {\n  red,\n}\n" });
+    expect(run(bin("tsc"), ["--noEmit", "-p", "tsconfig.json"]).output).toContain("TS1294");
+  });
+});
+
+describe("the dead code gate", () => {
+  test("an export that nobody uses is red", () => {
+    bring("knip.json");
+    write({
+      "package.json": '{ "name": "x", "type": "module", "workspaces": ["core"] }',
+      "core/package.json": '{ "name": "@millrace/core", "exports": { ".": "./src/index.ts" } }',
+      "core/src/index.ts": 'export { used } from "./x.ts";\n',
+      "core/src/x.ts": "export const used = 1;\nexport const unused = 2;\n",
+    });
+    const { status, output } = run(process.execPath, [join(root, "tools/dead-code.ts"), tree]);
+    expect(output).toMatch(/unused/);
+    expect(status).not.toBe(0);
+  });
+});
+
+describe("the runner of the gates", () => {
+  test("a gate that looked at nothing fails, even when its command succeeds", () => {
+    const { status, output } = run(process.execPath, [
+      "--input-type=module-typescript",
+      "-e",
+      `import { runStep, describeResult, lastNumber } from ${JSON.stringify(join(root, "tools/steps.ts"))};
+       const step = { name: "x", command: process.execPath, args: ["-e", "console.log('Checked 0 files')"],
+         count: lastNumber(/Checked (\\d+) files/), unit: "files" };
+       console.log(describeResult(await runStep(step, ".")));`,
+    ]);
+    expect(status).toBe(0);
+    expect(output).toContain("FAIL x");
+    expect(output).toContain("it looked at nothing");
+  });
+});

@@ -10,7 +10,7 @@ export default defineConfig({
           name: "unit",
           include: [
             "{core,wire,adapters,broker-fargate,tools,examples}/**/*.test.ts",
-            "test/{contract,simulation,gates,fuzz,compat}/**/*.test.ts",
+            "test/{contract,simulation,gates,fuzz,compat,durability}/**/*.test.ts",
           ],
           exclude,
           testTimeout: 30_000,

@@ -1,0 +1,165 @@
+/**
+ * Fetch v4–v18: whole batches, as they lie in the log, up to the durable end.
+ *
+ * Path: choose the session (KIP-227) → read every partition asked for, in order, until the bytes
+ * are used up → if there is less than the client wants, wait for a partition to advance or for
+ * `maxWaitMs` → answer; within a session only what changed.
+ *
+ * Promises: at least one batch when there is one, even if it is larger than every limit; a fetch
+ * in the middle of a batch gets the whole batch; nothing past the high watermark, or past the last
+ * stable offset under read_committed; an error in one partition holds up no other.
+ */
+import {
+  ApiKey,
+  ErrorCode,
+  type FetchRequest,
+  type FetchableTopicResponseInput,
+  type FetchResponseInput,
+  type FetchResponsePartitionDataInput,
+  zeroUuid,
+} from "@millrace/wire";
+import type { Broker } from "../broker.ts";
+import { type FetchRound, readWhenEnough } from "../fetch/read-when-enough.ts";
+import {
+  type FetchPosition,
+  FetchSessions,
+  positionKey,
+  type Session,
+  type SessionChoice,
+  type SessionPartition,
+} from "../fetch/session.ts";
+import { fetchSessionEvictAfterMs, fetchSessionPartitionsMax } from "../limits.ts";
+import type { Handler } from "./handler.ts";
+
+export function fetchHandler(broker: Broker): Handler<FetchRequest, FetchResponseInput> {
+  const sessions = new FetchSessions({
+    clock: broker.clock,
+    random: broker.random,
+    limits: {
+      sessionsMax: broker.settings.maxIncrementalFetchSessionCacheSlots,
+      partitionsMax: fetchSessionPartitionsMax,
+      evictAfterMs: fetchSessionEvictAfterMs,
+    },
+  });
+  return {
+    apiKey: ApiKey.Fetch,
+    versions: { min: 4, max: 18 },
+    handle: async (request, context) => {
+      const usesTopicIds = context.apiVersion >= 13;
+      const choice = sessions.choose({
+        sessionId: request.sessionId,
+        sessionEpoch: request.sessionEpoch,
+        usesTopicIds,
+        asked: positions(request),
+        forgotten: forgotten(request),
+      });
+      const failure = sessionError(choice);
+      if (failure !== ErrorCode.NONE) return { errorCode: failure, responses: [] };
+      const session = choice.kind === "incremental" ? choice.session : undefined;
+      const partitions = session === undefined ? fresh(request) : [...session.partitions.values()];
+      const round = await readWhenEnough(broker, partitions, {
+        minBytes: request.minBytes,
+        maxBytes: Math.min(request.maxBytes, broker.settings.fetchMaxBytes),
+        maxWaitMs: request.maxWaitMs,
+        isolation: request.isolationLevel === 1 ? "committed" : "uncommitted",
+        connection: context.connection,
+      });
+      if (session !== undefined) return incrementalResponse(session, round);
+      const created =
+        choice.kind === "full" ? sessions.create(partitions, { usesTopicIds }) : undefined;
+      return fullResponse(created, round);
+    },
+  };
+}
+
+function positions(request: FetchRequest): readonly FetchPosition[] {
+  return request.topics.flatMap(({ topic, topicId, partitions }) =>
+    partitions.map((asked) => ({
+      topic,
+      topicId,
+      partition: asked.partition,
+      currentLeaderEpoch: asked.currentLeaderEpoch,
+      fetchOffset: asked.fetchOffset,
+      lastFetchedEpoch: asked.lastFetchedEpoch,
+      maxBytes: asked.partitionMaxBytes,
+    })),
+  );
+}
+
+function forgotten(request: FetchRequest): readonly { readonly key: string }[] {
+  return request.forgottenTopicsData.flatMap(({ topic, topicId, partitions }) =>
+    partitions.map((partition) => ({ key: positionKey({ topic, topicId, partition }) })),
+  );
+}
+
+function fresh(request: FetchRequest): readonly SessionPartition[] {
+  return positions(request).map((asked) => ({ asked, highWatermark: -1, logStartOffset: -1 }));
+}
+
+function sessionError(choice: SessionChoice): number {
+  switch (choice.kind) {
+    case "sessionless":
+    case "full":
+    case "incremental":
+      return ErrorCode.NONE;
+    case "unknownSession":
+      return ErrorCode.FETCH_SESSION_ID_NOT_FOUND;
+    case "wrongEpoch":
+      return ErrorCode.INVALID_FETCH_SESSION_EPOCH;
+    case "topicIdsChanged":
+      return ErrorCode.FETCH_SESSION_TOPIC_ID_ERROR;
+  }
+}
+
+function fullResponse(session: Session | undefined, round: FetchRound): FetchResponseInput {
+  for (const { entry, answer } of round.reads) remember(entry, answer);
+  return {
+    errorCode: ErrorCode.NONE,
+    sessionId: session?.id ?? 0,
+    responses: byTopic(round.reads),
+  };
+}
+
+function incrementalResponse(session: Session, round: FetchRound): FetchResponseInput {
+  const changed = round.reads.filter(
+    ({ entry, answer, bytes }) =>
+      bytes > 0 ||
+      answer.errorCode !== ErrorCode.NONE ||
+      answer.highWatermark !== entry.highWatermark ||
+      answer.logStartOffset !== entry.logStartOffset,
+  );
+  for (const { entry, answer, bytes } of changed) {
+    remember(entry, answer);
+    if (bytes > 0) moveToEnd(session, entry);
+  }
+  return { errorCode: ErrorCode.NONE, sessionId: session.id, responses: byTopic(changed) };
+}
+
+function remember(entry: SessionPartition, answer: FetchResponsePartitionDataInput): void {
+  const failed = answer.errorCode !== ErrorCode.NONE;
+  entry.highWatermark = failed ? -1 : answer.highWatermark;
+  entry.logStartOffset = failed ? -1 : (answer.logStartOffset ?? -1);
+}
+
+/** Whoever got data is served last next time, so that a busy partition starves no other. */
+function moveToEnd(session: Session, entry: SessionPartition): void {
+  const key = positionKey(entry.asked);
+  if (session.partitions.delete(key)) session.partitions.set(key, entry);
+}
+
+function byTopic(reads: FetchRound["reads"]): readonly FetchableTopicResponseInput[] {
+  const topics = new Map<string, FetchResponsePartitionDataInput[]>();
+  const responses: FetchableTopicResponseInput[] = [];
+  for (const { entry, answer } of reads) {
+    const { topic, topicId } = entry.asked;
+    const key = topicId === zeroUuid ? topic : topicId;
+    let partitions = topics.get(key);
+    if (partitions === undefined) {
+      partitions = [];
+      topics.set(key, partitions);
+      responses.push({ topic, topicId, partitions });
+    }
+    partitions.push(answer);
+  }
+  return responses;
+}

@@ -1,0 +1,114 @@
+/**
+ * ListOffsets v1–v11: the offset at a timestamp, or at one of the special ones.
+ *
+ * Path: find the partition → check the client's leader epoch → ask its owner, which never shows
+ * anything past the durable end. Earliest-local is the log's start and latest-tiered is "none"
+ * while a partition has no second tier; so is earliest-pending-upload.
+ */
+import {
+  ApiKey,
+  ErrorCode,
+  type ListOffsetsPartition,
+  type ListOffsetsPartitionResponseInput,
+  type ListOffsetsRequest,
+  type ListOffsetsResponseInput,
+} from "@millrace/wire";
+import type { Broker } from "../broker.ts";
+import type { Isolation, PartitionOwner } from "../partition/owner.ts";
+import { hasPartition, leaderEpochError, withPartition } from "./find-partition.ts";
+import type { Handler } from "./handler.ts";
+
+const special = {
+  latest: -1,
+  earliest: -2,
+  maxTimestamp: -3,
+  earliestLocal: -4,
+  latestTiered: -5,
+  earliestPendingUpload: -6,
+} as const;
+
+interface Answer {
+  readonly offset: number;
+  readonly timestamp: number;
+  readonly leaderEpoch: number;
+}
+
+const nothing: Answer = { offset: -1, timestamp: -1, leaderEpoch: -1 };
+
+export function listOffsetsHandler(
+  broker: Broker,
+): Handler<ListOffsetsRequest, ListOffsetsResponseInput> {
+  return {
+    apiKey: ApiKey.ListOffsets,
+    versions: { min: 1, max: 11 },
+    handle: async (request, context) => ({
+      topics: await Promise.all(
+        request.topics.map(async ({ name, partitions }) => ({
+          name,
+          partitions: await Promise.all(
+            partitions.map((asked) =>
+              answerPartition(broker, name, {
+                asked,
+                isolation: request.isolationLevel === 1 ? "committed" : "uncommitted",
+                version: context.apiVersion,
+              }),
+            ),
+          ),
+        })),
+      ),
+    }),
+  };
+}
+
+interface Question {
+  readonly asked: ListOffsetsPartition;
+  readonly isolation: Isolation;
+  readonly version: number;
+}
+
+async function answerPartition(
+  broker: Broker,
+  name: string,
+  question: Question,
+): Promise<ListOffsetsPartitionResponseInput> {
+  const { partitionIndex } = question.asked;
+  const topic = broker.cluster.topics.byName(name);
+  if (topic === undefined || !hasPartition(topic, partitionIndex)) {
+    return { partitionIndex, errorCode: ErrorCode.UNKNOWN_TOPIC_OR_PARTITION };
+  }
+  return withPartition(broker, { topicId: topic.id, partition: partitionIndex }, (owner) => {
+    const errorCode = leaderEpochError(question.asked.currentLeaderEpoch, owner.leaderEpoch);
+    if (errorCode !== ErrorCode.NONE) return { partitionIndex, errorCode };
+    const answer = lookUp(owner, question);
+    if (answer === undefined) {
+      return { partitionIndex, errorCode: ErrorCode.UNSUPPORTED_VERSION };
+    }
+    return { partitionIndex, errorCode: ErrorCode.NONE, ...answer };
+  });
+}
+
+/** `undefined`: this special timestamp did not exist in the request's version. */
+function lookUp(owner: PartitionOwner, question: Question): Answer | undefined {
+  const timestamp = Number(question.asked.timestamp);
+  const at = (offset: number): Answer => ({
+    offset,
+    timestamp: -1,
+    leaderEpoch: owner.epochAt(offset),
+  });
+  switch (timestamp) {
+    case special.latest:
+      return at(owner.isolationEnd(question.isolation));
+    case special.earliest:
+      return at(owner.logStartOffset);
+    case special.maxTimestamp:
+      return question.version < 7 ? undefined : (owner.maxTimestamp() ?? nothing);
+    case special.earliestLocal:
+      return question.version < 8 ? undefined : at(owner.logStartOffset);
+    case special.latestTiered:
+      return question.version < 9 ? undefined : nothing;
+    case special.earliestPendingUpload:
+      return question.version < 11 ? undefined : nothing;
+    default:
+      return timestamp < 0 ? undefined : (owner.findByTimestamp(timestamp) ?? nothing);
+  }
+}

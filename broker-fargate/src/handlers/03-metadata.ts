@@ -1,0 +1,104 @@
+/**
+ * Metadata v0–v13: this broker's address for the listener that was asked, and topics by name or id.
+ *
+ * Path: make topics that may be auto-created → describe what the catalog holds. A topic that is
+ * created here is answered as present at once. Every partition is led by this broker, in the epoch
+ * of its slot; no partition is loaded to be described.
+ */
+import {
+  ApiKey,
+  ErrorCode,
+  type MetadataRequest,
+  type MetadataRequestTopic,
+  type MetadataResponseInput,
+  type MetadataResponseTopicInput,
+  zeroUuid,
+} from "@millrace/wire";
+import type { Broker } from "../broker.ts";
+import type { Topic } from "../cluster/cluster.ts";
+import { clusterOperations, operationsNotAsked, topicOperations } from "./authorized-operations.ts";
+import { findTopic, unknownTopicCode } from "./find-partition.ts";
+import type { Handler } from "./handler.ts";
+
+export function metadataHandler(broker: Broker): Handler<MetadataRequest, MetadataResponseInput> {
+  return {
+    apiKey: ApiKey.Metadata,
+    versions: { min: 0, max: 13 },
+    handle: async (request, { apiVersion, connection: { listener } }) => {
+      const describe = (topic: Topic): MetadataResponseTopicInput =>
+        describeTopic(broker, topic, request.includeTopicAuthorizedOperations);
+      return {
+        brokers: [{ nodeId: broker.settings.nodeId, host: listener.host, port: listener.port }],
+        clusterId: broker.cluster.clusterId,
+        controllerId: broker.settings.nodeId,
+        topics: asksForAll(request, apiVersion)
+          ? broker.cluster.topics.list().map(describe)
+          : await Promise.all(
+              (request.topics ?? []).map(async (asked) => {
+                const found = await findOrCreate(broker, request, asked);
+                return typeof found === "number" ? failed(asked, found) : describe(found);
+              }),
+            ),
+        clusterAuthorizedOperations: request.includeClusterAuthorizedOperations
+          ? clusterOperations
+          : operationsNotAsked,
+      };
+    },
+  };
+}
+
+/** Version 0 has no null: there an empty list means all topics. */
+function asksForAll(request: MetadataRequest, version: number): boolean {
+  return request.topics === null || (version === 0 && request.topics.length === 0);
+}
+
+async function findOrCreate(
+  broker: Broker,
+  request: MetadataRequest,
+  asked: MetadataRequestTopic,
+): Promise<Topic | number> {
+  const reference = { name: asked.name ?? "", topicId: asked.topicId };
+  const known = findTopic(broker, reference);
+  if (known !== undefined) return known;
+  const name = asked.name;
+  const mayCreate = request.allowAutoTopicCreation && broker.settings.autoCreateTopicsEnable;
+  if (reference.topicId !== zeroUuid || name === null) return unknownTopicCode(reference);
+  const outcome = await broker.cluster.autoCreateTopic(name, { create: mayCreate });
+  switch (outcome.kind) {
+    case "created":
+    case "exists":
+      return outcome.topic;
+    case "invalidName":
+      return ErrorCode.INVALID_TOPIC_EXCEPTION;
+    case "absent":
+      return ErrorCode.UNKNOWN_TOPIC_OR_PARTITION;
+  }
+}
+
+function failed(asked: MetadataRequestTopic, errorCode: number): MetadataResponseTopicInput {
+  return { errorCode, name: asked.name, topicId: asked.topicId, partitions: [] };
+}
+
+function describeTopic(
+  broker: Broker,
+  topic: Topic,
+  withOperations: boolean,
+): MetadataResponseTopicInput {
+  const replicas = [broker.settings.nodeId];
+  return {
+    errorCode: ErrorCode.NONE,
+    name: topic.name,
+    topicId: topic.id,
+    isInternal: topic.isInternal,
+    partitions: Array.from({ length: topic.partitionCount }, (_, partitionIndex) => ({
+      errorCode: ErrorCode.NONE,
+      partitionIndex,
+      leaderId: broker.settings.nodeId,
+      leaderEpoch: broker.cluster.epoch,
+      replicaNodes: replicas,
+      isrNodes: replicas,
+      offlineReplicas: [],
+    })),
+    topicAuthorizedOperations: withOperations ? topicOperations : operationsNotAsked,
+  };
+}

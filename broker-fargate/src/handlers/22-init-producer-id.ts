@@ -1,0 +1,32 @@
+/**
+ * InitProducerId v0–v5: a fresh producer id for an idempotent producer (KIP-98).
+ *
+ * Ids are reserved in blocks, durably, before one is given out, so none is ever given twice.
+ * Transactional ids are refused, clearly and for good, until transactions are served.
+ */
+import {
+  ApiKey,
+  ErrorCode,
+  type InitProducerIdRequest,
+  type InitProducerIdResponseInput,
+} from "@millrace/wire";
+import type { Broker } from "../broker.ts";
+import type { Handler } from "./handler.ts";
+
+const noProducer = { producerId: -1, producerEpoch: -1 } as const;
+
+export function initProducerIdHandler(
+  broker: Broker,
+): Handler<InitProducerIdRequest, InitProducerIdResponseInput> {
+  return {
+    apiKey: ApiKey.InitProducerId,
+    versions: { min: 0, max: 5 },
+    handle: async (request) => {
+      if (request.transactionalId !== null) {
+        return { errorCode: ErrorCode.INVALID_REQUEST, ...noProducer };
+      }
+      const producerId = await broker.cluster.allocateProducerId();
+      return { errorCode: ErrorCode.NONE, producerId, producerEpoch: 0 };
+    },
+  };
+}

@@ -1,0 +1,74 @@
+/**
+ * DescribeLogDirs v1–v5: the one data folder, with the bytes of every partition asked for. An
+ * untouched partition has no file and counts 0 bytes; it is not loaded to be counted.
+ */
+import {
+  ApiKey,
+  type DescribeLogDirsRequest,
+  type DescribeLogDirsResponseInput,
+  type DescribeLogDirsTopicInput,
+  ErrorCode,
+} from "@millrace/wire";
+import type { Broker } from "../broker.ts";
+import type { Topic } from "../cluster/cluster.ts";
+import { hasPartition } from "./find-partition.ts";
+import type { Handler } from "./handler.ts";
+
+/** The data folder as it is shown, and the space of the disk below it. */
+export interface DataFolder {
+  readonly path: string;
+  space(): { readonly totalBytes: number; readonly usableBytes: number };
+}
+
+export function describeLogDirsHandler(
+  broker: Broker,
+  folder: DataFolder,
+): Handler<DescribeLogDirsRequest, DescribeLogDirsResponseInput> {
+  return {
+    apiKey: ApiKey.DescribeLogDirs,
+    versions: { min: 1, max: 5 },
+    handle: (request) => ({
+      errorCode: ErrorCode.NONE,
+      results: [
+        {
+          errorCode: ErrorCode.NONE,
+          logDir: folder.path,
+          topics: describeTopics(broker, request),
+          ...folder.space(),
+          isCordoned: false,
+        },
+      ],
+    }),
+  };
+}
+
+function describeTopics(
+  broker: Broker,
+  request: DescribeLogDirsRequest,
+): readonly DescribeLogDirsTopicInput[] {
+  if (request.topics === null) {
+    return broker.cluster.topics.list().map((topic) => describeTopic(broker, topic, undefined));
+  }
+  return request.topics.flatMap(({ topic: name, partitions }) => {
+    const topic = broker.cluster.topics.byName(name);
+    return topic === undefined ? [] : [describeTopic(broker, topic, partitions)];
+  });
+}
+
+function describeTopic(
+  broker: Broker,
+  topic: Topic,
+  asked: readonly number[] | undefined,
+): DescribeLogDirsTopicInput {
+  const all = asked ?? Array.from({ length: topic.partitionCount }, (_, index) => index);
+  const partitions = all.filter((partition) => hasPartition(topic, partition));
+  return {
+    name: topic.name,
+    partitions: partitions.map((partitionIndex) => ({
+      partitionIndex,
+      partitionSize: broker.partitions.sizeBytes(topic.id, partitionIndex),
+      offsetLag: 0,
+      isFutureKey: false,
+    })),
+  };
+}

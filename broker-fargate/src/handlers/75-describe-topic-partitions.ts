@@ -1,0 +1,96 @@
+/**
+ * DescribeTopicPartitions v0: topics by name, sorted, a page of partitions at a time (KIP-966).
+ *
+ * A page ends after `responsePartitionLimit` partitions; the cursor names the first one that is
+ * left. Eligible and last-known-leader replicas are empty: the object store is the replica.
+ */
+import {
+  ApiKey,
+  type DescribeTopicPartitionsRequest,
+  type DescribeTopicPartitionsResponseInput,
+  type DescribeTopicPartitionsResponseTopicInput,
+  ErrorCode,
+  zeroUuid,
+} from "@millrace/wire";
+import type { Broker } from "../broker.ts";
+import type { Topic } from "../cluster/cluster.ts";
+import { describedPartitionsMax } from "../limits.ts";
+import { topicOperations } from "./authorized-operations.ts";
+import type { Handler } from "./handler.ts";
+
+export function describeTopicPartitionsHandler(
+  broker: Broker,
+): Handler<DescribeTopicPartitionsRequest, DescribeTopicPartitionsResponseInput> {
+  return {
+    apiKey: ApiKey.DescribeTopicPartitions,
+    versions: { min: 0, max: 0 },
+    handle: (request) => {
+      const { cursor } = request;
+      if (cursor !== null && cursor.partitionIndex < 0) {
+        return { topics: [failed(cursor.topicName, ErrorCode.INVALID_REQUEST)] };
+      }
+      const names = namesFrom(broker, request);
+      let room = Math.min(
+        Math.max(request.responsePartitionLimit, 1),
+        describedPartitionsMax,
+      );
+      const topics: DescribeTopicPartitionsResponseTopicInput[] = [];
+      for (const name of names) {
+        const topic = broker.cluster.topics.byName(name);
+        if (topic === undefined) {
+          topics.push(failed(name, ErrorCode.UNKNOWN_TOPIC_OR_PARTITION));
+          continue;
+        }
+        const first = cursor?.topicName === name ? cursor.partitionIndex : 0;
+        if (room === 0) return { topics, nextCursor: { topicName: name, partitionIndex: first } };
+        const end = Math.min(topic.partitionCount, first + room);
+        topics.push(describeTopic(broker, topic, { first, end }));
+        room -= Math.max(end - first, 0);
+        if (end < topic.partitionCount) {
+          return { topics, nextCursor: { topicName: name, partitionIndex: end } };
+        }
+      }
+      return { topics, nextCursor: null };
+    },
+  };
+}
+
+function namesFrom(broker: Broker, request: DescribeTopicPartitionsRequest): readonly string[] {
+  const asked =
+    request.topics.length === 0
+      ? broker.cluster.topics.list().map((topic) => topic.name)
+      : [...new Set(request.topics.map((topic) => topic.name))].sort();
+  const from = request.cursor?.topicName;
+  return from === undefined ? asked : asked.filter((name) => name >= from);
+}
+
+function failed(name: string, errorCode: number): DescribeTopicPartitionsResponseTopicInput {
+  return { errorCode, name, topicId: zeroUuid, partitions: [] };
+}
+
+function describeTopic(
+  broker: Broker,
+  topic: Topic,
+  range: { readonly first: number; readonly end: number },
+): DescribeTopicPartitionsResponseTopicInput {
+  const replicas = [broker.settings.nodeId];
+  const length = Math.max(range.end - range.first, 0);
+  return {
+    errorCode: ErrorCode.NONE,
+    name: topic.name,
+    topicId: topic.id,
+    isInternal: topic.isInternal,
+    partitions: Array.from({ length }, (_, index) => ({
+      errorCode: ErrorCode.NONE,
+      partitionIndex: range.first + index,
+      leaderId: broker.settings.nodeId,
+      leaderEpoch: broker.cluster.epoch,
+      replicaNodes: replicas,
+      isrNodes: replicas,
+      eligibleLeaderReplicas: [],
+      lastKnownElr: [],
+      offlineReplicas: [],
+    })),
+    topicAuthorizedOperations: topicOperations,
+  };
+}

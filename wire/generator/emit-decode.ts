@@ -136,8 +136,6 @@ export function arraySuffix(scalar: ScalarType, flexible: boolean): string {
       return "Int32s";
     case "int64":
       return "Int64s";
-    case "uuid":
-      return "Uuids";
     case "string":
       return flexible ? "CompactStrings" : "Strings";
     default:

@@ -37,7 +37,7 @@ function encodeField(context: StructContext, field: Field): string {
         return field.ignorable ? "" : refusal(context, field);
       case "plain":
         return writeStatement(context, field, version);
-      case "tagged":
+      default:
         return "";
     }
   });

@@ -1,4 +1,5 @@
 import type { Message, SchemaFile, Struct } from "./schema.ts";
+import { contains } from "./versions.ts";
 
 /** The TypeScript name of each struct, messages included. */
 export interface Naming {
@@ -24,14 +25,14 @@ export function nameStructs(files: readonly SchemaFile[]): Naming {
 
 function assertDistinct(files: readonly SchemaFile[], typeName: Naming["typeName"]): void {
   const seen = new Set<string>();
-  for (const message of files.flatMap((file) => file.messages)) {
-    for (const struct of [message.root, ...message.structs]) {
-      const name = typeName(message, struct.name);
-      for (const each of [name, `${name}Input`]) {
-        if (seen.has(each)) throw new Error(`two types named ${each}`);
-        seen.add(each);
-      }
-    }
+  const names = files
+    .flatMap((file) => file.messages)
+    .flatMap((message) =>
+      [message.root, ...message.structs].map((struct) => typeName(message, struct.name)),
+    );
+  for (const name of names.flatMap((each) => [each, `${each}Input`])) {
+    if (seen.has(name)) throw new Error(`two types named ${name}`);
+    seen.add(name);
   }
 }
 
@@ -49,17 +50,12 @@ export function localName(property: string): string {
 /** The versions in which `struct` occurs at all. */
 export function structVersions(message: Message, struct: Struct): readonly number[] {
   if (struct === message.root) return message.versions;
-  const found = new Set<number>();
-  for (const parent of [message.root, ...message.structs]) {
-    for (const field of parent.fields) {
-      if (field.type.kind !== "struct" || field.type.struct !== struct.name) continue;
-      for (const version of structVersions(message, parent)) {
-        const { versions } = field;
-        if (versions !== null && version >= versions.first && version <= versions.last) {
-          found.add(version);
-        }
-      }
-    }
-  }
-  return message.versions.filter((version) => found.has(version));
+  const found = [message.root, ...message.structs].flatMap((parent) =>
+    parent.fields
+      .filter(({ type }) => type.kind === "struct" && type.struct === struct.name)
+      .flatMap(({ versions }) =>
+        structVersions(message, parent).filter((version) => contains(versions, version)),
+      ),
+  );
+  return message.versions.filter((version) => found.includes(version));
 }

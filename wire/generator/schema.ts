@@ -138,7 +138,21 @@ function collectStruct(
   structs.set(name, { name, fields: fields.map((field) => parseField(field, structs)) });
 }
 
+const fieldKeys: ReadonlySet<string> = new Set(
+  [
+    "name",
+    "type",
+    "versions",
+    "nullableVersions",
+    "taggedVersions",
+    "tag",
+    "flexibleVersions",
+  ].concat(["default", "ignorable", "wide", "fields"]),
+);
+
 function parseField(raw: RawField, structs: Map<string, Struct>): Field {
+  const unknown = Object.keys(raw).filter((key) => !fieldKeys.has(key));
+  if (unknown.length > 0) throw new Error(`${raw.name}: unknown keys: ${unknown.join(", ")}`);
   const isArray = raw.type.startsWith("[]");
   const type = parseType(isArray ? raw.type.slice(2) : raw.type);
   if (raw.fields !== undefined && type.kind === "struct") {
@@ -174,17 +188,25 @@ function checkStruct(message: Message, struct: Struct): void {
     if ((field.tag === null) !== (field.taggedVersions === null)) {
       throw new Error(`${where}: a tag needs taggedVersions, and the other way round`);
     }
-    for (const version of message.versions) {
-      if (!contains(field.taggedVersions, version)) continue;
-      if (!isFlexible(message, field, version)) throw new Error(`${where}: tagged, not flexible`);
-      if (contains(field.nullableVersions, version) && field.type.kind === "struct") {
-        if (!field.isArray) throw new Error(`${where}: a tagged struct that may be null`);
-      }
-      // An attached piece has no place inside of a tagged field, whose size is put in afterwards.
-      if (field.type.kind === "scalar" && field.type.scalar === "records") {
-        throw new Error(`${where}: tagged records`);
-      }
-    }
+    const tagged = message.versions.filter((version) => contains(field.taggedVersions, version));
+    if (tagged.length > 0) checkTagged(message, field, { where, tagged });
+  }
+}
+
+function checkTagged(
+  message: Message,
+  field: Field,
+  { where, tagged }: { readonly where: string; readonly tagged: readonly number[] },
+): void {
+  if (!tagged.every((version) => isFlexible(message, field, version))) {
+    throw new Error(`${where}: tagged where it is not flexible`);
+  }
+  if (field.type.kind === "struct" && !field.isArray && field.nullableVersions !== null) {
+    throw new Error(`${where}: a tagged struct that may be null`);
+  }
+  // An attached piece has no place inside of a tagged field, whose size is put in afterwards.
+  if (field.type.kind === "scalar" && field.type.scalar === "records") {
+    throw new Error(`${where}: tagged records`);
   }
 }
 

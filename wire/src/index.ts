@@ -1,5 +1,6 @@
 export * from "./codec/errors.ts";
 export * from "./codec/reader.ts";
+export { type RecordBytes, recordBytesLength } from "./codec/sizes.ts";
 export * from "./codec/uuid.ts";
 export * from "./codec/writer.ts";
 export * from "./errors.ts";

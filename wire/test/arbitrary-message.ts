@@ -1,4 +1,4 @@
-import fc from "fast-check";
+import * as fc from "fast-check";
 import type { Field, Message, ScalarType, Struct } from "../generator/schema.ts";
 import { contains } from "../generator/versions.ts";
 import { defaultValue, structOf } from "./default-value.ts";
@@ -57,8 +57,7 @@ function arbitraryScalar(scalar: ScalarType): fc.Arbitrary<unknown> {
       return fc.oneof(fc.string(), fc.string({ unit: "binary", maxLength: 90 }));
     case "uuid":
       return fc.uint8Array({ minLength: 16, maxLength: 16 }).map(hexOf);
-    case "bytes":
-    case "records":
+    default:
       return fc.uint8Array({ maxLength: 200 });
   }
 }

@@ -1,4 +1,4 @@
-import fc from "fast-check";
+import * as fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { Reader } from "../src/codec/reader.ts";
 import { Writer } from "../src/codec/writer.ts";

@@ -116,8 +116,7 @@ function drawScalar({ draws }: Sampling, scalar: ScalarType): unknown {
       return draws.pick(texts);
     case "uuid":
       return Array.from({ length: 32 }, () => draws.below(16).toString(16)).join("");
-    case "bytes":
-    case "records":
+    default:
       return Uint8Array.from({ length: draws.pick([0, 1, 5, 150]) }, () => draws.below(256));
   }
 }

@@ -48,4 +48,4 @@ for (const file of schemaFiles) {
 if (printed.length !== at + 1) throw new Error(`${at} messages asked, ${printed.length - 1} printed`);
 writeFileSync(`${goldenFolder}apis.txt`, kafkaPrints("apis"));
 writeFileSync(`${goldenFolder}errors.txt`, kafkaPrints("errors"));
-console.log(`golden bytes: ${schemaFiles.length + 2} files, ${at} messages`);
+process.stdout.write(`golden bytes: ${schemaFiles.length + 2} files, ${at} messages\n`);

@@ -1,5 +1,4 @@
 import type { Reader } from "./reader.ts";
-import type { Uuid } from "./uuid.ts";
 import type { Writer } from "./writer.ts";
 
 /** Arrays of plain values. Each `read` takes a count that the reader has checked. */
@@ -40,12 +39,6 @@ export function readCompactStrings(reader: Reader, count: number): string[] {
   return items;
 }
 
-export function readUuids(reader: Reader, count: number): Uuid[] {
-  const items: Uuid[] = [];
-  for (let left = count; left > 0; left -= 1) items.push(reader.uuid());
-  return items;
-}
-
 export function writeInt8s(writer: Writer, items: readonly number[]): void {
   for (const item of items) writer.int8(item);
 }
@@ -68,8 +61,4 @@ export function writeStrings(writer: Writer, items: readonly string[]): void {
 
 export function writeCompactStrings(writer: Writer, items: readonly string[]): void {
   for (const item of items) writer.compactString(item);
-}
-
-export function writeUuids(writer: Writer, items: readonly Uuid[]): void {
-  for (const item of items) writer.uuid(item);
 }

@@ -21,8 +21,4 @@ export class DecodeError extends Error {
  */
 export class EncodeError extends Error {
   override readonly name = "EncodeError";
-
-  constructor(reason: string) {
-    super(reason);
-  }
 }

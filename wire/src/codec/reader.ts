@@ -1,9 +1,9 @@
 import { DecodeError } from "./errors.ts";
 import { arrayElementsMax, stringBytesMax, taggedFieldsMax } from "./limits.ts";
 import { hexOf16, shortAscii } from "./text.ts";
+import { utf8Decoder } from "./utf8.ts";
 import type { Uuid } from "./uuid.ts";
 
-const utf8 = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
 const safeHigh = 0x200000;
 const twoTo27 = 0x8000000;
 const twoTo32 = 0x100000000;
@@ -159,7 +159,7 @@ export class Reader {
       if (ascii !== null) return ascii;
     }
     try {
-      return utf8.decode(this.source.subarray(at, at + length));
+      return utf8Decoder.decode(this.source.subarray(at, at + length));
     } catch {
       throw new DecodeError("malformed UTF-8", at);
     }

@@ -1,8 +1,9 @@
 import { EncodeError } from "./errors.ts";
 import { attachBytesMin, frameBytesMax, stringBytesMax, writerChunkBytes } from "./limits.ts";
+import { type RecordBytes, recordBytesLength, uvarintBytes } from "./sizes.ts";
+import { utf8Encoder } from "./utf8.ts";
 import { type Uuid, zeroUuid } from "./uuid.ts";
 
-const utf8 = new TextEncoder();
 const twoTo27 = 0x8000000;
 const twoTo32 = 0x100000000;
 
@@ -12,9 +13,6 @@ export interface Frame {
   /** Bytes of all the pieces together. */
   readonly byteLength: number;
 }
-
-/** What a `records` field takes: a record set as one run of bytes, or as consecutive ones. */
-export type RecordBytes = Uint8Array | readonly Uint8Array[];
 
 /** The unused rest of the last finished writer's chunk. Encoding never waits, so at most one writer wants it at a time. */
 let spareChunk: Uint8Array | null = null;
@@ -210,6 +208,7 @@ export class Writer {
   }
 
   uuid(value: Uuid): void {
+    if (value.length !== 32) throw new EncodeError(`not a uuid: ${value}`);
     const at = this.reserve(16);
     if (value === zeroUuid) {
       this.chunk.fill(0, at, at + 16);
@@ -230,7 +229,7 @@ export class Writer {
     const at = this.position + headerBytes;
     const written = this.putAscii(text, at);
     if (written === text.length) return written;
-    const length = utf8.encodeInto(text, this.chunk.subarray(at)).written;
+    const length = utf8Encoder.encodeInto(text, this.chunk.subarray(at)).written;
     if (length > stringBytesMax) throw tooLong(length);
     return length;
   }
@@ -273,7 +272,7 @@ export class Writer {
 
   private longCompactString(text: string): void {
     if (text.length > stringBytesMax) throw tooLong(text.length);
-    const bytes = utf8.encode(text);
+    const bytes = utf8Encoder.encode(text);
     if (bytes.length > stringBytesMax) throw tooLong(bytes.length);
     this.uvarint(bytes.length + 1);
     this.raw(bytes);
@@ -378,17 +377,6 @@ export class Writer {
     this.uvarint(size);
     this.position = end;
   }
-}
-
-function recordBytesLength(records: RecordBytes): number {
-  if (records instanceof Uint8Array) return records.length;
-  let length = 0;
-  for (const run of records) length += run.length;
-  return length;
-}
-
-function uvarintBytes(value: number): number {
-  return value < 0x80 ? 1 : value < 0x4000 ? 2 : value < 0x200000 ? 3 : value < 0x10000000 ? 4 : 5;
 }
 
 function tooLong(length: number): EncodeError {

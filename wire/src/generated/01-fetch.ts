@@ -2,8 +2,9 @@
 import { readInt32s, writeInt32s } from "../codec/arrays.ts";
 import { refuse, unreadableVersion, unwritableVersion } from "../codec/message.ts";
 import type { Reader } from "../codec/reader.ts";
+import type { RecordBytes } from "../codec/sizes.ts";
 import { type Uuid, zeroUuid } from "../codec/uuid.ts";
-import type { RecordBytes, Writer } from "../codec/writer.ts";
+import type { Writer } from "../codec/writer.ts";
 
 export interface FetchRequest {
   readonly clusterId: string | null;

@@ -2,8 +2,9 @@
 import { readInt8s, writeInt8s, readInt32s, writeInt32s } from "../codec/arrays.ts";
 import { present, refuse, unreadableVersion, unwritableVersion } from "../codec/message.ts";
 import type { Reader } from "../codec/reader.ts";
+import type { RecordBytes } from "../codec/sizes.ts";
 import type { Uuid } from "../codec/uuid.ts";
-import type { RecordBytes, Writer } from "../codec/writer.ts";
+import type { Writer } from "../codec/writer.ts";
 
 export interface ShareFetchRequest {
   readonly groupId: string | null;

@@ -1,0 +1,62 @@
+/** `.ci/run`, after the install: every lane one after another, and the sum of what they ran. */
+import { spawn } from "node:child_process";
+import { join } from "node:path";
+
+interface Lane {
+  readonly name: string;
+  readonly args: readonly string[];
+}
+
+const root = join(import.meta.dirname, "..");
+const lanes: readonly Lane[] = [
+  { name: "check", args: ["tools/check.ts"] },
+  { name: "test", args: ["tools/test.ts"] },
+  { name: "compat", args: ["test/compat/run.ts"] },
+  { name: "durability", args: ["test/durability/run.ts"] },
+];
+
+interface LaneResult {
+  readonly passed: number;
+  readonly failed: number;
+}
+
+function runLane(lane: Lane): Promise<LaneResult> {
+  console.log(`\n== ${lane.name}: node ${lane.args.join(" ")}`);
+  return new Promise((resolve) => {
+    const child = spawn(process.execPath, lane.args, {
+      cwd: root,
+      stdio: ["ignore", "pipe", "inherit"],
+    });
+    const chunks: Buffer[] = [];
+    child.stdout.on("data", (chunk: Buffer) => {
+      chunks.push(chunk);
+      process.stdout.write(chunk);
+    });
+    child.on("close", (exitCode) => resolve(readResult(Buffer.concat(chunks).toString(), exitCode)));
+  });
+}
+
+/** A lane ends with "N passed, M failed", or with "N of M gates hold". */
+function readResult(output: string, exitCode: number | null): LaneResult {
+  const counts = [...output.matchAll(/^(\d+) passed, (\d+) failed$/gm)].at(-1);
+  const gates = [...output.matchAll(/^(\d+) of (\d+) gates hold$/gm)].at(-1);
+  const passed = Number(counts?.[1] ?? gates?.[1] ?? 0);
+  const failed = Number(counts?.[2] ?? Number(gates?.[2] ?? 0) - passed);
+  const broken = exitCode !== 0 || passed === 0;
+  return { passed, failed: broken ? Math.max(failed, 1) : failed };
+}
+
+const started = performance.now();
+const results: LaneResult[] = [];
+for (const lane of lanes) {
+  const before = performance.now();
+  const result = await runLane(lane);
+  results.push(result);
+  const seconds = ((performance.now() - before) / 1000).toFixed(0);
+  console.log(`== ${lane.name} took ${seconds} s`);
+}
+const sum = (pick: (result: LaneResult) => number): number =>
+  results.reduce((total, result) => total + pick(result), 0);
+console.log(`\nall lanes took ${((performance.now() - started) / 1000).toFixed(0)} s`);
+console.log(`${sum((result) => result.passed)} passed, ${sum((result) => result.failed)} failed`);
+process.exitCode = sum((result) => result.failed) === 0 ? 0 : 1;

@@ -62,7 +62,9 @@ describe("the generator's check", () => {
   it("covers every schema file", () => {
     const out = temporaryFolder();
     execFileSync(process.execPath, [generator, "--out", out]);
-    const stems = readdirSync(schemas).map((name) => name.replace(".json", ".ts"));
+    const stems = readdirSync(schemas)
+      .filter((name) => name.endsWith(".json"))
+      .map((name) => name.replace(".json", ".ts"));
     expect(readdirSync(out).sort()).toEqual([...stems, "apis.ts", "codecs.ts"].sort());
   });
 });

@@ -1,3 +1,4 @@
+import { lenientUtf8Decoder } from "../codec/utf8.ts";
 /**
  * Why the bytes of a batch's body are no records.
  *
@@ -23,8 +24,6 @@ export interface RecordHeader {
 const NULL_LENGTH = -1;
 const VARINT_BYTES_MAX = 5;
 const VARLONG_BYTES_MAX = 10;
-
-const decoder = new TextDecoder();
 
 /**
  * Reads the records of a decompressed body one after another.
@@ -99,7 +98,7 @@ export class RecordReader {
     this.#at = this.#headersAt;
     for (let index = 0; index < this.headerCount; index++) {
       const keyBytes = this.#readVarint();
-      const key = decoder.decode(this.#body.subarray(this.#at, this.#at + keyBytes));
+      const key = lenientUtf8Decoder.decode(this.#body.subarray(this.#at, this.#at + keyBytes));
       this.#at += keyBytes;
       const valueBytes = this.#readVarint();
       const value = this.#view(this.#at, valueBytes);

@@ -1,3 +1,4 @@
+import { utf8Encoder } from "../codec/utf8.ts";
 import type { RecordHeader } from "./record-reader.ts";
 
 /** A record with its offset and timestamp relative to its batch. */
@@ -22,8 +23,6 @@ interface SizedRecord {
   readonly bytes: number;
 }
 
-const encoder = new TextEncoder();
-
 /** Signed to unsigned, so that small negative numbers are short too; past 32 bits as well. */
 function zigzag(value: number): number {
   return value >= 0 ? value * 2 : -value * 2 - 1;
@@ -40,7 +39,7 @@ function nullableBytes(bytes: Uint8Array | null): number {
 }
 
 function sizeRecord(record: RecordToWrite): SizedRecord {
-  const headers = record.headers.map(({ key, value }) => ({ key: encoder.encode(key), value }));
+  const headers = record.headers.map(({ key, value }) => ({ key: utf8Encoder.encode(key), value }));
   let bytes =
     1 +
     varintBytes(record.timestampDelta) +

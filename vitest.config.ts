@@ -1,8 +1,8 @@
-import { defineConfig } from "vitest/config";
+import { defineConfig, type ViteUserConfig } from "vitest/config";
 
 const exclude = ["**/node_modules/**", ".cache/**"];
 
-export default defineConfig({
+const config: ViteUserConfig = defineConfig({
   test: {
     projects: [
       {
@@ -28,3 +28,5 @@ export default defineConfig({
     ],
   },
 });
+
+export default config;

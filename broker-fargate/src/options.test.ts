@@ -9,15 +9,18 @@ function read(args: readonly string[], file = "", environment = {}): Options {
 
 describe("the broker's options", () => {
   test("without any flag the data lies in ./data and nothing is configured", () => {
-    expect(read([])).toMatchObject({ dataDirectory: "data", httpPort: 8080 });
-    expect(read([]).entries.size).toBe(0);
+    expect(read([])).toMatchObject({ dataDirectory: "data", http: "on" });
+    expect(Object.fromEntries(read([]).entries)).toEqual({
+      listeners: "PLAINTEXT://127.0.0.1:9092",
+      "log.dirs": "data",
+    });
   });
 
   test("a flag wins over the environment, and that over the file", () => {
     const file = "num.partitions=1\nlog.retention.ms=1\nmessage.max.bytes = 10";
     const environment = { KAFKA_NUM_PARTITIONS: "2", KAFKA_LOG_RETENTION_MS: "2" };
     const options = read(["--config", "x", "--set", "num.partitions=3"], file, environment);
-    expect(Object.fromEntries(options.entries)).toEqual({
+    expect(Object.fromEntries(options.entries)).toMatchObject({
       "num.partitions": "3",
       "log.retention.ms": "2",
       "message.max.bytes": "10",
@@ -36,6 +39,8 @@ describe("the broker's options", () => {
   test("--port replaces the port of the listener that the file names", () => {
     const options = read(["--config", "x", "--port", "0"], "listeners=PLAINTEXT://10.0.0.1:9092");
     expect(options.entries.get("listeners")).toBe("PLAINTEXT://10.0.0.1:0");
+    expect(read(["--http-port", "0"]).entries.get("millrace.http.port")).toBe("0");
+    expect(read(["--http-port", "off"]).http).toBe("off");
     expect(read(["--port", "1234"]).entries.get("listeners")).toBe("PLAINTEXT://127.0.0.1:1234");
   });
 

@@ -9,8 +9,7 @@ import { parse as parseProperties } from "dot-properties";
 export interface Options {
   /** The folder that holds everything. */
   readonly dataDirectory: string;
-  /** 0 takes a free one; undefined turns the HTTP port off. */
-  readonly httpPort: number | undefined;
+  readonly http: "on" | "off";
   /** Kafka's configuration names and values, all sources merged. */
   readonly entries: ReadonlyMap<string, string>;
   /** Test flag: a file that receives each file's length at every completed fdatasync. */
@@ -40,6 +39,9 @@ export const usage = `millrace broker
 The environment may carry configuration too, as for the apache/kafka image:
 KAFKA_LOG_RETENTION_MS=1000 is log.retention.ms=1000.`;
 
+/** On loopback, unlike Kafka's own default: there is no authentication yet (ADR 6). */
+const defaultListeners = "PLAINTEXT://127.0.0.1:9092";
+
 const notConfiguration = new Set([
   "KAFKA_HEAP_OPTS",
   "KAFKA_OPTS",
@@ -59,14 +61,20 @@ export function readOptions(sources: OptionSources): Options | "help" {
     ...environmentEntries(sources.environment),
     ...(flags.set ?? []).map(splitSetting),
   ]);
+  if (!entries.has("listeners")) entries.set("listeners", defaultListeners);
   if (flags.port !== undefined) {
     entries.set("listeners", withPort(entries.get("listeners"), parsePort(flags.port, "--port")));
     entries.delete("advertised.listeners");
   }
+  const httpPort = flags["http-port"];
+  if (httpPort !== undefined && httpPort !== "off") {
+    entries.set("millrace.http.port", String(parsePort(httpPort, "--http-port")));
+  }
+  const dataDirectory = flags.data ?? entries.get("log.dirs") ?? entries.get("log.dir") ?? "data";
+  entries.set("log.dirs", dataDirectory);
   return {
-    dataDirectory: flags.data ?? entries.get("log.dirs") ?? entries.get("log.dir") ?? "data",
-    httpPort:
-      flags["http-port"] === "off" ? undefined : parsePort(flags["http-port"] ?? "8080", "--http-port"),
+    dataDirectory,
+    http: httpPort === "off" ? "off" : "on",
     entries,
     syncLogPath: sources.environment["MILLRACE_TEST_SYNC_LOG"],
   };
@@ -106,17 +114,16 @@ function parseFlags(args: readonly string[]) {
   }
 }
 
-function readPropertiesFile(
-  path: string,
-  readFile: (path: string) => string,
-): [string, string][] {
+function readPropertiesFile(path: string, readFile: (path: string) => string): [string, string][] {
   let text: string;
   try {
     text = readFile(path);
   } catch (error) {
     throw new UsageError(`--config ${path} can't be read`, { cause: error });
   }
-  return Object.entries(parseProperties(text)).map(([key, value]) => [key, String(value)]);
+  return Object.entries(parseProperties(text)).flatMap(([key, value]): [string, string][] =>
+    typeof value === "string" ? [[key, value]] : [],
+  );
 }
 
 function splitSetting(text: string): [string, string] {
@@ -133,8 +140,7 @@ function parsePort(text: string, flag: string): number {
   return port;
 }
 
-/** The first listener with another port; the default one listens on loopback only. */
+/** The first listener with another port. */
 function withPort(listeners: string | undefined, port: number): string {
-  if (listeners === undefined) return `PLAINTEXT://127.0.0.1:${port}`;
-  return listeners.replace(/:\d+(?=\s*(,|$))/, `:${port}`);
+  return (listeners ?? defaultListeners).replace(/:\d+(?=\s*(,|$))/, `:${port}`);
 }

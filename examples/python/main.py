@@ -18,8 +18,8 @@ MEMBERS = 3
 
 def replay(events, topic):
     """Creates the topic and sends every event, in order; each key stays in one partition."""
-    created = AdminClient({"bootstrap.servers": BOOTSTRAP}).create_topics([NewTopic(topic, PARTITIONS, 1)])
-    created[topic].result()
+    admin = AdminClient({"bootstrap.servers": BOOTSTRAP})
+    admin.create_topics([NewTopic(topic, PARTITIONS, 1)])[topic].result()
     failures = []
     producer = Producer(
         {"bootstrap.servers": BOOTSTRAP, "enable.idempotence": True, "partitioner": "murmur2_random"}

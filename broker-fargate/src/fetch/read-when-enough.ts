@@ -9,6 +9,7 @@ import {
   findTopic,
   hasPartition,
   leaderEpochError,
+  openingErrorCode,
   unknownTopicCode,
 } from "../handlers/find-partition.ts";
 import type { ConnectionContext } from "../handlers/handler.ts";
@@ -41,10 +42,10 @@ export async function readWhenEnough(
   wish: FetchWish,
 ): Promise<FetchRound> {
   const deadlineMs = broker.clock.monotonicMs() + Math.max(wish.maxWaitMs, 0);
-  await openAll(broker, entries);
+  const unopened = await openAll(broker, entries);
   for (;;) {
     const owners: PartitionOwner[] = [];
-    const round = readAll(broker, entries, { wish, owners });
+    const round = readAll(broker, entries, { wish, owners, unopened });
     if (round.failed || round.bytes >= wish.minBytes) return round;
     const leftMs = deadlineMs - broker.clock.monotonicMs();
     if (leftMs <= 0) return round;
@@ -53,28 +54,42 @@ export async function readWhenEnough(
   }
 }
 
-async function openAll(broker: Broker, entries: readonly SessionPartition[]): Promise<void> {
-  const opening: Promise<PartitionOwner>[] = [];
-  for (const { asked } of entries) {
+/** Loads what is not loaded; returns the error codes of partitions that can't be. */
+async function openAll(
+  broker: Broker,
+  entries: readonly SessionPartition[],
+): Promise<ReadonlyMap<SessionPartition, number>> {
+  const unopened = new Map<SessionPartition, number>();
+  const opening: Promise<unknown>[] = [];
+  for (const entry of entries) {
+    const { asked } = entry;
     const topic = findTopic(broker, { name: asked.topic, topicId: asked.topicId });
     if (topic === undefined || !hasPartition(topic, asked.partition)) continue;
     if (broker.partitions.find(topic.id, asked.partition) !== undefined) continue;
-    opening.push(broker.partitions.open(topic.id, asked.partition));
+    const opened = broker.partitions.open(topic.id, asked.partition);
+    opening.push(
+      opened.catch((error: unknown) => unopened.set(entry, openingErrorCode(broker, error))),
+    );
   }
   if (opening.length > 0) await Promise.all(opening);
+  return unopened;
 }
 
 /** One pass over the partitions; `owners` receives those whose advance may change the outcome. */
 function readAll(
   broker: Broker,
   entries: readonly SessionPartition[],
-  pass: { readonly wish: FetchWish; readonly owners: PartitionOwner[] },
+  pass: {
+    readonly wish: FetchWish;
+    readonly owners: PartitionOwner[];
+    readonly unopened: ReadonlyMap<SessionPartition, number>;
+  },
 ): FetchRound {
   const reads: PartitionRead[] = [];
   let bytes = 0;
   let failed = false;
   for (const entry of entries) {
-    const found = findOwner(broker, entry.asked);
+    const found = pass.unopened.get(entry) ?? findOwner(broker, entry.asked);
     const answer =
       typeof found === "number"
         ? failure(entry.asked, found)

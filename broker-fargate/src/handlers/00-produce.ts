@@ -21,6 +21,7 @@ import {
 } from "@millrace/wire";
 import type { Broker } from "../broker.ts";
 import type { Topic } from "../cluster/cluster.ts";
+import type { AppendResult } from "../partition/append.ts";
 import { findTopic, hasPartition, unknownTopicCode, withPartition } from "./find-partition.ts";
 import type { Handler } from "./handler.ts";
 import { refusalCode } from "./produce-refusal.ts";
@@ -28,6 +29,7 @@ import { refusalCode } from "./produce-refusal.ts";
 const acksAll = -1;
 const acksNone = 0;
 const acksLeader = 1;
+const zstdFromVersion = 7;
 
 export function produceHandler(broker: Broker): Handler<ProduceRequest, ProduceResponseInput> {
   return {
@@ -54,7 +56,9 @@ async function collect(
   request: ProduceRequest,
   answers: readonly (readonly (Answer | Promise<Answer>)[])[],
 ): Promise<ProduceResponseInput | undefined> {
-  const settled = await Promise.all(answers.map((answer) => Promise.all(answer)));
+  const settled = await Promise.all(
+    answers.map((topic) => Promise.all(topic.map((answer) => Promise.resolve(answer)))),
+  );
   if (request.acks === acksNone) return undefined;
   return {
     responses: request.topicData.map(({ name, topicId }, index) => ({
@@ -90,23 +94,33 @@ function appendTo(broker: Broker, append: Append): Answer | Promise<Answer> {
     return refused(index, ErrorCode.UNKNOWN_TOPIC_OR_PARTITION);
   }
   if (records === null) return refused(index, ErrorCode.INVALID_RECORD);
-  return withPartition(broker, { topicId: append.topic.id, partition: index }, async (owner) => {
-    const result = await owner.append({
-      records,
-      waitFor: append.request.acks === acksAll ? "durable" : "appended",
-      zstd: append.version >= 7 ? "allowed" : "refused",
-    });
-    if (result.kind === "refused") {
-      const { message, recordErrors } = result;
-      return {
-        ...refused(index, refusalCode(result.reason)),
-        errorMessage: message ?? null,
-        recordErrors: recordErrors ?? [],
-      };
-    }
-    const { baseOffset, logAppendTimeMs, logStartOffset } = result;
-    return { index, errorCode: ErrorCode.NONE, baseOffset, logAppendTimeMs, logStartOffset };
-  });
+  const at = { topicId: append.topic.id, partition: index };
+  return withPartition(
+    broker,
+    at,
+    async (owner) => {
+      const result = await owner.append({
+        records,
+        waitFor: append.request.acks === acksAll ? "durable" : "appended",
+        zstd: append.version < zstdFromVersion ? "refused" : "allowed",
+      });
+      return answerOf(index, result);
+    },
+    (errorCode) => refused(index, errorCode),
+  );
+}
+
+function answerOf(index: number, result: AppendResult): Answer {
+  if (result.kind === "refused") {
+    const { message, recordErrors } = result;
+    return {
+      ...refused(index, refusalCode(result.reason)),
+      errorMessage: message ?? null,
+      recordErrors: recordErrors ?? [],
+    };
+  }
+  const { baseOffset, logAppendTimeMs, logStartOffset } = result;
+  return { index, errorCode: ErrorCode.NONE, baseOffset, logAppendTimeMs, logStartOffset };
 }
 
 function refused(index: number, errorCode: number): Answer {

@@ -27,6 +27,8 @@ const special = {
   earliestPendingUpload: -6,
 } as const;
 
+const leaderEpochFromVersion = 4;
+
 interface Answer {
   readonly offset: number;
   readonly timestamp: number;
@@ -76,15 +78,24 @@ async function answerPartition(
   if (topic === undefined || !hasPartition(topic, partitionIndex)) {
     return { partitionIndex, errorCode: ErrorCode.UNKNOWN_TOPIC_OR_PARTITION };
   }
-  return withPartition(broker, { topicId: topic.id, partition: partitionIndex }, (owner) => {
-    const errorCode = leaderEpochError(question.asked.currentLeaderEpoch, owner.leaderEpoch);
-    if (errorCode !== ErrorCode.NONE) return { partitionIndex, errorCode };
-    const answer = lookUp(owner, question);
-    if (answer === undefined) {
-      return { partitionIndex, errorCode: ErrorCode.UNSUPPORTED_VERSION };
-    }
-    return { partitionIndex, errorCode: ErrorCode.NONE, ...answer };
-  });
+  return withPartition(
+    broker,
+    { topicId: topic.id, partition: partitionIndex },
+    (owner) => answerFrom(owner, question),
+    (errorCode) => ({ partitionIndex, errorCode }),
+  );
+}
+
+function answerFrom(owner: PartitionOwner, question: Question): ListOffsetsPartitionResponseInput {
+  const { partitionIndex, currentLeaderEpoch } = question.asked;
+  const errorCode = leaderEpochError(currentLeaderEpoch, owner.leaderEpoch);
+  if (errorCode !== ErrorCode.NONE) return { partitionIndex, errorCode };
+  const answer = lookUp(owner, question);
+  if (answer === undefined) return { partitionIndex, errorCode: ErrorCode.UNSUPPORTED_VERSION };
+  const { offset, timestamp } = answer;
+  // Clients before KIP-320 know no epochs, and their replies have no place for one.
+  const leaderEpoch = question.version < leaderEpochFromVersion ? -1 : answer.leaderEpoch;
+  return { partitionIndex, errorCode: ErrorCode.NONE, offset, timestamp, leaderEpoch };
 }
 
 /** `undefined`: this special timestamp did not exist in the request's version. */

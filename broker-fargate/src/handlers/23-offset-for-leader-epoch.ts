@@ -43,10 +43,15 @@ async function answerPartition(
   if (topic === undefined || !hasPartition(topic, partition)) {
     return { partition, errorCode: ErrorCode.UNKNOWN_TOPIC_OR_PARTITION };
   }
-  return withPartition(broker, { topicId: topic.id, partition }, (owner) => {
-    const errorCode = leaderEpochError(asked.currentLeaderEpoch, owner.leaderEpoch);
-    if (errorCode !== ErrorCode.NONE) return { partition, errorCode };
-    const { epoch, endOffset } = owner.endOffsetFor(asked.leaderEpoch);
-    return { partition, errorCode: ErrorCode.NONE, leaderEpoch: epoch, endOffset };
-  });
+  return withPartition(
+    broker,
+    { topicId: topic.id, partition },
+    (owner) => {
+      const errorCode = leaderEpochError(asked.currentLeaderEpoch, owner.leaderEpoch);
+      if (errorCode !== ErrorCode.NONE) return { partition, errorCode };
+      const { epoch, endOffset } = owner.endOffsetFor(asked.leaderEpoch);
+      return { partition, errorCode: ErrorCode.NONE, leaderEpoch: epoch, endOffset };
+    },
+    (errorCode) => ({ partition, errorCode }),
+  );
 }

@@ -28,6 +28,7 @@ export function describeLogDirsHandler(
     apiKey: ApiKey.DescribeLogDirs,
     versions: { min: 1, max: 5 },
     handle: (request) => ({
+      throttleTimeMs: 0,
       errorCode: ErrorCode.NONE,
       results: [
         {

@@ -30,10 +30,7 @@ export function describeTopicPartitionsHandler(
         return { topics: [failed(cursor.topicName, ErrorCode.INVALID_REQUEST)] };
       }
       const names = namesFrom(broker, request);
-      let room = Math.min(
-        Math.max(request.responsePartitionLimit, 1),
-        describedPartitionsMax,
-      );
+      let room = Math.min(Math.max(request.responsePartitionLimit, 1), describedPartitionsMax);
       const topics: DescribeTopicPartitionsResponseTopicInput[] = [];
       for (const name of names) {
         const topic = broker.cluster.topics.byName(name);

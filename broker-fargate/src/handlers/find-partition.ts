@@ -1,8 +1,10 @@
-import type { Epoch, TopicId } from "@millrace/core";
+import { DiskError, type Epoch, MetadataError, type TopicId } from "@millrace/core";
 import { ErrorCode, zeroUuid } from "@millrace/wire";
 import type { Broker } from "../broker.ts";
 import type { Topic } from "../cluster/cluster.ts";
+import { FencedError } from "../cluster/slot-claims.ts";
 import type { PartitionOwner } from "../partition/owner.ts";
+import { UnknownPartitionError } from "../partition/partitions.ts";
 
 /** How a request names a topic: by name, or from some version on by id (KIP-516). */
 export interface TopicReference {
@@ -30,16 +32,33 @@ export function hasPartition(topic: Topic, partition: number): boolean {
 
 /**
  * Calls `use` with the partition's owner: in this turn where it is open already (requests of one
- * connection then take effect in their order), else once it is loaded.
+ * connection then take effect in their order), else once it is loaded. `failed` makes the answer
+ * where it can't be.
  */
 export function withPartition<Result>(
   broker: Broker,
   at: { readonly topicId: TopicId; readonly partition: number },
   use: (owner: PartitionOwner) => Result | Promise<Result>,
+  failed: (errorCode: number) => Result,
 ): Result | Promise<Result> {
   const open = broker.partitions.find(at.topicId, at.partition);
   if (open !== undefined) return use(open);
-  return broker.partitions.open(at.topicId, at.partition).then(use);
+  return broker.partitions
+    .open(at.topicId, at.partition)
+    .then(use, (error: unknown) => failed(openingErrorCode(broker, error)));
+}
+
+/** Why a partition could not be loaded. What is not expected here is a bug, and thrown on. */
+export function openingErrorCode(broker: Broker, error: unknown): number {
+  if (error instanceof UnknownPartitionError) return ErrorCode.UNKNOWN_TOPIC_OR_PARTITION;
+  if (error instanceof FencedError) return ErrorCode.NOT_LEADER_OR_FOLLOWER;
+  if (error instanceof DiskError || error instanceof MetadataError) {
+    broker.log.warn({ err: error }, "a partition could not be opened");
+    return error instanceof DiskError
+      ? ErrorCode.KAFKA_STORAGE_ERROR
+      : ErrorCode.LEADER_NOT_AVAILABLE;
+  }
+  throw error;
 }
 
 /** KIP-320: a client that knows another epoch than ours must look again, or wait for us. */
@@ -47,4 +66,3 @@ export function leaderEpochError(known: number, leaderEpoch: Epoch): number {
   if (known === -1 || known === leaderEpoch) return ErrorCode.NONE;
   return known < leaderEpoch ? ErrorCode.FENCED_LEADER_EPOCH : ErrorCode.UNKNOWN_LEADER_EPOCH;
 }
-

@@ -1,0 +1,115 @@
+import {
+  type Clock,
+  type Item,
+  type KeyRange,
+  MetadataError,
+  type MetadataStore,
+  type Page,
+  type Random,
+  type TransactOutcome,
+  type Write,
+} from "@millrace/core";
+
+/**
+ * What may go wrong in front of a metadata store: `throttled`: refused before any effect;
+ * `requestLost`: no effect, but the caller can't know; `replyLost`: the effect is there, the caller
+ * can't know; `conflict`: another transaction on a key was under way.
+ */
+export type MetadataFault = "throttled" | "requestLost" | "replyLost" | "conflict";
+
+export interface MetadataFaultRates {
+  /** Of 1000 calls, how many meet the fault. Reads meet `throttled` and `requestLost` only. */
+  readonly perThousand: Readonly<Partial<Record<MetadataFault, number>>>;
+  /** The longest wait before a call's effect, and before its reply, each drawn evenly. */
+  readonly latencyMsMax?: number;
+}
+
+/** A store with faults, drawn from a seeded Random, or planned one by one. Counts what it did. */
+export class FaultyMetadataStore implements MetadataStore {
+  rates: MetadataFaultRates;
+  readonly counts: Record<MetadataFault, number> = {
+    throttled: 0,
+    requestLost: 0,
+    replyLost: 0,
+    conflict: 0,
+  };
+  readonly #inner: MetadataStore;
+  readonly #clock: Clock;
+  readonly #random: Random;
+  readonly #planned: (MetadataFault | "none")[] = [];
+
+  constructor(
+    inner: MetadataStore,
+    deps: { readonly clock: Clock; readonly random: Random; readonly rates?: MetadataFaultRates },
+  ) {
+    this.#inner = inner;
+    this.#clock = deps.clock;
+    this.#random = deps.random;
+    this.rates = deps.rates ?? { perThousand: {} };
+  }
+
+  /** The next transactions meet exactly these, one each, before faults are drawn again. */
+  plan(...faults: readonly (MetadataFault | "none")[]): void {
+    this.#planned.push(...faults);
+  }
+
+  async get(key: string): Promise<Item | undefined> {
+    await this.#readFault();
+    const item = await this.#inner.get(key);
+    await this.#latency();
+    return item;
+  }
+
+  async range(range: KeyRange): Promise<Page> {
+    await this.#readFault();
+    const page = await this.#inner.range(range);
+    await this.#latency();
+    return page;
+  }
+
+  async transact(writes: readonly Write[]): Promise<TransactOutcome> {
+    const fault =
+      this.#planned.shift() ?? this.#draw(["throttled", "conflict", "requestLost", "replyLost"]);
+    await this.#latency();
+    if (fault !== "none") this.counts[fault] += 1;
+    if (fault === "throttled" || fault === "conflict" || fault === "requestLost")
+      throw failure(fault);
+    const outcome = await this.#inner.transact(writes);
+    await this.#latency();
+    if (fault === "replyLost") throw failure(fault);
+    return outcome;
+  }
+
+  close(): Promise<void> {
+    return this.#inner.close();
+  }
+
+  async #readFault(): Promise<void> {
+    const fault = this.#draw(["throttled", "requestLost"]);
+    await this.#latency();
+    if (fault === "none") return;
+    this.counts[fault] += 1;
+    throw failure(fault);
+  }
+
+  #draw(faults: readonly MetadataFault[]): MetadataFault | "none" {
+    let ticket = this.#random.below(1000);
+    for (const fault of faults) {
+      ticket -= this.rates.perThousand[fault] ?? 0;
+      if (ticket < 0) return fault;
+    }
+    return "none";
+  }
+
+  #latency(): Promise<void> {
+    const longestMs = this.rates.latencyMsMax ?? 0;
+    if (longestMs === 0) return Promise.resolve();
+    const delayMs = this.#random.below(longestMs + 1);
+    return new Promise((resolve) => this.#clock.after(delayMs, resolve));
+  }
+}
+
+function failure(fault: MetadataFault): MetadataError {
+  const applied = fault === "throttled" || fault === "conflict" ? "no" : "maybe";
+  return new MetadataError(`injected: ${fault}`, { retriable: true, applied });
+}

@@ -1,0 +1,276 @@
+import {
+  close,
+  constants,
+  fdatasync,
+  fstatSync,
+  fsync,
+  ftruncateSync,
+  mkdirSync,
+  open,
+  readdirSync,
+  readSync,
+  renameSync,
+  rmSync,
+  unlinkSync,
+  writeSync,
+  writevSync,
+} from "node:fs";
+import { promisify } from "node:util";
+import type { Disk, DiskFile } from "@millrace/core";
+import { DiskError } from "@millrace/core";
+import { openFilesMax, syncsMax, writevPartsMax, zeroFillBytes } from "./limits.ts";
+import type { OpenFile } from "./open-files.ts";
+import { OpenFiles } from "./open-files.ts";
+import { Turns } from "./turns.ts";
+
+export interface NodeDiskOptions {
+  readonly openFilesMax?: number;
+  /**
+   * Called when a file's sync is complete: that many first bytes of it are durable. For tests that
+   * cut files to what a loss of power could have left.
+   */
+  readonly onSynced?: (path: string, length: number) => void;
+}
+
+const syncData = promisify(fdatasync);
+const syncAll = promisify(fsync);
+const openLater = promisify(open);
+const closeLater = promisify(close);
+const readWrite = constants.O_RDWR;
+const fullCodes = new Set(["ENOSPC", "EDQUOT"]);
+const absentCodes = new Set(["ENOENT", "ENOTDIR"]);
+
+/**
+ * The folder `root` of the file system, through synchronous calls: reads and writes meet the page
+ * cache. Syncs run on libuv's threads.
+ *
+ * `resize` that extends a file writes zeros, because Node has no fallocate and a hole reserves
+ * nothing. A folder's sync is an fsync of its descriptor.
+ */
+export class NodeDisk implements Disk {
+  readonly #root: string;
+  readonly #files: OpenFiles;
+  readonly #shared: Shared;
+
+  constructor(root: string, options: NodeDiskOptions = {}) {
+    this.#root = root;
+    this.#files = new OpenFiles(options.openFilesMax ?? openFilesMax);
+    const syncs = new Turns(syncsMax);
+    this.#shared = { files: this.#files, syncs, onSynced: options.onSynced };
+  }
+
+  /** Descriptors held at the moment. */
+  get openFiles(): number {
+    return this.#files.count;
+  }
+
+  open(path: string, options: { readonly create: "never" | "ifAbsent" }): DiskFile | undefined {
+    const flags = options.create === "ifAbsent" ? readWrite | constants.O_CREAT : readWrite;
+    const full = this.#resolve(path);
+    try {
+      const file = this.#files.open(full, flags);
+      return new NodeFile(path, file, this.#shared);
+    } catch (error) {
+      if (options.create === "never" && absentCodes.has(codeOf(error))) return undefined;
+      throw diskError(path, "no", error);
+    }
+  }
+
+  list(directory: string): readonly string[] {
+    const full = this.#resolve(directory);
+    try {
+      return readdirSync(full).sort();
+    } catch (error) {
+      if (absentCodes.has(codeOf(error))) return [];
+      throw diskError(directory, "no", error);
+    }
+  }
+
+  makeDirectory(directory: string): void {
+    const full = this.#resolve(directory);
+    attempt(directory, () => mkdirSync(full, { recursive: true }));
+  }
+
+  remove(path: string): void {
+    const full = this.#resolve(path);
+    try {
+      unlinkSync(full);
+    } catch (error) {
+      if (absentCodes.has(codeOf(error))) return;
+      // Systems differ in what they say of a folder: EISDIR or EPERM.
+      attempt(path, () => rmSync(full, { recursive: true, force: true }));
+    }
+  }
+
+  rename(from: string, to: string): void {
+    const paths = [this.#resolve(from), this.#resolve(to)] as const;
+    attempt(from, () => renameSync(...paths));
+  }
+
+  async syncDirectory(directory: string): Promise<void> {
+    const full = this.#resolve(directory);
+    // A folder that was removed meanwhile has no names to keep.
+    await this.#shared.syncs.run(() => syncByPath(full, directory, constants.O_RDONLY));
+  }
+
+  #resolve(path: string): string {
+    if (path.startsWith("/") || path.split("/").includes("..")) {
+      throw new RangeError(`not a path below the root: ${path}`);
+    }
+    return `${this.#root}/${path}`;
+  }
+}
+
+/** What the files of one disk have in common. */
+interface Shared {
+  readonly files: OpenFiles;
+  readonly syncs: Turns;
+  readonly onSynced: ((path: string, length: number) => void) | undefined;
+}
+
+class NodeFile implements DiskFile {
+  readonly #path: string;
+  readonly #file: OpenFile;
+  readonly #shared: Shared;
+
+  constructor(path: string, file: OpenFile, shared: Shared) {
+    this.#path = path;
+    this.#file = file;
+    this.#shared = shared;
+  }
+
+  size(): number {
+    const descriptor = this.#descriptor();
+    return attempt(this.#path, () => fstatSync(descriptor).size);
+  }
+
+  write(position: number, parts: readonly Uint8Array[]): void {
+    const descriptor = this.#descriptor();
+    try {
+      if (parts.length === 1 && parts[0] !== undefined) writeAll(descriptor, parts[0], position);
+      else writeParts(descriptor, parts, position);
+    } catch (error) {
+      throw diskError(this.#path, "maybe", error);
+    }
+  }
+
+  read(position: number, into: Uint8Array): number {
+    const descriptor = this.#descriptor();
+    let done = 0;
+    try {
+      while (done < into.length) {
+        const rest = into.length - done;
+        const read = readSync(descriptor, into, done, rest, position + done);
+        if (read === 0) break;
+        done += read;
+      }
+    } catch (error) {
+      throw diskError(this.#path, "no", error);
+    }
+    return done;
+  }
+
+  resize(size: number): void {
+    const descriptor = this.#descriptor();
+    try {
+      const before = fstatSync(descriptor).size;
+      if (size < before) ftruncateSync(descriptor, size);
+      if (size > before) writeZeros(descriptor, before, size);
+    } catch (error) {
+      throw diskError(this.#path, "maybe", error);
+    }
+  }
+
+  async sync(): Promise<void> {
+    if (this.#file.closed) throw new Error(`closed: ${this.#path}`);
+    await this.#shared.syncs.run(() => this.#syncNow());
+  }
+
+  close(): void {
+    this.#shared.files.close(this.#file);
+  }
+
+  async #syncNow(): Promise<void> {
+    // Closed while it waited for its turn: any descriptor of the file syncs all of the file.
+    if (this.#file.closed) return syncByPath(this.#file.path, this.#path, readWrite);
+    const descriptor = this.#descriptor();
+    const { onSynced, files } = this.#shared;
+    const length = onSynced === undefined ? 0 : this.size();
+    this.#file.busy += 1;
+    try {
+      await syncData(descriptor);
+    } catch (error) {
+      throw diskError(this.#path, "maybe", error);
+    } finally {
+      files.release(this.#file);
+    }
+    onSynced?.(this.#path, length);
+  }
+
+  #descriptor(): number {
+    if (this.#file.closed) throw new Error(`closed: ${this.#path}`);
+    return attempt(this.#path, () => this.#shared.files.use(this.#file, readWrite));
+  }
+}
+
+/** Syncs what lies at `full`; nothing to do where it is gone. */
+async function syncByPath(full: string, path: string, flags: number): Promise<void> {
+  let descriptor: number | undefined;
+  try {
+    descriptor = await openLater(full, flags);
+    await syncAll(descriptor);
+  } catch (error) {
+    if (!absentCodes.has(codeOf(error))) throw diskError(path, "maybe", error);
+  } finally {
+    if (descriptor !== undefined) await closeLater(descriptor);
+  }
+}
+
+function writeAll(descriptor: number, bytes: Uint8Array, position: number): void {
+  let done = 0;
+  // The kernel may take less than it was given, on a nearly full disk above all.
+  while (done < bytes.length) {
+    done += writeSync(descriptor, bytes, done, bytes.length - done, position + done);
+  }
+}
+
+function writeParts(descriptor: number, parts: readonly Uint8Array[], position: number): void {
+  let at = position;
+  for (let first = 0; first < parts.length; first += writevPartsMax) {
+    const group = parts.slice(first, first + writevPartsMax);
+    let written = writevSync(descriptor, group, at);
+    for (const part of group) {
+      if (written < part.length) {
+        const from = Math.max(0, written);
+        writeAll(descriptor, part.subarray(from), at + from);
+      }
+      written -= part.length;
+      at += part.length;
+    }
+  }
+}
+
+function writeZeros(descriptor: number, from: number, to: number): void {
+  const zeros = new Uint8Array(Math.min(zeroFillBytes, to - from));
+  for (let at = from; at < to; at += zeros.length) {
+    writeAll(descriptor, zeros.subarray(0, Math.min(zeros.length, to - at)), at);
+  }
+}
+
+function attempt<Result>(path: string, run: () => Result): Result {
+  try {
+    return run();
+  } catch (error) {
+    throw diskError(path, "no", error);
+  }
+}
+
+function diskError(path: string, applied: "no" | "maybe", cause: unknown): DiskError {
+  const reason = fullCodes.has(codeOf(cause)) ? "full" : "io";
+  return new DiskError(reason, { path, applied, cause });
+}
+
+function codeOf(error: unknown): string {
+  if (!(error instanceof Error) || !("code" in error)) return "";
+  return typeof error.code === "string" ? error.code : "";
+}

@@ -1,0 +1,7 @@
+export * from "./clock.ts";
+export * from "./metadata-store.ts";
+export * from "./random.ts";
+export { NodeDisk, type NodeDiskOptions } from "./disk.ts";
+export * from "./directory-lock.ts";
+export { loadCodecs } from "./codecs.ts";
+export { crc32c } from "./crc32c.ts";

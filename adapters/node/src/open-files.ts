@@ -1,0 +1,80 @@
+import { closeSync, openSync } from "node:fs";
+
+/** A file that has a descriptor only while it is among the recently used. */
+export interface OpenFile {
+  readonly path: string;
+  descriptor: number | undefined;
+  /** Asynchronous calls under way: a descriptor must not be closed under them. */
+  busy: number;
+  closed: boolean;
+}
+
+/**
+ * Keeps the number of descriptors bounded, however many files are in use: a log of a thousand
+ * segments must not hold a thousand of them.
+ */
+export class OpenFiles {
+  readonly #max: number;
+  /** Those with a descriptor, the least recently used first. */
+  readonly #open = new Set<OpenFile>();
+
+  constructor(max: number) {
+    this.#max = max;
+  }
+
+  /** Descriptors held. */
+  get count(): number {
+    return this.#open.size;
+  }
+
+  /** Opens by the flags of fs.open; throws what that throws. */
+  open(path: string, flags: number): OpenFile {
+    this.#makeRoom();
+    const file = { path, descriptor: openSync(path, flags, 0o644), busy: 0, closed: false };
+    this.#open.add(file);
+    return file;
+  }
+
+  /** The file's descriptor, opened again by `flags` if it had to be closed. */
+  use(file: OpenFile, flags: number): number {
+    if (file.closed) throw new Error(`closed: ${file.path}`);
+    if (file.descriptor === undefined) {
+      this.#makeRoom();
+      file.descriptor = openSync(file.path, flags);
+    } else if (this.#open.size === this.#max) {
+      // Below the limit nothing will be closed, and order costs more than it is worth.
+      this.#open.delete(file);
+    }
+    this.#open.add(file);
+    return file.descriptor;
+  }
+
+  /** Ends an asynchronous call; closes what was closed, or is too many, meanwhile. */
+  release(file: OpenFile): void {
+    file.busy -= 1;
+    if (file.busy > 0) return;
+    if (file.closed || this.#open.size > this.#max) this.#closeNow(file);
+  }
+
+  close(file: OpenFile): void {
+    if (file.closed) throw new Error(`closed: ${file.path}`);
+    file.closed = true;
+    if (file.busy === 0) this.#closeNow(file);
+  }
+
+  #makeRoom(): void {
+    if (this.#open.size < this.#max) return;
+    for (const file of this.#open) {
+      if (file.busy > 0) continue;
+      this.#closeNow(file);
+      return;
+    }
+  }
+
+  #closeNow(file: OpenFile): void {
+    this.#open.delete(file);
+    const { descriptor } = file;
+    file.descriptor = undefined;
+    if (descriptor !== undefined) closeSync(descriptor);
+  }
+}

@@ -1,0 +1,316 @@
+import {
+  type BrokerId,
+  type BrokerLayers,
+  brokerId,
+  type Clock,
+  type ClusterFormat,
+  type ConfigChange,
+  type CreatePartitionsRequest,
+  type CreateTopicRequest,
+  type Epoch,
+  type Features,
+  type IncarnationId,
+  internalTopicNames,
+  type MetadataStore,
+  parseSettings,
+  type Random,
+  type Settings,
+  type Slot,
+  slotOfGroup,
+  slotOfPartition,
+  type Topic,
+  type TopicCatalog,
+  type TopicId,
+  type TopicSettings,
+  topicNameFault,
+} from "@millrace/core";
+import { type ConfigOutcome, DynamicConfigs } from "./dynamic-configs.ts";
+import { type OpenedCluster, openCluster } from "./open-cluster.ts";
+import type { StoreAccess } from "./persist.ts";
+import { ProducerIdBlocks } from "./producer-ids.ts";
+import { type OpenSlot, SlotClaims } from "./slot-claims.ts";
+import { TopicSettingsCache } from "./topic-settings-cache.ts";
+import {
+  type Deletion,
+  type Intent,
+  type TopicChange,
+  type TopicOutcome,
+  Topics,
+} from "./topics.ts";
+
+export type { Topic, TopicCatalog, TopicSettings } from "@millrace/core";
+export type { ConfigOutcome } from "./dynamic-configs.ts";
+export type { OpenSlot } from "./slot-claims.ts";
+export type { Deletion, Intent, TopicChange, TopicOutcome, Unavailable } from "./topics.ts";
+
+export interface ClusterOptions {
+  readonly store: MetadataStore;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly brokerId: number;
+  /** Only the first start of a cluster reads it; by default `millrace.slots` of `configs`. */
+  readonly slots?: number;
+  /** What file, environment and flags set, as `parseSettings` gave it in `known`. */
+  readonly configs?: ReadonlyMap<string, string>;
+}
+
+export type AutoCreateOutcome =
+  | { readonly kind: "created"; readonly topic: Topic }
+  | { readonly kind: "exists"; readonly topic: Topic }
+  | { readonly kind: "absent" }
+  | { readonly kind: "invalidName" };
+
+/**
+ * The cluster as one broker knows it: its identity, its topics and configs, and the slots that this
+ * incarnation owns. Reads are answered from memory at once; changes are decided by conditional
+ * writes to the store and are durable, and visible here, when their promise resolves.
+ *
+ * A broker that is alone in its cluster sees every change because it makes every change.
+ */
+export class Cluster {
+  readonly store: MetadataStore;
+  readonly brokerId: BrokerId;
+  readonly incarnation: IncarnationId;
+  /** The leader epoch of every partition, and the coordinator epoch of every group, of this life. */
+  readonly epoch: Epoch;
+  readonly format: ClusterFormat;
+  /** Finalised features, `millrace.version` among them. */
+  readonly features: Features;
+  readonly topics: TopicCatalog;
+  readonly #topics: Topics;
+  readonly #claims: SlotClaims;
+  readonly #producerIds: ProducerIdBlocks;
+  readonly #configs: DynamicConfigs;
+  readonly #topicSettings: TopicSettingsCache;
+  readonly #topicListeners = new Set<(change: TopicChange) => void>();
+  readonly #configListeners = new Set<() => void>();
+
+  static async open(options: ClusterOptions): Promise<Cluster> {
+    const { store, clock, random } = options;
+    const id = brokerId(options.brokerId);
+    // Both names of the id are shown as set, whichever was.
+    const own = [
+      ["node.id", `${id}`],
+      ["broker.id", `${id}`],
+    ] as const;
+    const fixed = new Map([...(options.configs ?? []), ...own]);
+    const slots = options.slots ?? parseSettings(fixed).settings.slots;
+    const opened = await openCluster({ store, clock, random }, { brokerId: id, slots });
+    return new Cluster({ store, clock, random }, opened, { id, fixed });
+  }
+
+  private constructor(
+    access: StoreAccess,
+    opened: OpenedCluster,
+    broker: { readonly id: BrokerId; readonly fixed: ReadonlyMap<string, string> },
+  ) {
+    const { catalog, incarnation, epoch } = opened;
+    this.store = access.store;
+    this.brokerId = broker.id;
+    this.incarnation = incarnation;
+    this.epoch = epoch;
+    this.format = opened.format;
+    this.features = opened.features;
+    this.topics = catalog;
+    this.#configs = new DynamicConfigs(access, {
+      brokerId: broker.id,
+      fixed: broker.fixed,
+      opened,
+      onChange: () => this.#configsChanged(),
+    });
+    this.#topicSettings = new TopicSettingsCache(() => this.#configs.layers);
+    this.#claims = new SlotClaims(access, { incarnation, epoch });
+    this.#producerIds = new ProducerIdBlocks(access);
+    this.#topics = new Topics({
+      ...access,
+      catalog,
+      incarnation,
+      rules: () => ({
+        layers: this.#configs.layers,
+        numPartitions: this.settings.numPartitions,
+        defaultReplicationFactor: this.settings.defaultReplicationFactor,
+        brokers: [broker.id],
+      }),
+      onChange: (change) => this.#topicChanged(change),
+    });
+  }
+
+  /** 22 characters of base64url, the same for the cluster's whole life. */
+  get clusterId(): string {
+    return this.format.clusterId;
+  }
+
+  get slots(): number {
+    return this.format.slots;
+  }
+
+  /** The effective settings: what was set at the start, and what was changed since. */
+  get settings(): Settings {
+    return this.#configs.settings;
+  }
+
+  get layers(): BrokerLayers {
+    return this.#configs.layers;
+  }
+
+  /** The topic's effective configuration: one object until something of it changes. */
+  topicSettings(topic: Topic): TopicSettings {
+    return this.#topicSettings.of(topic);
+  }
+
+  slotOfPartition(topic: TopicId, partition: number): Slot {
+    return slotOfPartition(topic, partition, this.slots);
+  }
+
+  slotOfGroup(group: string): Slot {
+    return slotOfGroup(group, this.slots);
+  }
+
+  /** The slot if `openSlot` has opened it already. */
+  findOpenSlot(slot: Slot): OpenSlot | undefined {
+    return this.#claims.find(slot);
+  }
+
+  /**
+   * Makes this incarnation the slot's owner, at its first use. Throws FencedError when a newer
+   * incarnation owns it, and MetadataError when the store does not answer.
+   */
+  openSlot(slot: Slot): Promise<OpenSlot> {
+    return this.#claims.open(slot);
+  }
+
+  createTopic(request: CreateTopicRequest, intent: Intent): Promise<TopicOutcome> {
+    return this.#topics.create(request, intent);
+  }
+
+  /** A topic that a client named and that is not there, with the defaults of `num.partitions` …. */
+  async autoCreateTopic(
+    name: string,
+    options: { readonly create: boolean },
+  ): Promise<AutoCreateOutcome> {
+    const existing = this.topics.byName(name);
+    if (existing !== undefined) return { kind: "exists", topic: existing };
+    if (topicNameFault(name) !== undefined) return { kind: "invalidName" };
+    if (!options.create) return { kind: "absent" };
+    if (internalTopicNames.includes(name)) {
+      const topic = await this.ensureInternalTopic(name);
+      return topic === undefined ? { kind: "absent" } : { kind: "created", topic };
+    }
+    return this.#createdOr(name, { ...asDefault, name });
+  }
+
+  /**
+   * `__consumer_offsets` or `__transaction_state`, made at its first use as Kafka does. `undefined`
+   * when the store did not answer.
+   */
+  async ensureInternalTopic(name: string): Promise<Topic | undefined> {
+    const existing = this.topics.byName(name);
+    if (existing !== undefined) return existing;
+    const outcome = await this.#createdOr(name, internalTopic(name, this.settings));
+    return "topic" in outcome ? outcome.topic : undefined;
+  }
+
+  createPartitions(
+    name: string,
+    request: CreatePartitionsRequest,
+    intent: Intent,
+  ): Promise<TopicOutcome> {
+    return this.#topics.createPartitions(name, request, intent);
+  }
+
+  /**
+   * With an `id`, only that topic, and not another that got its name since. The topic's data is
+   * removed by whoever handles its `Deletion` and then calls `deletionDone`.
+   */
+  deleteTopic(name: string, id?: TopicId): Promise<TopicOutcome> {
+    return this.#topics.remove(name, id);
+  }
+
+  /** Topics that were deleted and whose data may still be there, also from former lives. */
+  pendingDeletions(): Promise<readonly Deletion[]> {
+    return this.#topics.deletions();
+  }
+
+  deletionDone(topic: TopicId): Promise<void> {
+    return this.#topics.forget(topic);
+  }
+
+  /** `change` makes the new configs from the present ones, so that others' changes are not lost. */
+  setTopicConfigs(
+    name: string,
+    change: (before: ReadonlyMap<string, string>) => ConfigChange,
+    intent: Intent,
+  ): Promise<TopicOutcome> {
+    return this.#topics.setConfigs(name, change, intent);
+  }
+
+  /** Changes what is set for this broker, or for all brokers of the cluster. */
+  setBrokerConfigs(
+    scope: "broker" | "cluster",
+    change: (before: ReadonlyMap<string, string>) => ConfigChange,
+    intent: Intent,
+  ): Promise<ConfigOutcome> {
+    return this.#configs.set(scope, change, intent);
+  }
+
+  /** Throws MetadataError when no block of ids can be reserved. */
+  allocateProducerId(): Promise<number> {
+    return this.#producerIds.allocate();
+  }
+
+  /** Called after each change of a topic, in order; returns how to stop that. */
+  onTopicChange(listener: (change: TopicChange) => void): () => void {
+    this.#topicListeners.add(listener);
+    return () => this.#topicListeners.delete(listener);
+  }
+
+  /** Called after each change of the broker's configs: every topic's settings may have changed. */
+  onConfigChange(listener: () => void): () => void {
+    this.#configListeners.add(listener);
+    return () => this.#configListeners.delete(listener);
+  }
+
+  async #createdOr(name: string, request: CreateTopicRequest): Promise<AutoCreateOutcome> {
+    const outcome = await this.#topics.create(request, "perform");
+    if (outcome.kind === "done") return { kind: "created", topic: outcome.topic };
+    const existing = this.topics.byName(name);
+    if (existing !== undefined) return { kind: "exists", topic: existing };
+    const invalid = outcome.kind === "refused" && outcome.reason === "invalidName";
+    return { kind: invalid ? "invalidName" : "absent" };
+  }
+
+  #topicChanged(change: TopicChange): void {
+    for (const listener of this.#topicListeners) listener(change);
+  }
+
+  #configsChanged(): void {
+    this.#topicSettings.clear();
+    for (const listener of this.#configListeners) listener();
+  }
+}
+
+const asDefault = {
+  partitionCount: -1,
+  replicationFactor: -1,
+  assignments: [],
+  configs: [],
+} as const;
+
+function internalTopic(name: string, settings: Settings): CreateTopicRequest {
+  const isOffsets = name === "__consumer_offsets";
+  return {
+    name,
+    partitionCount: isOffsets
+      ? settings.offsetsTopicNumPartitions
+      : settings.transactionStateLogNumPartitions,
+    replicationFactor: isOffsets
+      ? settings.offsetsTopicReplicationFactor
+      : settings.transactionStateLogReplicationFactor,
+    assignments: [],
+    configs: [
+      ["cleanup.policy", "compact"],
+      ["compression.type", isOffsets ? "producer" : "uncompressed"],
+      ["segment.bytes", "104857600"],
+    ],
+  };
+}

@@ -1,0 +1,162 @@
+import {
+  type BrokerId,
+  Catalog,
+  type ClusterFormat,
+  type Epoch,
+  type Features,
+  formatItem,
+  formatVersion,
+  type IncarnationId,
+  initialFeatures,
+  keys,
+  keysUnder,
+  type Leadership,
+  leadershipItem,
+  newIncarnationId,
+  readConfigs,
+  readFeatures,
+  readFormat,
+  readLeadership,
+  readTopic,
+  takeEverySlot,
+  type Write,
+} from "@millrace/core";
+import { read, readAll, type StoreAccess, transact } from "./persist.ts";
+
+/** The data directory was made by a version of Millrace that this one does not understand. */
+export class FormatError extends Error {
+  override readonly name = "FormatError";
+}
+
+/** Everything that a start reads from the store, or writes to it, before the broker listens. */
+export interface OpenedCluster {
+  readonly format: ClusterFormat;
+  readonly features: Features;
+  readonly incarnation: IncarnationId;
+  readonly epoch: Epoch;
+  readonly catalog: Catalog;
+  readonly clusterConfigs: StoredConfigs;
+  readonly brokerConfigs: StoredConfigs;
+}
+
+/** Configs with the version of their item; 0 when there is none. */
+export interface StoredConfigs {
+  readonly configs: ReadonlyMap<string, string>;
+  readonly version: number;
+}
+
+const pageItems = 1000;
+
+/**
+ * The format is read before anything else, so that a newer one is refused untouched; then the new
+ * incarnation and its epoch are written, durably; then the rest is read.
+ */
+export async function openCluster(
+  access: StoreAccess,
+  start: { readonly brokerId: BrokerId; readonly slots: number },
+): Promise<OpenedCluster> {
+  const format = await openFormat(access, start.slots);
+  const features = await openFeatures(access);
+  const owner = { broker: start.brokerId, slots: format.slots };
+  const { incarnation, epoch } = await takeLeadership(access, owner);
+  const catalog = new Catalog();
+  for await (const item of readAll(access, keysUnder("topic", pageItems))) {
+    catalog.put(readTopic(item));
+  }
+  const clusterConfigs = await readStoredConfigs(access, keys.clusterConfigs);
+  const brokerConfigs = await readStoredConfigs(access, keys.brokerConfigs(start.brokerId));
+  return { format, features, incarnation, epoch, catalog, clusterConfigs, brokerConfigs };
+}
+
+async function openFormat(access: StoreAccess, slots: number): Promise<ClusterFormat> {
+  for (;;) {
+    const item = await read(access, keys.format);
+    if (item !== undefined) {
+      const known = readFormat(item);
+      if (!known.ok) throw new FormatError(known.message);
+      return known.format;
+    }
+    const format = { version: formatVersion, clusterId: newClusterId(access), slots };
+    const absent = { is: "absent" } as const;
+    const writes: readonly Write[] = [
+      { kind: "put", key: keys.format, value: formatItem(format), condition: absent },
+      { kind: "put", key: keys.features, value: initialFeatures(), condition: absent },
+      { kind: "put", key: keys.version, value: {} },
+    ];
+    // Whether it was refused or applied with its reply lost, reading again tells.
+    await transact(access, writes, () => false);
+  }
+}
+
+async function openFeatures(access: StoreAccess): Promise<Features> {
+  const item = await read(access, keys.features);
+  if (item === undefined) throw new FormatError("the data directory has no finalised features");
+  const known = readFeatures(item);
+  if (!known.ok) throw new FormatError(known.message);
+  return known.features;
+}
+
+async function takeLeadership(
+  access: StoreAccess,
+  owner: { readonly broker: BrokerId; readonly slots: number },
+): Promise<{ readonly incarnation: IncarnationId; readonly epoch: Epoch }> {
+  const bits = hexOf(access.random.bytes(16));
+  for (;;) {
+    const item = await read(access, keys.leadership);
+    const before = item === undefined ? undefined : readLeadership(item);
+    if (before !== undefined && isMine(before, bits)) return newest(before);
+    const incarnation = newIncarnationId(before, bits);
+    const after = takeEverySlot(before, { ...owner, incarnation });
+    const condition =
+      item === undefined
+        ? ({ is: "absent" } as const)
+        : ({ is: "version", version: item.version } as const);
+    const born = { state: "open", broker: owner.broker, epoch: after.epoch, trim: 0 };
+    const writes: readonly Write[] = [
+      { kind: "put", key: keys.leadership, value: leadershipItem(after), condition },
+      {
+        kind: "put",
+        key: keys.incarnation(incarnation),
+        value: born,
+        condition: { is: "absent" },
+      },
+      { kind: "put", key: keys.version, value: {} },
+    ];
+    const outcome = await transact(access, writes, () => false);
+    if (outcome.ok) return { incarnation, epoch: after.epoch };
+  }
+}
+
+/** An incarnation's random bits are its own: finding them means that a lost reply was a success. */
+function isMine(leadership: Leadership, bits: string): boolean {
+  return leadership.assignments.some((assignment) => assignment.incarnation.endsWith(`-${bits}`));
+}
+
+function newest(leadership: Leadership): {
+  readonly incarnation: IncarnationId;
+  readonly epoch: Epoch;
+} {
+  const assignment = leadership.assignments[0];
+  if (assignment === undefined) throw new FormatError("leadership assigns no slot");
+  return { incarnation: assignment.incarnation, epoch: assignment.epoch };
+}
+
+export async function readStoredConfigs(access: StoreAccess, key: string): Promise<StoredConfigs> {
+  const item = await read(access, key);
+  if (item === undefined) return { configs: new Map(), version: 0 };
+  return { configs: readConfigs(key, item.value["configs"]), version: item.version };
+}
+
+export function hexOf(bytes: Uint8Array): string {
+  let text = "";
+  for (const byte of bytes) text += byte.toString(16).padStart(2, "0");
+  return text;
+}
+
+/** 128 random bits as 22 characters of base64url that do not begin with `-`, as Kafka's ids. */
+function newClusterId(access: StoreAccess): string {
+  for (;;) {
+    const id = Buffer.from(access.random.bytes(16)).toString("base64url");
+    if (!id.startsWith("-")) return id;
+  }
+}

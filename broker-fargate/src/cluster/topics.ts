@@ -1,0 +1,330 @@
+import {
+  type Catalog,
+  type CatalogView,
+  type ChangeDecision,
+  type ConfigChange,
+  type CreatePartitionsRequest,
+  type CreateTopicRequest,
+  collisionKey,
+  decideCreatePartitions,
+  decideCreateTopic,
+  decideTopicConfigs,
+  type IncarnationId,
+  type Item,
+  keys,
+  keysUnder,
+  MetadataError,
+  type Refused,
+  readTopic,
+  refused,
+  type StoredTopic,
+  type Topic,
+  type TopicId,
+  type TopicRules,
+  topicId,
+  topicItem,
+  UnreadableItemError,
+  type Write,
+} from "@millrace/core";
+import { KeyedQueue } from "./keyed-queue.ts";
+import { hexOf } from "./open-cluster.ts";
+import { read, readAll, type StoreAccess, transact } from "./persist.ts";
+
+/** The store did not answer: the change may or may not have happened, and will be seen if it did. */
+export interface Unavailable {
+  readonly kind: "unavailable";
+  readonly error: MetadataError;
+}
+
+/** `decided`: it would have been done, but only the decision was asked for. */
+export type TopicOutcome =
+  | { readonly kind: "done"; readonly topic: Topic }
+  | { readonly kind: "decided"; readonly topic: Topic }
+  | Refused
+  | Unavailable;
+
+/** Whether a change is made, or only checked (`validateOnly` of Kafka's requests). */
+export type Intent = "perform" | "check";
+
+export type TopicChange =
+  | { readonly kind: "created"; readonly topic: Topic }
+  | { readonly kind: "changed"; readonly topic: Topic; readonly before: Topic }
+  | { readonly kind: "deleted"; readonly topic: Topic };
+
+/** A deleted topic of which data may still be there. */
+export interface Deletion {
+  readonly topicId: TopicId;
+  readonly name: string;
+  readonly partitionCount: number;
+}
+
+export interface TopicsDependencies extends StoreAccess {
+  readonly catalog: Catalog;
+  readonly incarnation: IncarnationId;
+  readonly rules: () => TopicRules;
+  readonly onChange: (change: TopicChange) => void;
+}
+
+type Done = "done" | "lost";
+const absent = { is: "absent" } as const;
+const unknownName = (name: string): Refused =>
+  refused("unknownTopic", `The topic '${name}' does not exist.`);
+
+/**
+ * Changes of topics, decided on the catalog and performed on the store: the item's condition
+ * decides, the catalog follows. Changes of one name run one after another, those of other names at
+ * the same time. When a condition fails,
+ * another broker was faster: the catalog takes what was found, and the decision is made again.
+ */
+export class Topics {
+  readonly #deps: TopicsDependencies;
+  readonly #queue = new KeyedQueue();
+  #writes = 0;
+  /** What creations under way will add: bounds count it, or many at once would pass them. */
+  #underWay = { topics: 0, partitions: 0 };
+
+  constructor(deps: TopicsDependencies) {
+    this.#deps = deps;
+  }
+
+  create(request: CreateTopicRequest, intent: Intent): Promise<TopicOutcome> {
+    return this.#inOrder(request.name, async () => {
+      for (;;) {
+        const decision = decideCreateTopic(this.#view(), request, this.#deps.rules());
+        if (decision.kind === "refused") return decision;
+        const topic: Topic = { ...decision.topic, id: this.#newId() };
+        if (intent === "check") return { kind: "decided", topic };
+        const added = { topics: 1, partitions: topic.partitionCount };
+        const done = await this.#counted(added, () => this.#put(topic, absent));
+        if (done === "done") {
+          this.#deps.onChange({ kind: "created", topic });
+          return { kind: "done", topic };
+        }
+      }
+    });
+  }
+
+  createPartitions(
+    name: string,
+    request: CreatePartitionsRequest,
+    intent: Intent,
+  ): Promise<TopicOutcome> {
+    const decide = (topic: Topic): ChangeDecision => {
+      const change = { request, rules: this.#deps.rules() };
+      return decideCreatePartitions(this.#view(), topic, change);
+    };
+    return this.#change(name, decide, intent);
+  }
+
+  /** `change` makes the new configs from those that the topic has when the change's turn comes. */
+  setConfigs(
+    name: string,
+    change: (before: ReadonlyMap<string, string>) => ConfigChange,
+    intent: Intent,
+  ): Promise<TopicOutcome> {
+    const decide = (topic: Topic): ChangeDecision => {
+      const changed = change(topic.configs);
+      if (!changed.ok) return refused("invalidConfig", changed.message);
+      return decideTopicConfigs(topic, changed.configs, this.#deps.rules().layers);
+    };
+    return this.#change(name, decide, intent);
+  }
+
+  /**
+   * With an `id`, only that topic, and not another that got its name since. Also writes down that
+   * the topic's data is to be removed, until `forget` says that it was.
+   */
+  remove(name: string, id: TopicId | undefined): Promise<TopicOutcome> {
+    return this.#inOrder(name, async () => {
+      for (;;) {
+        const stored = this.#deps.catalog.stored(name);
+        const isMeant = id === undefined || stored?.topic.id === id;
+        if (stored === undefined || !isMeant) return unknownName(name);
+        if ((await this.#delete(stored)) === "done") {
+          this.#deps.onChange({ kind: "deleted", topic: stored.topic });
+          return { kind: "done", topic: stored.topic };
+        }
+      }
+    });
+  }
+
+  /** Topics whose data is still to be removed. */
+  async deletions(): Promise<readonly Deletion[]> {
+    const deletions: Deletion[] = [];
+    for await (const item of readAll(this.#deps, keysUnder("deletion", 1000))) {
+      deletions.push(readDeletion(item));
+    }
+    return deletions;
+  }
+
+  async forget(id: TopicId): Promise<void> {
+    await transact(this.#deps, [{ kind: "delete", key: keys.deletion(id) }], () => true);
+  }
+
+  #change(
+    name: string,
+    decide: (topic: Topic) => ChangeDecision,
+    intent: Intent,
+  ): Promise<TopicOutcome> {
+    return this.#inOrder(name, async () => {
+      for (;;) {
+        const stored = this.#deps.catalog.stored(name);
+        if (stored === undefined) return unknownName(name);
+        const decision = decide(stored.topic);
+        if (decision.kind === "refused") return decision;
+        const { topic } = decision;
+        if (intent === "check") return { kind: "decided", topic };
+        const condition = { is: "version", version: stored.version } as const;
+        const partitions = topic.partitionCount - stored.topic.partitionCount;
+        const added = { topics: 0, partitions };
+        const done = await this.#counted(added, () => this.#put(topic, condition));
+        if (done === "done") {
+          this.#deps.onChange({ kind: "changed", topic, before: stored.topic });
+          return { kind: "done", topic };
+        }
+      }
+    });
+  }
+
+  #inOrder(name: string, task: () => Promise<TopicOutcome>): Promise<TopicOutcome> {
+    // By what metrics see of the name, so that two names that collide are not both created.
+    return this.#queue.run(collisionKey(name), async () => {
+      try {
+        return await task();
+      } catch (error) {
+        if (!(error instanceof MetadataError)) throw error;
+        if (error.applied === "maybe") this.#followLater(name);
+        return { kind: "unavailable", error };
+      }
+    });
+  }
+
+  #view(): CatalogView {
+    const { catalog } = this.#deps;
+    return {
+      size: catalog.size + this.#underWay.topics,
+      partitionCount: catalog.partitionCount + this.#underWay.partitions,
+      byName: (name) => catalog.byName(name),
+      collidingName: (name) => catalog.collidingName(name),
+    };
+  }
+
+  async #counted(
+    added: { readonly topics: number; readonly partitions: number },
+    write: () => Promise<Done>,
+  ): Promise<Done> {
+    this.#underWay.topics += added.topics;
+    this.#underWay.partitions += added.partitions;
+    try {
+      return await write();
+    } finally {
+      this.#underWay.topics -= added.topics;
+      this.#underWay.partitions -= added.partitions;
+    }
+  }
+
+  async #put(topic: Topic, condition: Write["condition"]): Promise<Done> {
+    const key = keys.topic(topic.name);
+    const stamp = this.#stamp();
+    const value = topicItem(topic, stamp);
+    const put: Write =
+      condition === undefined
+        ? { kind: "put", key, value }
+        : { kind: "put", key, value, condition };
+    let version = condition?.is === "version" ? condition.version + 1 : 1;
+    const writes: readonly Write[] = [put, { kind: "put", key: keys.version, value: {} }];
+    const outcome = await transact(this.#deps, writes, (found) => {
+      const mine = found.find((entry) => entry.key === key)?.found;
+      if (mine === undefined || readTopic(mine).stamp !== stamp) return false;
+      version = mine.version;
+      return true;
+    });
+    if (outcome.ok) {
+      this.#deps.catalog.put({ topic, version, stamp });
+      return "done";
+    }
+    this.#follow(topic.name, outcome.refused.find((entry) => entry.key === key)?.found);
+    return "lost";
+  }
+
+  async #delete({ topic, version }: StoredTopic): Promise<Done> {
+    const key = keys.topic(topic.name);
+    const deletion = { name: topic.name, partitions: topic.partitionCount };
+    const writes: readonly Write[] = [
+      { kind: "delete", key, condition: { is: "version", version } },
+      { kind: "put", key: keys.deletion(topic.id), value: deletion, condition: absent },
+      { kind: "put", key: keys.version, value: {} },
+    ];
+    // The note of the deletion is written with it, so finding the note proves the deletion.
+    const noted = async (): Promise<boolean> =>
+      (await read(this.#deps, keys.deletion(topic.id))) !== undefined;
+    const outcome = await transact(this.#deps, writes, noted);
+    if (outcome.ok) {
+      this.#deps.catalog.remove(topic.name);
+      return "done";
+    }
+    this.#follow(topic.name, (await read(this.#deps, key)) ?? undefined);
+    return "lost";
+  }
+
+  /** Takes over what the store holds of a name, and tells who listens if it is news. */
+  #follow(name: string, found: Item | undefined): void {
+    const { catalog, onChange } = this.#deps;
+    const before = catalog.stored(name);
+    const after = found === undefined ? undefined : readTopic(found);
+    if (before?.stamp === after?.stamp) return;
+    if (after === undefined) catalog.remove(name);
+    else catalog.put(after);
+    const sameTopic = before?.topic.id === after?.topic.id;
+    if (before !== undefined && !sameTopic) onChange({ kind: "deleted", topic: before.topic });
+    if (after === undefined) return;
+    if (before !== undefined && sameTopic) {
+      onChange({ kind: "changed", topic: after.topic, before: before.topic });
+    } else {
+      onChange({ kind: "created", topic: after.topic });
+    }
+  }
+
+  /** After a change of unknown outcome: reads until the store answers, so that memory is right. */
+  #followLater(name: string): void {
+    this.#deps.clock.after(followAgainMs, () => {
+      void this.#queue.run(collisionKey(name), async () => {
+        try {
+          this.#follow(name, await read(this.#deps, keys.topic(name)));
+        } catch (error) {
+          if (!(error instanceof MetadataError)) throw error;
+          this.#followLater(name);
+        }
+      });
+    });
+  }
+
+  #newId(): TopicId {
+    for (;;) {
+      const bytes = this.#deps.random.bytes(16);
+      const hex = hexOf(bytes);
+      // Kafka's tools take a text that begins with "-" for an option; 0 and 1 are reserved there.
+      const beginsWithDash = (bytes[0] ?? 0) >> 2 === 62;
+      const reserved = /^0{31}[01]$/u.test(hex);
+      if (beginsWithDash || reserved) continue;
+      const id = topicId(hex);
+      if (this.#deps.catalog.byId(id) === undefined) return id;
+    }
+  }
+
+  #stamp(): string {
+    this.#writes += 1;
+    return `${this.#deps.incarnation}/${this.#writes}`;
+  }
+}
+
+const followAgainMs = 1000;
+
+function readDeletion(item: Item): Deletion {
+  const { name, partitions } = item.value;
+  if (typeof name !== "string" || typeof partitions !== "number") {
+    throw new UnreadableItemError(item.key, "name or partitions is missing");
+  }
+  const id = topicId(item.key.slice(item.key.indexOf("/") + 1));
+  return { topicId: id, name, partitionCount: partitions };
+}

@@ -1,0 +1,112 @@
+import {
+  FaultyMetadataStore,
+  MemoryMetadataStore,
+  SeededRandom,
+  VirtualClock,
+} from "@millrace/adapter-memory";
+import { describe, expect, test } from "vitest";
+import { commitOf, CoordinatorKit, joining, offsetsOf } from "./coordinator-kit.ts";
+
+function start(settings: Readonly<Record<string, string>> = {}): Promise<CoordinatorKit> {
+  const clock = new VirtualClock();
+  const random = new SeededRandom(7);
+  const store = new FaultyMetadataStore(new MemoryMetadataStore(), { clock, random });
+  return CoordinatorKit.start({ clock, random, store }, settings);
+}
+
+describe("a store that fails", () => {
+  test("after the effect, its reply lost, is no matter: the write is recognised", async () => {
+    const kit = await start();
+    await kit.run(kit.groups.commit(commitOf(kit, { offsets: [[0, 1]] })));
+    for (const offset of [2, 3, 4]) {
+      kit.store.plan("replyLost", "none");
+      const outcome = await kit.run(kit.groups.commit(commitOf(kit, { offsets: [[0, offset]] })));
+      expect(outcome).toEqual({ kind: "done", results: ["committed"] });
+    }
+    kit.store.plan("replyLost", "replyLost");
+    const member = await kit.member("g2");
+    await kit.restart();
+    expect(await kit.run(kit.groups.heartbeat("g2", member))).toBe("alive");
+    expect(await offsetsOf(kit)).toEqual([[0, 4]]);
+  });
+
+  test("for long makes waiting requests look again, and loses nothing that was answered", async () => {
+    const kit = await start();
+    const member = await kit.member("g");
+    await kit.run(kit.groups.commit(commitOf(kit, { ...member, offsets: [[0, 1]] })));
+    kit.store.plan(...Array.from({ length: 7 }, () => "requestLost" as const));
+    const outcome = kit.groups.commit(commitOf(kit, { ...member, offsets: [[0, 2]] }));
+    const joined = kit.groups.join("g", joining());
+    expect(await kit.run(outcome)).toEqual({
+      kind: "done",
+      results: ["coordinatorNotAvailable"],
+    });
+    expect(await kit.run(joined)).toMatchObject({ kind: "refused" });
+    expect(await offsetsOf(kit)).toEqual([[0, 1]]);
+    expect(await kit.run(kit.groups.heartbeat("g", member))).toBe("alive");
+  });
+
+  test("never shows a generation or an offset that is not durable", async () => {
+    const kit = await start();
+    await kit.run(kit.groups.commit(commitOf(kit, { offsets: [[0, 1]] })));
+    kit.store.plan(...Array.from({ length: 7 }, () => "requestLost" as const));
+    const committing = kit.groups.commit(commitOf(kit, { offsets: [[0, 2]] }));
+    const fetching = kit.groups.fetchOffsets("g", "all");
+    await kit.run(committing);
+    expect(await kit.run(fetching)).toBe("coordinatorNotAvailable");
+    kit.store.plan(...Array.from({ length: 7 }, () => "requestLost" as const));
+    expect(await kit.run(kit.groups.join("h", joining()))).toMatchObject({
+      kind: "refused",
+      reason: "coordinatorNotAvailable",
+    });
+  });
+
+  test("at random changes nothing of what was answered, over many restarts", async () => {
+    const kit = await start();
+    const answered = new Map<number, number>();
+    let refused = 0;
+    for (let round = 1; round <= 150; round += 1) {
+      kit.store.rates = { perThousand: { requestLost: 300, replyLost: 300, conflict: 100 } };
+      const partition = round % 5;
+      const commit = kit.groups.commit(commitOf(kit, { offsets: [[partition, round]] }));
+      const outcome = await kit.run(commit);
+      if (outcome.kind === "done" && outcome.results[0] === "committed") {
+        answered.set(partition, round);
+      } else refused += 1;
+      kit.store.rates = { perThousand: {} };
+      if (round % 10 === 0) await kit.restart();
+      for (const [key, offset] of await offsetsOf(kit)) {
+        expect(offset).toBeGreaterThanOrEqual(answered.get(key) ?? 0);
+      }
+    }
+    expect(refused).toBeGreaterThan(0);
+    expect(answered.size).toBe(5);
+  });
+
+  test("on a slot whose head moved tells that another broker coordinates", async () => {
+    const kit = await start();
+    const before = kit.groups;
+    await kit.run(before.commit(commitOf(kit, { offsets: [[0, 1]] })));
+    await kit.restart();
+    await kit.run(kit.groups.commit(commitOf(kit, { offsets: [[0, 2]] })));
+    const zombie = await kit.run(
+      before.commit(
+        commitOf(kit, {
+          offsets: [
+            [0, 3],
+            [1, 3],
+          ],
+        }),
+      ),
+    );
+    expect(zombie).toEqual({ kind: "done", results: ["notCoordinator", "notCoordinator"] });
+    const groupId = Array.from({ length: 100 }, (_, index) => `n${index}`).find(
+      (name) => kit.cluster.slotOfGroup(name) === kit.cluster.slotOfGroup("g"),
+    );
+    const newGroup = await kit.run(
+      before.commit(commitOf(kit, { groupId: groupId ?? "", offsets: [[0, 3]] })),
+    );
+    expect(newGroup).toEqual({ kind: "done", results: ["notCoordinator"] });
+    expect(await offsetsOf(kit)).toEqual([[0, 2]]);
+  });
+});

@@ -1,0 +1,45 @@
+import type {
+  Clock,
+  Epoch,
+  MetadataStore,
+  Random,
+  Settings,
+  Slot,
+  TopicCatalog,
+  TopicId,
+} from "@millrace/core";
+import type { Metrics } from "../metrics/registry.ts";
+
+/** What the coordinator needs of the cluster. */
+export interface CoordinatorCluster {
+  readonly slots: number;
+  readonly store: MetadataStore;
+  readonly topics: Pick<TopicCatalog, "byName" | "byId">;
+  slotOfGroup(groupId: string): Slot;
+  openSlot(slot: Slot): Promise<{ readonly epoch: Epoch; readonly headVersion: number }>;
+  onTopicChange(
+    listener: (change: { readonly kind: string; readonly topic: { readonly id: TopicId } }) => void,
+  ): () => void;
+}
+
+export type GroupSettings = Pick<
+  Settings,
+  | "groupInitialRebalanceDelayMs"
+  | "groupMaxSessionTimeoutMs"
+  | "groupMaxSize"
+  | "groupMinSessionTimeoutMs"
+  | "offsetMetadataMaxBytes"
+  | "offsetsRetentionCheckIntervalMs"
+  | "offsetsRetentionMinutes"
+>;
+
+export interface CoordinatorDeps {
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly cluster: CoordinatorCluster;
+  readonly settings: GroupSettings;
+  readonly metrics: Metrics;
+}
+
+/** Why the coordinator can't say: a client finds the coordinator again and retries. */
+export type Unavailable = "coordinatorNotAvailable" | "notCoordinator";

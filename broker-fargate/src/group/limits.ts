@@ -1,0 +1,51 @@
+import { assert, itemBytesMax, transactWritesMax } from "@millrace/core";
+
+/** Bounds of the group coordinator. Reaching one is a named outcome. */
+
+/** Offset writes of one slot start at most this often, so that commits within it are one write. */
+export const offsetLingerMs = 10;
+
+/** A store transaction's most bytes here: below DynamoDB's 4 MB. */
+export const batchBytesMax = 3_500_000;
+
+/** A store transaction's most items under a slot; one more is the condition on the head. */
+export const batchItemsMax = 99;
+
+/** Blocks of offsets that one part of a commit may touch; a part is written whole or not. */
+export const partBlocksMax = 48;
+
+/** What one member may bring in ids and protocols, and, apart from that, in its assignment. */
+export const memberBytesMax = 120_000;
+export const assignmentBytesMax = 100_000;
+
+/** What a group's members may bring together: it is written in one transaction. */
+export const groupBytesMax = 2_400_000;
+
+/** Where a group's members go on in a further item. One member more still fits in an item. */
+export const groupItemBytes = 40_000;
+
+/** Longest name in a key before it is replaced by its hash, in bytes. */
+export const keyNameBytesMax = 900;
+
+/** An unchanged commit is written again once what is written is this part of the retention old. */
+export const commitRefreshParts = 8;
+
+/** Slots that a sweep opens at once. */
+export const slotsOpeningMax = 16;
+
+/** How long after it was lost a slot is loaded again without being asked for. */
+export const slotReopenMs = 1_000;
+
+/** Base64 makes three bytes four. */
+const encodedParts = 4 / 3;
+assert(batchItemsMax + 1 <= transactWritesMax, "a batch and its condition are one transaction");
+assert(
+  groupItemBytes + (memberBytesMax + assignmentBytesMax) * encodedParts + 10_000 < itemBytesMax,
+  "a member fits in the item that it begins in",
+);
+assert(
+  (groupBytesMax * encodedParts) / groupItemBytes + 1 <= batchItemsMax,
+  "a group is written in one transaction",
+);
+assert(groupBytesMax * encodedParts < batchBytesMax, "a group's bytes are, too");
+assert(2 * partBlocksMax <= batchItemsMax, "a part of a commit is one transaction");

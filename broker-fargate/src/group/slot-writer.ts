@@ -1,0 +1,217 @@
+import {
+  type Epoch,
+  type Item,
+  type ItemValue,
+  keys,
+  MetadataError,
+  type Slot,
+  type Write,
+} from "@millrace/core";
+import { type Refused, type StoreAccess, transact } from "../cluster/persist.ts";
+import { batchBytesMax, batchItemsMax, offsetLingerMs } from "./limits.ts";
+
+/** One item under the slot as it is to be; without a value it goes. */
+export interface SlotWrite {
+  readonly key: string;
+  readonly value: ItemValue | undefined;
+  /** About its size as JSON. */
+  readonly bytes: number;
+}
+
+/** The slot can't be written any more: what was asked for has an unknown outcome. */
+export class SlotLostError extends Error {
+  override readonly name = "SlotLostError";
+  readonly reason: "coordinatorNotAvailable" | "notCoordinator";
+
+  constructor(reason: "coordinatorNotAvailable" | "notCoordinator", cause?: unknown) {
+    super(`slot lost: ${reason}`, { cause });
+    this.reason = reason;
+  }
+}
+
+interface Part {
+  readonly writes: readonly SlotWrite[];
+  readonly bytes: number;
+  readonly resolve: () => void;
+  readonly reject: (error: SlotLostError) => void;
+}
+
+interface SlotWriterOptions {
+  readonly access: StoreAccess;
+  readonly slot: Slot;
+  readonly epoch: Epoch;
+  readonly headVersion: number;
+  /** A number that no other write of this epoch has. */
+  readonly nextStamp: () => number;
+  /** Called once, when the slot is lost. */
+  readonly onLost: (error: SlotLostError) => void;
+}
+
+/**
+ * The one writer of a slot's group items. Parts are written whole and in their order, several in
+ * one transaction where they fit; within one, the last value of a key wins, so that what is durable
+ * is always the state after some prefix of the parts.
+ *
+ * Each write is conditional on the item's version as this writer left it, and a creation or a
+ * deletion on the slot's head too (an absent item cannot carry a claim). So a write of an earlier
+ * owner, or one of our own whose reply was given up and that arrives late, is refused or makes the
+ * next one be refused; then the slot is lost, and whoever needs it opens it again from the store.
+ */
+export class SlotWriter {
+  readonly #options: SlotWriterOptions;
+  readonly #versions = new Map<string, number>();
+  #queue: Part[] = [];
+  #running: Promise<void> | undefined;
+  /** Ends the linger that is under way. */
+  #hurry: (() => void) | undefined;
+  /** Whether a part that does not wait is in the queue. */
+  #urgent = false;
+  #lastStartMs = Number.NEGATIVE_INFINITY;
+  #lost: SlotLostError | undefined;
+
+  constructor(options: SlotWriterOptions) {
+    this.#options = options;
+  }
+
+  /** Learns an item that the store holds. */
+  learn(item: Item): void {
+    this.#versions.set(item.key, item.version);
+  }
+
+  /**
+   * Resolves when all of it is durable, or rejects with SlotLostError. With "soon" it starts when
+   * `offsetLingerMs` have passed since the last start; "now" does not wait.
+   */
+  write(writes: readonly SlotWrite[], when: "now" | "soon"): Promise<void> {
+    if (this.#lost !== undefined) return Promise.reject(this.#lost);
+    const bytes = writes.reduce((sum, write) => sum + write.bytes, 0);
+    const done = new Promise<void>((resolve, reject) => {
+      this.#queue.push({ writes, bytes, resolve, reject });
+    });
+    if (when === "now") {
+      this.#urgent = true;
+      this.#hurry?.();
+    }
+    this.#running ??= this.#run();
+    return done;
+  }
+
+  /** Resolves when nothing is left to write, whatever became of it. */
+  async drained(): Promise<void> {
+    this.#urgent = true;
+    this.#hurry?.();
+    await this.#running;
+    this.#urgent = false;
+  }
+
+  async #run(): Promise<void> {
+    while (this.#queue.length > 0) {
+      if (!this.#urgent) await this.#linger();
+      this.#urgent = false;
+      this.#lastStartMs = this.#options.access.clock.monotonicMs();
+      const parts = this.#takeBatch();
+      try {
+        await this.#transact(parts);
+      } catch (error) {
+        this.#lose(error, parts);
+        break;
+      }
+      for (const part of parts) part.resolve();
+    }
+    this.#running = undefined;
+  }
+
+  #linger(): Promise<void> {
+    const { clock } = this.#options.access;
+    const waitMs = this.#lastStartMs + offsetLingerMs - clock.monotonicMs();
+    if (waitMs <= 0) return Promise.resolve();
+    return new Promise((resolve) => {
+      const timer = clock.after(waitMs, () => this.#hurry?.());
+      this.#hurry = () => {
+        timer.cancel();
+        this.#hurry = undefined;
+        resolve();
+      };
+    });
+  }
+
+  #takeBatch(): readonly Part[] {
+    const keysTaken = new Set<string>();
+    let bytes = 0;
+    let count = 0;
+    for (const part of this.#queue) {
+      bytes += part.bytes;
+      for (const { key } of part.writes) keysTaken.add(key);
+      if (count > 0 && (keysTaken.size > batchItemsMax || bytes > batchBytesMax)) break;
+      count += 1;
+    }
+    return this.#queue.splice(0, count);
+  }
+
+  async #transact(parts: readonly Part[]): Promise<void> {
+    const { access, epoch, headVersion, slot } = this.#options;
+    const wanted = new Map<string, ItemValue | undefined>();
+    for (const part of parts) for (const { key, value } of part.writes) wanted.set(key, value);
+    const stamp = this.#options.nextStamp();
+    const writes: Write[] = [];
+    let headMatters = false;
+    for (const [key, value] of wanted) {
+      const version = this.#versions.get(key);
+      if (value === undefined && version === undefined) continue;
+      headMatters ||= value === undefined || version === undefined;
+      writes.push(conditional(key, value && { ...value, epoch, stamp }, version));
+    }
+    if (writes.length === 0) return;
+    if (headMatters) {
+      const condition = { is: "version", version: headVersion } as const;
+      writes.push({ kind: "check", key: keys.head(slot), condition });
+    }
+    const isMine = (refused: Refused): boolean =>
+      refused.every(({ key, found }) => isWritten(wanted.get(key), found, { epoch, stamp }));
+    const outcome = await transact(access, writes, isMine);
+    if (!outcome.ok) throw new SlotLostError("notCoordinator");
+    for (const [key, value] of wanted) this.#written(key, value);
+  }
+
+  #written(key: string, value: ItemValue | undefined): void {
+    if (value === undefined) this.#versions.delete(key);
+    else this.#versions.set(key, (this.#versions.get(key) ?? 0) + 1);
+  }
+
+  #lose(cause: unknown, parts: readonly Part[]): void {
+    const lost = lostBy(cause);
+    this.#lost = lost;
+    const waiting = [...parts, ...this.#queue];
+    this.#queue = [];
+    for (const part of waiting) part.reject(lost);
+    this.#options.onLost(lost);
+  }
+}
+
+function lostBy(cause: unknown): SlotLostError {
+  if (cause instanceof SlotLostError) return cause;
+  if (cause instanceof MetadataError) return new SlotLostError("coordinatorNotAvailable", cause);
+  throw cause;
+}
+
+function conditional(
+  key: string,
+  value: ItemValue | undefined,
+  version: number | undefined,
+): Write {
+  const condition =
+    version === undefined ? ({ is: "absent" } as const) : ({ is: "version", version } as const);
+  return value === undefined
+    ? { kind: "delete", key, condition }
+    : { kind: "put", key, value, condition };
+}
+
+/** Whether the store holds what this very transaction wrote. */
+function isWritten(
+  wanted: ItemValue | undefined,
+  found: Item | undefined,
+  mine: { readonly epoch: Epoch; readonly stamp: number },
+): boolean {
+  if (wanted === undefined || found === undefined) return wanted === found;
+  return found.value["epoch"] === mine.epoch && found.value["stamp"] === mine.stamp;
+}

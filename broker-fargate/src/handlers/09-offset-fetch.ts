@@ -1,0 +1,162 @@
+/**
+ * OffsetFetch v1–v10: committed offsets, of the partitions asked for or (from v2 on) of all; of
+ * several groups from v8 on; by topic id from v10 on.
+ *
+ * Path: the coordinator answers from memory, once what it would reveal is durable. A partition
+ * without an offset, or a group or topic name that is not there, has offset −1 and no error. While
+ * there are no transactions every offset is stable, so `requireStable` asks for nothing more.
+ */
+import { type OffsetKey, topicId } from "@millrace/core";
+import {
+  ApiKey,
+  ErrorCode,
+  type OffsetFetchRequest,
+  type OffsetFetchRequestTopics,
+  type OffsetFetchResponseGroupInput,
+  type OffsetFetchResponseInput,
+  type OffsetFetchResponsePartitionsInput,
+  type OffsetFetchResponseTopicsInput,
+  uuidFromHex,
+} from "@millrace/wire";
+import type { Broker } from "../broker.ts";
+import type { FetchedOffset } from "../group/coordinator.ts";
+import { groupErrorCode } from "./group-errors.ts";
+import { groupTopic } from "./group-topics.ts";
+import type { Handler } from "./handler.ts";
+
+const groupsFrom = 8;
+const byIdFrom = 10;
+const noId = "0".repeat(32);
+
+interface Asked {
+  readonly groupId: string;
+  readonly topics: readonly OffsetFetchRequestTopics[] | null;
+}
+
+export function offsetFetchHandler(
+  broker: Broker,
+): Handler<OffsetFetchRequest, OffsetFetchResponseInput> {
+  return {
+    apiKey: ApiKey.OffsetFetch,
+    versions: { min: 1, max: 10 },
+    handle: (request, { apiVersion }) =>
+      apiVersion >= groupsFrom
+        ? fetchGroups(broker, request.groups, apiVersion)
+        : fetchOneGroup(broker, request, apiVersion),
+  };
+}
+
+async function fetchGroups(
+  broker: Broker,
+  groups: readonly Asked[],
+  version: number,
+): Promise<OffsetFetchResponseInput> {
+  return { groups: await Promise.all(groups.map((asked) => fetchGroup(broker, asked, version))) };
+}
+
+async function fetchOneGroup(
+  broker: Broker,
+  request: OffsetFetchRequest,
+  version: number,
+): Promise<OffsetFetchResponseInput> {
+  const id = uuidFromHex(noId);
+  const named = request.topics?.map((topic) => ({ ...topic, topicId: id })) ?? null;
+  const asked = { groupId: request.groupId, topics: named };
+  const { errorCode, topics } = await fetchGroup(broker, asked, version);
+  const plain = topics.map(({ name = "", partitions }) => ({ name, partitions }));
+  if (errorCode === undefined || errorCode === ErrorCode.NONE) return { topics: plain };
+  // v1 has no error of its own for the group: each partition carries it.
+  const refused = (named ?? []).map(({ name, partitionIndexes }) => ({
+    name,
+    partitions: partitionIndexes.map((index) => ({ ...noOffset(index), errorCode })),
+  }));
+  return { errorCode, topics: version >= 2 ? [] : refused };
+}
+
+async function fetchGroup(
+  broker: Broker,
+  asked: Asked,
+  version: number,
+): Promise<OffsetFetchResponseGroupInput> {
+  const { groupId } = asked;
+  const how = version >= byIdFrom ? "byId" : "byName";
+  const keys = asked.topics?.flatMap((topic) => keysOf(broker, topic, how)) ?? "all";
+  const fetched = await broker.groups.fetchOffsets(groupId, keys);
+  if (typeof fetched === "string") {
+    return { groupId, topics: [], errorCode: groupErrorCode(fetched) };
+  }
+  const byTopic = Map.groupBy(fetched, (found) => found.topicId);
+  const topics =
+    asked.topics === null
+      ? allTopics(broker, byTopic, how)
+      : asked.topics.map((topic) => answerTopic(broker, byTopic, { topic, how }));
+  return { groupId, topics, errorCode: ErrorCode.NONE };
+}
+
+function keysOf(
+  broker: Broker,
+  asked: OffsetFetchRequestTopics,
+  how: "byId" | "byName",
+): readonly OffsetKey[] {
+  const topic = groupTopic(broker, asked, how);
+  if (topic === undefined) return [];
+  return asked.partitionIndexes.map((partition) => ({ topicId: topic.id, partition }));
+}
+
+type ByTopic = ReadonlyMap<string, readonly FetchedOffset[]>;
+
+function answerTopic(
+  broker: Broker,
+  byTopic: ByTopic,
+  question: { readonly topic: OffsetFetchRequestTopics; readonly how: "byId" | "byName" },
+): OffsetFetchResponseTopicsInput {
+  const { topic: asked, how } = question;
+  const topic = groupTopic(broker, asked, how);
+  const unknownId = topic === undefined && how === "byId";
+  const errorCode = unknownId ? ErrorCode.UNKNOWN_TOPIC_ID : ErrorCode.NONE;
+  const offsets = new Map(
+    (byTopic.get(topic?.id ?? "") ?? []).map((found) => [found.partition, found]),
+  );
+  return {
+    ...(how === "byId" ? { topicId: asked.topicId } : { name: asked.name }),
+    partitions: asked.partitionIndexes.map((index) => {
+      const found = offsets.get(index);
+      return found === undefined ? { ...noOffset(index), errorCode } : answerOffset(found);
+    }),
+  };
+}
+
+/** Of topics that are there: what a deleted one left behind is invisible until it is removed. */
+function allTopics(
+  broker: Broker,
+  byTopic: ByTopic,
+  how: "byId" | "byName",
+): readonly OffsetFetchResponseTopicsInput[] {
+  return [...byTopic].flatMap(([id, offsets]) => {
+    const topic = broker.cluster.topics.byId(topicId(id));
+    if (topic === undefined) return [];
+    const partitions = offsets.map(answerOffset);
+    const reference = how === "byId" ? { topicId: uuidFromHex(id) } : { name: topic.name };
+    return [{ ...reference, partitions }];
+  });
+}
+
+function answerOffset(found: FetchedOffset): OffsetFetchResponsePartitionsInput {
+  return {
+    partitionIndex: found.partition,
+    committedOffset: found.offset,
+    committedLeaderEpoch: found.leaderEpoch,
+    metadata: found.metadata,
+    errorCode: ErrorCode.NONE,
+  };
+}
+
+function noOffset(partitionIndex: number): OffsetFetchResponsePartitionsInput {
+  return {
+    partitionIndex,
+    committedOffset: -1,
+    committedLeaderEpoch: -1,
+    metadata: "",
+    errorCode: ErrorCode.NONE,
+  };
+}

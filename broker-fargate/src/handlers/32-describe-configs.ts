@@ -1,0 +1,190 @@
+/**
+ * DescribeConfigs v1–v4: topics, this broker, the cluster-wide dynamic configs (a broker without a
+ * name) and groups, with synonyms and documentation where asked.
+ *
+ * Path: from memory, one result for each resource, entries by name. Everything that Kafka has for a
+ * topic is reported, also what has no effect here. Loggers and client metrics are refused with a
+ * sentence: there is nothing behind them.
+ */
+import {
+  type BrokerLayers,
+  brokerConfig,
+  brokerConfigs,
+  type EffectiveConfig,
+  groupConfig,
+  groupConfigs,
+  topicConfig,
+  topicConfigs,
+  topicNameFault,
+} from "@millrace/core";
+import {
+  ApiKey,
+  type DescribeConfigsRequest,
+  type DescribeConfigsResource,
+  type DescribeConfigsResourceResultInput,
+  type DescribeConfigsResponseInput,
+  type DescribeConfigsResultInput,
+  ErrorCode,
+} from "@millrace/wire";
+import type { ClusterHolder } from "./topic-outcome.ts";
+import { resourceType, sourceCode, typeCode, unknownConfigType } from "./config-codes.ts";
+import type { Handler } from "./handler.ts";
+
+type Entry = DescribeConfigsResourceResultInput;
+
+interface Refusal {
+  readonly errorCode: number;
+  readonly errorMessage: string;
+}
+
+type Wanted = Pick<DescribeConfigsRequest, "includeSynonyms" | "includeDocumentation">;
+
+export function describeConfigsHandler(
+  broker: ClusterHolder,
+): Handler<DescribeConfigsRequest, DescribeConfigsResponseInput> {
+  return {
+    apiKey: ApiKey.DescribeConfigs,
+    versions: { min: 1, max: 4 },
+    handle: (request) => {
+      const results = request.resources.map((resource) => result(broker, resource, request));
+      return { throttleTimeMs: 0, results };
+    },
+  };
+}
+
+function result(
+  broker: ClusterHolder,
+  resource: DescribeConfigsResource,
+  wanted: Wanted,
+): DescribeConfigsResultInput {
+  const { resourceType: type, resourceName, configurationKeys } = resource;
+  const described = entriesOf(broker, resource, wanted);
+  if ("errorCode" in described) {
+    return { ...described, resourceType: type, resourceName, configs: [] };
+  }
+  const keys = configurationKeys ?? [];
+  const isWanted = (entry: Entry): boolean => keys.length === 0 || keys.includes(entry.name);
+  const configs = described.filter(isWanted).sort((a, b) => (a.name < b.name ? -1 : 1));
+  return {
+    errorCode: ErrorCode.NONE,
+    errorMessage: "",
+    resourceType: type,
+    resourceName,
+    configs,
+  };
+}
+
+function entriesOf(
+  broker: ClusterHolder,
+  { resourceType: type, resourceName: name }: DescribeConfigsResource,
+  wanted: Wanted,
+): readonly Entry[] | Refusal {
+  const { layers } = broker.cluster;
+  switch (type) {
+    case resourceType.topic:
+      return topicEntries(broker, name, wanted);
+    case resourceType.broker:
+      if (name === "") return clusterEntries(layers, wanted);
+      return notThisBroker(broker, name) ?? brokerEntries(layers, wanted);
+    case resourceType.group:
+      if (name === "") return refusal("Group name must not be empty");
+      return [...groupConfigs.values()].map((definition) =>
+        entry(groupConfig(definition, layers), { ...wanted, isReadOnly: false }),
+      );
+    case resourceType.brokerLogger:
+      return refusal("Loggers are set when the broker starts and cannot be described.");
+    case resourceType.clientMetrics:
+      return refusal("Client metrics subscriptions are not served.");
+    default:
+      return refusal(`Unknown resource type ${type}`);
+  }
+}
+
+function topicEntries(
+  broker: ClusterHolder,
+  name: string,
+  wanted: Wanted,
+): readonly Entry[] | Refusal {
+  const fault = topicNameFault(name);
+  if (fault !== undefined) {
+    const errorCode = ErrorCode.INVALID_TOPIC_EXCEPTION;
+    return { errorCode, errorMessage: `Topic name is invalid: ${fault}` };
+  }
+  const topic = broker.cluster.topics.byName(name);
+  if (topic === undefined) {
+    return { errorCode: ErrorCode.UNKNOWN_TOPIC_OR_PARTITION, errorMessage: "" };
+  }
+  return [...topicConfigs.values()].map((definition) =>
+    entry(topicConfig(definition, topic.configs, broker.cluster.layers), {
+      ...wanted,
+      isReadOnly: false,
+    }),
+  );
+}
+
+function brokerEntries(layers: BrokerLayers, wanted: Wanted): readonly Entry[] {
+  return [...brokerConfigs.values()].flatMap(({ name, update }) => {
+    const config = brokerConfig(name, layers);
+    const isReadOnly = update === "readOnly";
+    return config === undefined ? [] : [entry(config, { ...wanted, isReadOnly })];
+  });
+}
+
+/** Only what was set for all brokers, as it was given, and nothing that it overrides. */
+function clusterEntries({ cluster }: BrokerLayers, wanted: Wanted): readonly Entry[] {
+  const layers = { broker: new Map(), cluster, fixed: new Map() };
+  return [...cluster.keys()].map((name) => {
+    const config = brokerConfig(name, layers);
+    if (config === undefined) return foreignEntry(name);
+    const synonyms = config.synonyms.filter(({ source }) => source === "dynamicDefaultBroker");
+    const text = cluster.get(name) ?? null;
+    return entry({ ...config, text, synonyms }, { ...wanted, isReadOnly: false });
+  });
+}
+
+/** A key that nobody here knows: its value might be a secret. */
+function foreignEntry(name: string): Entry {
+  const configSource = sourceCode("dynamicDefaultBroker");
+  const synonyms = [{ name, value: null, source: configSource }];
+  const shown = { value: null, readOnly: true, isSensitive: true, synonyms };
+  return { name, ...shown, configSource, configType: unknownConfigType, documentation: null };
+}
+
+function entry(
+  { definition, text, source, synonyms }: EffectiveConfig,
+  wanted: Wanted & { readonly isReadOnly: boolean },
+): Entry {
+  const isSensitive = definition.type === "password";
+  const shown = (value: string | null): string | null => (isSensitive ? null : value);
+  return {
+    name: definition.name,
+    value: shown(text),
+    readOnly: wanted.isReadOnly,
+    configSource: sourceCode(source),
+    isSensitive,
+    synonyms: wanted.includeSynonyms
+      ? synonyms.map(({ name, value, source: from }) => ({
+          name,
+          value: shown(value),
+          source: sourceCode(from),
+        }))
+      : [],
+    configType: typeCode(definition.type),
+    documentation: wanted.includeDocumentation ? definition.documentation : null,
+  };
+}
+
+function notThisBroker(broker: ClusterHolder, name: string): Refusal | undefined {
+  const { brokerId } = broker.cluster;
+  if (!/^[+-]?[0-9]{1,10}$/u.test(name)) {
+    return refusal(`Broker id must be an integer, but it is: ${name}`);
+  }
+  if (Number(name) === brokerId) return undefined;
+  return refusal(
+    `Unexpected broker id, expected ${brokerId} or empty string, but received ${name}`,
+  );
+}
+
+function refusal(errorMessage: string): Refusal {
+  return { errorCode: ErrorCode.INVALID_REQUEST, errorMessage };
+}

@@ -1,0 +1,47 @@
+/**
+ * DeleteGroups v0–v3: empty groups go, with their offsets, durably; with a message from v3 on. A
+ * group that is named twice is answered once.
+ */
+import {
+  ApiKey,
+  type DeleteGroupsRequest,
+  type DeleteGroupsResponseInput,
+  ErrorCode,
+} from "@millrace/wire";
+import type { Broker } from "../broker.ts";
+import type { DeleteGroupOutcome } from "../group/coordinator.ts";
+import { groupErrorCode } from "./group-errors.ts";
+import type { Handler } from "./handler.ts";
+
+export function deleteGroupsHandler(
+  broker: Broker,
+): Handler<DeleteGroupsRequest, DeleteGroupsResponseInput> {
+  return {
+    apiKey: ApiKey.DeleteGroups,
+    versions: { min: 0, max: 3 },
+    handle: async ({ groupsNames }) => ({
+      throttleTimeMs: 0,
+      results: await Promise.all(
+        [...new Set(groupsNames)].map(async (groupId) => {
+          const outcome = await broker.groups.delete(groupId);
+          const errorCode = outcome === "deleted" ? ErrorCode.NONE : groupErrorCode(outcome);
+          return { groupId, errorCode, errorMessage: messageOf(groupId, outcome) };
+        }),
+      ),
+    }),
+  };
+}
+
+function messageOf(groupId: string, outcome: DeleteGroupOutcome): string | null {
+  switch (outcome) {
+    case "deleted":
+      return null;
+    case "groupNotFound":
+      return `Group ${groupId} not found.`;
+    case "nonEmptyGroup":
+      return `Group ${groupId} has members.`;
+    case "coordinatorNotAvailable":
+    case "notCoordinator":
+      return "The group's coordinator is not available.";
+  }
+}

@@ -1,0 +1,61 @@
+/**
+ * OffsetDelete v0: a group's offsets of topics that its members do not read (KIP-496).
+ *
+ * Path: set aside partitions that are not there → the coordinator deletes, durably. An offset that
+ * is not there is no error; a topic that members read is GROUP_SUBSCRIBED_TO_TOPIC.
+ */
+import {
+  ApiKey,
+  ErrorCode,
+  type OffsetDeleteRequest,
+  type OffsetDeleteResponseInput,
+} from "@millrace/wire";
+import type { Broker } from "../broker.ts";
+import { hasPartition } from "./find-partition.ts";
+import { groupErrorCode } from "./group-errors.ts";
+import type { Handler } from "./handler.ts";
+
+export function offsetDeleteHandler(
+  broker: Broker,
+): Handler<OffsetDeleteRequest, OffsetDeleteResponseInput> {
+  return {
+    apiKey: ApiKey.OffsetDelete,
+    versions: { min: 0, max: 0 },
+    handle: (request) => deleteOffsets(broker, request),
+  };
+}
+
+async function deleteOffsets(
+  broker: Broker,
+  request: OffsetDeleteRequest,
+): Promise<OffsetDeleteResponseInput> {
+  const { groupId } = request;
+  if (groupId === "") return { errorCode: ErrorCode.INVALID_GROUP_ID, topics: [] };
+  const asked = request.topics.flatMap(({ name, partitions }) => {
+    const topic = broker.cluster.topics.byName(name);
+    if (topic === undefined) return [];
+    return partitions
+      .filter(({ partitionIndex }) => hasPartition(topic, partitionIndex))
+      .map(({ partitionIndex: partition }) => ({ topic: name, topicId: topic.id, partition }));
+  });
+  const outcome = await broker.groups.deleteOffsets(groupId, asked);
+  if (outcome.kind === "refused") {
+    return { errorCode: groupErrorCode(outcome.reason), topics: [] };
+  }
+  const codes = new Map(
+    asked.map(({ topic, partition }, index) => [
+      `${partition}/${topic}`,
+      groupErrorCode(outcome.results[index] ?? "coordinatorNotAvailable"),
+    ]),
+  );
+  return {
+    errorCode: ErrorCode.NONE,
+    topics: request.topics.map(({ name, partitions }) => ({
+      name,
+      partitions: partitions.map(({ partitionIndex }) => ({
+        partitionIndex,
+        errorCode: codes.get(`${partitionIndex}/${name}`) ?? ErrorCode.UNKNOWN_TOPIC_OR_PARTITION,
+      })),
+    })),
+  };
+}

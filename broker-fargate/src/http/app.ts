@@ -1,0 +1,54 @@
+import { type Context, Hono } from "hono";
+import { problem, type ProblemStatus, problemResponse } from "./problem.ts";
+
+export interface HttpAppOptions {
+  /** Why the broker should get no traffic now, in words; nothing when it should. */
+  readonly notReady: () => readonly string[];
+  /** The metrics as Prometheus text, format 0.0.4. */
+  readonly metrics: () => string;
+  /** For failures of the two above: they are bugs. */
+  readonly failed: (error: Error) => void;
+}
+
+/**
+ * The broker's HTTP port.
+ *
+ * - `GET /healthz`: 200 as long as the process answers at all. A store that is away is no reason to
+ *   be killed, so this looks at nothing.
+ * - `GET /readyz`: 200, or 503 with the reasons as a problem (RFC 9457) until the broker serves,
+ *   and again from the start of its shutdown.
+ * - `GET /metrics`: the registry.
+ *
+ * Everything else is a problem too: 404, 405 with `Allow`, 500.
+ */
+export function httpApp(options: HttpAppOptions): Hono {
+  const app = new Hono();
+  app.get("/healthz", (context) => context.json({ status: "ok" }));
+  app.get("/readyz", (context) => {
+    const reasons = options.notReady();
+    if (reasons.length > 0) return failure(context, 503, reasons.join("; "));
+    return context.json({ status: "ready" });
+  });
+  app.get("/metrics", (context) =>
+    context.text(options.metrics(), 200, {
+      "content-type": "text/plain; version=0.0.4; charset=utf-8",
+    }),
+  );
+  for (const path of ["/healthz", "/readyz", "/metrics"]) {
+    app.all(path, (context) => {
+      const response = failure(context, 405, `${context.req.method} is not supported here`);
+      response.headers.set("allow", "GET, HEAD");
+      return response;
+    });
+  }
+  app.notFound((context) => failure(context, 404, "there is nothing at this path"));
+  app.onError((error, context) => {
+    options.failed(error);
+    return failure(context, 500, "the broker failed to answer; its log says why");
+  });
+  return app;
+}
+
+function failure(context: Context, status: ProblemStatus, detail: string): Response {
+  return problemResponse(problem(status, { detail, instance: context.req.path }));
+}

@@ -1,0 +1,204 @@
+/**
+ * The broker process: reads its options, puts node's adapters behind the ports, listens, says so
+ * in one screen, and ends cleanly on SIGTERM. The only file that exits, and the only one that
+ * knows an adapter.
+ */
+import { appendFileSync, readFileSync, statfsSync } from "node:fs";
+import { join, resolve } from "node:path";
+import {
+  crc32c,
+  LmdbMetadataStore,
+  loadCodecs,
+  lockDirectory,
+  NodeDisk,
+  SystemClock,
+  SystemRandom,
+} from "@millrace/adapter-node";
+import { AssertionError, parseSettings, type Settings } from "@millrace/core";
+import { destination, type Logger, pino } from "pino";
+import manifest from "../package.json" with { type: "json" };
+import type { AdvertisedListener } from "./handlers/handler.ts";
+import type { HttpListener } from "./http/serve.ts";
+import { shutdownGraceMsMax } from "./limits.ts";
+import { type ListenerAddress, listenerAddresses } from "./listener-address.ts";
+import { EventLoopWatch } from "./metrics/event-loop-watch.ts";
+import { type Configuration, type OpenBroker, openBroker } from "./open-broker.ts";
+import { type Options, readOptions, UsageError, usage } from "./options.ts";
+import { type Listener, listen } from "./server/listener.ts";
+import { Server } from "./server/server.ts";
+import { startScreen } from "./start-screen.ts";
+
+const exitFailure = 1;
+const exitUsage = 2;
+
+try {
+  const options = readOptions({
+    args: process.argv.slice(2),
+    environment: process.env,
+    readFile: (path) => readFileSync(path, "utf8"),
+  });
+  if (options === "help") process.stdout.write(`${usage}\n`);
+  else await run(options);
+} catch (error) {
+  if (error instanceof UsageError) fail(error.message, exitUsage);
+  else fail(describe(error), exitFailure);
+}
+
+async function run(options: Options): Promise<void> {
+  const log = pino(
+    { level: process.env["MILLRACE_LOG_LEVEL"] ?? "warn" },
+    destination({ dest: 2, sync: true }),
+  );
+  const configuration = readConfiguration(options, log);
+  const { settings } = configuration;
+  const addresses = listenerAddresses(settings);
+  if (addresses.kind === "invalid") throw new UsageError(addresses.message);
+  const dataDirectory = resolve(options.dataDirectory);
+  const lock = await lockDirectory(dataDirectory);
+  if (lock.kind === "held") throw new UsageError(`${dataDirectory} is in use by another broker`);
+  const readiness = { reasons: [] as readonly string[] };
+  const onFailed = (): void => {
+    readiness.reasons = ["a sync of the disk failed: appends are refused until a restart"];
+  };
+  const at = { dataDirectory, options, configuration, log, onFailed };
+  const { store, opened } = await openOnNode(at);
+  const { broker, dispatcher } = opened;
+  const server = new Server({
+    dispatcher,
+    clock: broker.clock,
+    log,
+    metrics: broker.metrics,
+    settings,
+  });
+  const listeners: Listener[] = [];
+  for (const address of addresses.bind) {
+    const advertised = addresses.advertised.get(address.name);
+    listeners.push(await listenAt(server, address, advertised));
+  }
+  const watch = new EventLoopWatch(broker.clock, broker.metrics);
+  watch.start();
+  const host = addresses.bind[0]?.host;
+  const http =
+    options.http === "on" ? await openHttp(opened, { settings, host, readiness, log }) : undefined;
+  const close = async (): Promise<void> => {
+    readiness.reasons = ["the broker is shutting down"];
+    watch.stop();
+    for (const listener of listeners) listener.stopAccepting();
+    await server.close(shutdownGraceMsMax);
+    await opened.close();
+    await store.close();
+    await http?.close();
+    await lock.release();
+  };
+  closeOnSignals(close, log);
+  process.stdout.write(
+    startScreen({
+      version: manifest.version,
+      addresses: listeners.map(({ advertised }) => `${advertised.host}:${advertised.port}`),
+      httpAddress: http === undefined ? undefined : `${host ?? "localhost"}:${http.port}`,
+      dataDirectory,
+      durability: settings.durability,
+      readyMs: performance.now(),
+    }),
+  );
+}
+
+function readConfiguration(options: Options, log: Logger): Configuration {
+  const { settings, known, unknown, ignored, invalid } = parseSettings(options.entries);
+  if (invalid.length > 0) throw new UsageError(invalid.join("\n"));
+  for (const key of unknown) log.warn({ key }, `unknown configuration key: ${key}`);
+  for (const key of ignored) log.info({ key }, `this key of Kafka has no effect here: ${key}`);
+  return { settings, known };
+}
+
+async function openOnNode(at: {
+  readonly dataDirectory: string;
+  readonly options: Options;
+  readonly configuration: Configuration;
+  readonly log: Logger;
+  readonly onFailed: () => void;
+}): Promise<{ readonly store: LmdbMetadataStore; readonly opened: OpenBroker }> {
+  const { dataDirectory, log, onFailed } = at;
+  const { syncLogPath } = at.options;
+  const onSynced = (path: string, length: number): void => {
+    if (syncLogPath !== undefined)
+      appendFileSync(syncLogPath, `${JSON.stringify({ path, length })}\n`);
+  };
+  const { codecs, snappyFallbackCause } = loadCodecs();
+  if (snappyFallbackCause !== undefined) {
+    log.info({ err: snappyFallbackCause }, "snappy's native codec is absent; using our own");
+  }
+  const store = LmdbMetadataStore.open(join(dataDirectory, "metadata"));
+  const disk = new NodeDisk(dataDirectory, syncLogPath === undefined ? {} : { onSynced });
+  const space = (): { readonly totalBytes: number; readonly usableBytes: number } => {
+    const { blocks, bsize, bavail } = statfsSync(dataDirectory);
+    return { totalBytes: blocks * bsize, usableBytes: bavail * bsize };
+  };
+  const folder = { path: dataDirectory, space };
+  const clock = new SystemClock();
+  const random = new SystemRandom();
+  const ports = { clock, random, disk, store, codecs, crc32c, folder, log, onFailed };
+  return { store, opened: await openBroker(ports, at.configuration) };
+}
+
+function listenAt(
+  server: Server,
+  address: ListenerAddress,
+  advertised: ListenerAddress | undefined,
+): Promise<Listener> {
+  const advertise = (bound: { readonly port: number }): AdvertisedListener => ({
+    name: address.name,
+    host: advertised?.host ?? address.host ?? "localhost",
+    port: advertised?.port ?? bound.port,
+  });
+  return listen({ host: address.host, port: address.port, server, advertise });
+}
+
+/** Loaded last: the Kafka listener does not wait for an HTTP framework. */
+async function openHttp(
+  { broker }: OpenBroker,
+  at: {
+    readonly settings: Settings;
+    readonly host: string | undefined;
+    readonly readiness: { readonly reasons: readonly string[] };
+    readonly log: Logger;
+  },
+): Promise<HttpListener> {
+  const { serveHttp } = await import("./http/serve.ts");
+  return serveHttp(
+    { host: at.host, port: at.settings.httpPort },
+    {
+      notReady: () => at.readiness.reasons,
+      metrics: () => broker.metrics.exposition(),
+      failed: (error) => at.log.error({ err: error }, "the HTTP port failed"),
+    },
+  );
+}
+
+function fail(message: string, exitCode: number): void {
+  process.stderr.write(`millrace: ${message}\n`);
+  process.exit(exitCode);
+}
+
+/** A failure that a user can act on is one line; the causes behind it follow. */
+function describe(error: unknown): string {
+  if (!(error instanceof Error)) return String(error);
+  if (error instanceof AssertionError || error instanceof TypeError)
+    return error.stack ?? error.message;
+  const cause = error.cause === undefined ? "" : `\n  because: ${describe(error.cause)}`;
+  return `${error.message}${cause}`;
+}
+
+function closeOnSignals(close: () => Promise<void>, log: Logger): void {
+  let closing = false;
+  const onSignal = (signal: NodeJS.Signals): void => {
+    if (closing) return;
+    closing = true;
+    log.info({ signal }, "closing");
+    close().then(
+      () => process.exit(0),
+      (error: unknown) => fail(describe(error), exitFailure),
+    );
+  };
+  for (const signal of ["SIGTERM", "SIGINT"] as const) process.on(signal, onSignal);
+}

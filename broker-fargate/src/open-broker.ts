@@ -1,0 +1,69 @@
+/**
+ * Puts a broker together over its ports: the same for a process (`main.ts`) and for a simulation.
+ *
+ * Order: cluster (new incarnation and epoch, durably) → partitions (the journals of former
+ * incarnations are replayed) → groups → handlers. Only then may anybody listen.
+ */
+import type { Clock, Disk, MetadataStore, Random, Settings } from "@millrace/core";
+import type { CodecSet, Crc32c } from "@millrace/wire";
+import type { Logger } from "pino";
+import type { Broker } from "./broker.ts";
+import { Cluster } from "./cluster/cluster.ts";
+import { GroupCoordinator } from "./group/coordinator.ts";
+import type { DataFolder } from "./handlers/35-describe-log-dirs.ts";
+import { Metrics } from "./metrics/registry.ts";
+import { Partitions } from "./partition/partitions.ts";
+import { routesOf } from "./routes.ts";
+import { Dispatcher } from "./server/dispatcher.ts";
+
+export interface Ports {
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly disk: Disk;
+  readonly store: MetadataStore;
+  readonly codecs: CodecSet;
+  readonly crc32c: Crc32c;
+  readonly folder: DataFolder;
+  readonly log: Logger;
+  /** The disk can't be trusted with writes any more; what was acknowledged is safe. */
+  readonly onFailed?: (cause: unknown) => void;
+}
+
+export interface OpenBroker {
+  readonly broker: Broker;
+  readonly dispatcher: Dispatcher;
+  /** Syncs and closes everything but the ports. */
+  close(): Promise<void>;
+}
+
+/** The configuration that a broker starts with; `known` as `parseSettings` gave it. */
+export interface Configuration {
+  readonly settings: Settings;
+  readonly known: ReadonlyMap<string, string>;
+}
+
+export async function openBroker(ports: Ports, configuration: Configuration): Promise<OpenBroker> {
+  const { clock, random, store } = ports;
+  const { settings, known: configs } = configuration;
+  const metrics = new Metrics();
+  const brokerId = settings.nodeId;
+  const cluster = await Cluster.open({ store, clock, random, brokerId, configs });
+  const partitions = await Partitions.open({ ...ports, cluster });
+  const groups = new GroupCoordinator({ clock, random, cluster, settings, metrics });
+  groups.open();
+  const { codecs, crc32c, log } = ports;
+  const broker: Broker = {
+    ...{ settings, clock, random, cluster, partitions, groups, codecs, crc32c, metrics, log },
+  };
+  const dispatcher: Dispatcher = new Dispatcher(
+    routesOf(broker, { folder: ports.folder, served: () => dispatcher.servedApis() }),
+  );
+  return {
+    broker,
+    dispatcher,
+    close: async () => {
+      await groups.close();
+      await partitions.close();
+    },
+  };
+}

@@ -1,0 +1,245 @@
+import { DiskError, MetadataError } from "@millrace/core";
+import type { Clock, Timer } from "@millrace/core";
+import type { Journal } from "./journal.ts";
+import type { PartitionLimits } from "./limits.ts";
+import type { PartitionOwner } from "./owner.ts";
+
+export interface DutiesDeps {
+  readonly clock: Clock;
+  readonly limits: PartitionLimits;
+  readonly journal: Journal;
+  readonly warn: (what: string, cause: unknown) => void;
+  /** A sync of a partition's log failed; its owner takes no more appends. */
+  readonly onSyncFailed: (cause: unknown) => void;
+}
+
+/**
+ * What goes on behind the appends, for all partitions together: dirty `local` partitions are synced
+ * when they are idle, by `flush.ms`, and now and then; journaled ones are synced oldest first when
+ * the journal has grown or aged, and the journal's trim follows; stalled ones are tried again.
+ *
+ * One timer for the process, and none while nothing is dirty: an idle broker does nothing.
+ */
+export class Duties {
+  readonly #deps: DutiesDeps;
+  /** `local` partitions with unsynced bytes, by when the first of them was written. */
+  readonly #local = new Map<PartitionOwner, number>();
+  /**
+   * Partitions with journaled entries that no sync has covered, and the first such seq. Entries
+   * come in the order of seqs and a partition is added at the end, so the first one is the oldest.
+   */
+  readonly #journaled = new Map<PartitionOwner, number>();
+  /** The same, of partitions that are being synced; what comes meanwhile counts anew above. */
+  readonly #syncing = new Map<PartitionOwner, number>();
+  readonly #stalled = new Set<PartitionOwner>();
+  #timer: { readonly timer: Timer; readonly dueMs: number } | undefined;
+  #running: Promise<void> | undefined;
+  #closed = false;
+  #lastJournaledMs = 0;
+
+  constructor(deps: DutiesDeps) {
+    this.#deps = deps;
+  }
+
+  /** Partitions that something is to be done for. */
+  get dirtyPartitions(): number {
+    return this.#local.size + this.#journaled.size + this.#syncing.size;
+  }
+
+  wroteLocally(owner: PartitionOwner): void {
+    const nowMs = this.#deps.clock.monotonicMs();
+    if (!this.#local.has(owner)) this.#local.set(owner, nowMs);
+    const { idleSyncMs } = this.#deps.limits;
+    this.#arm(nowMs + Math.min(idleSyncMs, owner.settings.flushMs));
+  }
+
+  journaled(owner: PartitionOwner, seq: number): void {
+    if (!this.#journaled.has(owner)) this.#journaled.set(owner, seq);
+    const { clock, journal, limits } = this.#deps;
+    const nowMs = clock.monotonicMs();
+    this.#lastJournaledMs = nowMs;
+    const overdue = journal.untrimmedBytes >= limits.journalTrimBytes;
+    this.#arm(nowMs + (overdue ? 0 : Math.min(limits.journalTrimAgeMs, owner.settings.flushMs)));
+  }
+
+  stalled(owner: PartitionOwner): void {
+    this.#stalled.add(owner);
+    this.#arm(this.#deps.clock.monotonicMs() + this.#deps.limits.diskRetryMs);
+  }
+
+  syncFailed(owner: PartitionOwner, cause: unknown): void {
+    owner.fail();
+    this.#deps.onSyncFailed(cause);
+  }
+
+  /** The partition is gone: nothing of it holds the trim. */
+  forget(owner: PartitionOwner): void {
+    this.#local.delete(owner);
+    this.#journaled.delete(owner);
+    this.#syncing.delete(owner);
+    this.#stalled.delete(owner);
+  }
+
+  /** Syncs everything and trims the journal as far as that goes. For the end. */
+  async finish(): Promise<void> {
+    this.#closed = true;
+    this.#timer?.timer.cancel();
+    await this.#running;
+    for (const owner of this.#stalled) owner.applyDurable();
+    await this.#syncMany([...this.#local.keys()], (owner) => this.#syncLocal(owner, "settle"));
+    await this.#syncMany([...this.#journaled.keys()], (owner) => this.#syncJournaled(owner));
+    await this.#trim();
+  }
+
+  #arm(dueMs: number): void {
+    if (this.#closed || this.#running !== undefined) return;
+    if (this.#timer !== undefined && this.#timer.dueMs <= dueMs) return;
+    this.#timer?.timer.cancel();
+    const { clock, limits } = this.#deps;
+    const delayMs = Math.max(limits.dutyPauseMs, dueMs - clock.monotonicMs());
+    const timer = clock.after(delayMs, () => {
+      this.#timer = undefined;
+      this.#running = this.#run().finally(() => {
+        this.#running = undefined;
+        this.#armNext();
+      });
+    });
+    this.#timer = { timer, dueMs: clock.monotonicMs() + delayMs };
+  }
+
+  async #run(): Promise<void> {
+    for (const owner of [...this.#stalled]) {
+      if (!owner.applyDurable()) break;
+      this.#stalled.delete(owner);
+    }
+    const nowMs = this.#deps.clock.monotonicMs();
+    const due = [...this.#local.keys()].filter((owner) => this.#localDueMs(owner) <= nowMs);
+    await this.#syncMany(due, (owner) => this.#syncLocal(owner, this.#isIdle(owner, nowMs)));
+    await this.#trimDue(nowMs);
+  }
+
+  /** The earliest duty that is left, if any. */
+  #armNext(): void {
+    const { clock, journal, limits } = this.#deps;
+    let dueMs = Number.POSITIVE_INFINITY;
+    for (const owner of this.#local.keys()) dueMs = Math.min(dueMs, this.#localDueMs(owner));
+    if (this.#stalled.size > 0) dueMs = Math.min(dueMs, clock.monotonicMs() + limits.diskRetryMs);
+    const oldestMs = journal.oldestUntrimmedMs;
+    if (oldestMs !== undefined) {
+      const isOverfull = journal.untrimmedBytes >= limits.journalTrimBytes;
+      dueMs = Math.min(
+        dueMs,
+        isOverfull ? clock.monotonicMs() : oldestMs + limits.journalTrimAgeMs,
+      );
+    } else if (journal.allocatedBytes > 0) {
+      dueMs = Math.min(dueMs, this.#lastJournaledMs + 2 * limits.journalTrimAgeMs);
+    }
+    if (dueMs < Number.POSITIVE_INFINITY) this.#arm(dueMs);
+  }
+
+  #localDueMs(owner: PartitionOwner): number {
+    const sinceMs = this.#local.get(owner) ?? 0;
+    const { dirtySyncMs, idleSyncMs } = this.#deps.limits;
+    const flushDueMs = sinceMs + Math.min(dirtySyncMs, owner.settings.flushMs);
+    return Math.min(owner.lastAppendMs + idleSyncMs, flushDueMs);
+  }
+
+  #isIdle(owner: PartitionOwner, nowMs: number): "settle" | "goOn" {
+    return owner.lastAppendMs + this.#deps.limits.idleSyncMs <= nowMs ? "settle" : "goOn";
+  }
+
+  async #syncLocal(owner: PartitionOwner, then: "settle" | "goOn"): Promise<void> {
+    this.#local.delete(owner);
+    if (owner.isClosed) return;
+    if (then === "settle") this.#settle(owner);
+    const end = owner.log.endOffset;
+    if (!(await this.#sync(owner))) return;
+    const isStill = owner.log.endOffset === end && !this.#local.has(owner);
+    try {
+      if (isStill && then === "settle") await owner.mark.remove();
+      else await owner.mark.move(owner.log.recoveryPoint);
+    } catch (error) {
+      if (!(error instanceof MetadataError)) throw error;
+      // An old mark stays: the next start checks more of the log than it had to.
+      this.#deps.warn("a dirty mark could not be changed", error);
+    }
+    if (isStill && owner.mark.isMarked) this.#local.set(owner, this.#deps.clock.monotonicMs());
+  }
+
+  /** Saves work at the next start; that there is no room for it harms nothing. */
+  #settle(owner: PartitionOwner): void {
+    try {
+      owner.log.settle();
+    } catch (error) {
+      if (!(error instanceof DiskError)) throw error;
+      this.#deps.warn("a partition's snapshot could not be written", error);
+    }
+  }
+
+  async #syncJournaled(owner: PartitionOwner): Promise<void> {
+    const seq = this.#journaled.get(owner);
+    if (seq === undefined || owner.isStalled || owner.isClosed) return;
+    this.#journaled.delete(owner);
+    this.#syncing.set(owner, seq);
+    // On failure the seq stays, and with it the journal: only a replay can write the log again.
+    if (!(await this.#sync(owner))) return;
+    this.#syncing.delete(owner);
+  }
+
+  async #sync(owner: PartitionOwner): Promise<boolean> {
+    try {
+      await owner.log.sync();
+      return true;
+    } catch (error) {
+      if (!(error instanceof DiskError)) throw error;
+      this.syncFailed(owner, error);
+      return false;
+    }
+  }
+
+  async #trimDue(nowMs: number): Promise<void> {
+    const { journal, limits } = this.#deps;
+    const oldestMs = journal.oldestUntrimmedMs;
+    if (oldestMs === undefined) {
+      // Long unused: a small file's worth of appends a day should not hold a preallocated file.
+      if (this.#lastJournaledMs + 2 * limits.journalTrimAgeMs <= nowMs) journal.retireFiles();
+      return;
+    }
+    const isOld = oldestMs + limits.journalTrimAgeMs <= nowMs;
+    if (!isOld && journal.untrimmedBytes < limits.journalTrimBytes) return;
+    // What is dirty now, oldest first; what comes meanwhile waits for the next round.
+    await this.#syncMany([...this.#journaled.keys()], (owner) => this.#syncJournaled(owner));
+    await this.#trim();
+  }
+
+  /** Moves the trim up to the oldest entry that is in no synced segment. */
+  async #trim(): Promise<void> {
+    const { journal, warn } = this.#deps;
+    let trim = journal.durableSeq;
+    for (const seq of this.#syncing.values()) trim = Math.min(trim, seq);
+    for (const seq of this.#journaled.values()) {
+      trim = Math.min(trim, seq);
+      break;
+    }
+    try {
+      await journal.advanceTrim(trim);
+    } catch (error) {
+      if (!(error instanceof MetadataError)) throw error;
+      warn("the journal's trim could not be recorded", error);
+    }
+  }
+
+  async #syncMany(
+    owners: readonly PartitionOwner[],
+    sync: (owner: PartitionOwner) => Promise<void>,
+  ): Promise<void> {
+    let next = 0;
+    const work = async (): Promise<void> => {
+      for (let owner = owners[next++]; owner !== undefined; owner = owners[next++]) {
+        await sync(owner);
+      }
+    };
+    const lanes = Math.min(this.#deps.limits.syncsInFlightMax, owners.length);
+    await Promise.all(Array.from({ length: lanes }, work));
+  }
+}

@@ -1,0 +1,126 @@
+import { assert } from "@millrace/core";
+import type { Disk, DiskFile, IncarnationId } from "@millrace/core";
+import { JOURNAL_ALIGNMENT_BYTES } from "@millrace/wire";
+import type { EncodedJournalObject } from "@millrace/wire";
+import type { PartitionLimits } from "./limits.ts";
+
+/**
+ * The files of one incarnation's journal: `journal/{incarnation}/{first seq, 20 digits}.journal`.
+ *
+ * Objects lie in them in the order of their seqs, each at a multiple of the alignment, with no seq
+ * left out; one object lies in one file. A file is preallocated, so that an append changes no
+ * metadata of the file system and its fdatasync is one write. What follows the last object is
+ * zeros. Only one object is ever written and not yet synced.
+ */
+export class JournalFiles {
+  readonly directory: string;
+  readonly #disk: Disk;
+  readonly #limits: PartitionLimits;
+  /** Ascending; the last one is open and takes the next object. */
+  #files: { readonly path: string; readonly firstSeq: number; readonly size: number }[] = [];
+  #current: { readonly file: DiskFile; position: number; named: boolean } | undefined;
+
+  constructor(options: {
+    readonly disk: Disk;
+    readonly incarnation: IncarnationId;
+    readonly limits: PartitionLimits;
+  }) {
+    this.#disk = options.disk;
+    this.#limits = options.limits;
+    this.directory = journalDirectory(options.incarnation);
+  }
+
+  /** Bytes that the files take on the disk. */
+  get allocatedBytes(): number {
+    return this.#files.reduce((sum, { size }) => sum + size, 0);
+  }
+
+  /**
+   * Writes the object. Throws DiskError; the same object may then be written again, since nothing
+   * of it was acknowledged and it goes to the same place.
+   */
+  write(seq: number, object: EncodedJournalObject): void {
+    const size = this.#files.at(-1)?.size ?? 0;
+    if (this.#current === undefined || this.#current.position + object.bytes > size) {
+      this.#startFile(seq, object.bytes);
+    }
+    this.#current?.file.write(this.#current.position, object.parts);
+  }
+
+  /** Resolves when the object that was written last is durable, its file's name included. */
+  async sync(object: EncodedJournalObject): Promise<void> {
+    const current = this.#current;
+    assert(current !== undefined, "an object was written before it is synced");
+    if (current.named) {
+      await current.file.sync();
+    } else {
+      await Promise.all([current.file.sync(), this.#syncNames()]);
+      current.named = true;
+    }
+    current.position += align(object.bytes);
+  }
+
+  /** Deletes upwards the files that hold nothing at or above `trim`, but never the current one. */
+  deleteBelow(trim: number): void {
+    for (;;) {
+      const [first, second] = this.#files;
+      if (first === undefined || second === undefined || second.firstSeq > trim) return;
+      this.#disk.remove(first.path);
+      this.#files.shift();
+    }
+  }
+
+  /** Deletes all files, upwards; the next object begins a new one. Only when all is trimmed. */
+  retire(): void {
+    this.close();
+    for (let first = this.#files[0]; first !== undefined; first = this.#files[0]) {
+      this.#disk.remove(first.path);
+      this.#files.shift();
+    }
+  }
+
+  close(): void {
+    this.#current?.file.close();
+    this.#current = undefined;
+  }
+
+  #startFile(seq: number, objectBytes: number): void {
+    const { journalFileBytes } = this.#limits;
+    const path = `${this.directory}/${String(seq).padStart(20, "0")}.journal`;
+    const size = Math.max(journalFileBytes, align(objectBytes));
+    this.#disk.makeDirectory(this.directory);
+    const file = this.#disk.open(path, { create: "ifAbsent" });
+    assert(file !== undefined, "a file that is made if absent is there");
+    try {
+      file.resize(size);
+    } catch (error) {
+      file.close();
+      this.#disk.remove(path);
+      throw error;
+    }
+    this.#current?.file.close();
+    this.#current = { file, position: 0, named: false };
+    this.#files.push({ path, firstSeq: seq, size });
+  }
+
+  async #syncNames(): Promise<void> {
+    await this.#disk.syncDirectory(this.directory);
+    await this.#disk.syncDirectory(journalRoot);
+  }
+}
+
+export const journalRoot = "journal";
+
+export function journalDirectory(incarnation: IncarnationId): string {
+  return `${journalRoot}/${incarnation}`;
+}
+
+/** The first seq that a file's name says, or undefined for a name that is no journal file's. */
+export function firstSeqOf(name: string): number | undefined {
+  const match = /^([0-9]{20})\.journal$/.exec(name);
+  return match?.[1] === undefined ? undefined : Number(match[1]);
+}
+
+export function align(bytes: number): number {
+  return Math.ceil(bytes / JOURNAL_ALIGNMENT_BYTES) * JOURNAL_ALIGNMENT_BYTES;
+}

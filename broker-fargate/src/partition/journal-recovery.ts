@@ -1,0 +1,146 @@
+import type { BatchSummary, IncarnationId, PartitionLog } from "@millrace/core";
+import { summarizeBatch, viewOf } from "@millrace/core";
+import { splitBatches } from "@millrace/wire";
+import type { JournalEntry } from "@millrace/wire";
+import { journalDirectory } from "./journal-files.ts";
+import { JournalDamagedError, readJournal } from "./journal-reader.ts";
+import type { JournalSource } from "./journal-reader.ts";
+import type { WireFormat } from "./wire-format.ts";
+
+export interface ReplayDeps {
+  readonly wire: WireFormat;
+  readonly wallMs: () => number;
+  /** Logs held open at a time; past it they are synced and closed. */
+  readonly logsMax: number;
+  /**
+   * Opens the log for replay. `cutAt`: nothing at or above that offset is to be trusted; undefined:
+   * replay itself has put there what is above. Undefined is returned for a topic that is gone.
+   */
+  readonly openLog: (
+    entry: JournalEntry,
+    cutAt: number | undefined,
+  ) => Promise<PartitionLog | undefined>;
+}
+
+export interface ReplayReport {
+  readonly incarnation: IncarnationId;
+  readonly partitions: number;
+  readonly bytes: number;
+}
+
+/** Where a partition's replay begins: the first entry that counts, and what its log keeps. */
+interface Plan {
+  readonly seq: number;
+  readonly index: number;
+  readonly cutAt: number;
+  begun: boolean;
+}
+
+/**
+ * Brings the logs to what a former incarnation's journal says, and makes that durable.
+ *
+ * Each partition that the journal names keeps its log below the first retained entry, which was
+ * synced before the trim passed it; the rest is cut, unread, and the entries are appended again.
+ * (So bytes that a power loss mangled above that offset are never looked at.) Entries before a
+ * `localFrom` do not count: the log was synced then, and has grown without the journal since.
+ *
+ * Repeatable: dying anywhere in it and beginning anew comes to the same. Two passes over the files,
+ * since a later entry may void earlier ones; memory is bounded by partitions, not by entries.
+ * Throws JournalDamagedError where a range does not begin where the one before ended.
+ */
+export async function replayJournal(
+  source: JournalSource,
+  deps: ReplayDeps,
+): Promise<ReplayReport> {
+  const plans = planReplay(source);
+  const replay = new Replay(source, plans, deps);
+  for (const { object, bytes } of readJournal(source)) {
+    for (const [index, entry] of object.entries.entries()) {
+      await replay.take(entry, { seq: object.header.seq, index, bytes });
+    }
+  }
+  await replay.finish();
+  return { incarnation: source.incarnation, partitions: plans.size, bytes: replay.bytes };
+}
+
+function planReplay(source: JournalSource): Map<string, Plan> {
+  const plans = new Map<string, Plan>();
+  for (const { object } of readJournal(source)) {
+    for (const [index, entry] of object.entries.entries()) {
+      const key = keyOf(entry);
+      if (entry.kind === "localFrom") {
+        plans.delete(key);
+      } else if (entry.kind === "journalFrom" || !plans.has(key)) {
+        const { seq } = object.header;
+        plans.set(key, { seq, index, cutAt: entry.baseOffset, begun: false });
+      }
+    }
+  }
+  return plans;
+}
+
+class Replay {
+  bytes = 0;
+  readonly #source: JournalSource;
+  readonly #plans: Map<string, Plan>;
+  readonly #deps: ReplayDeps;
+  readonly #logs = new Map<string, PartitionLog | undefined>();
+
+  constructor(source: JournalSource, plans: Map<string, Plan>, deps: ReplayDeps) {
+    this.#source = source;
+    this.#plans = plans;
+    this.#deps = deps;
+  }
+
+  async take(
+    entry: JournalEntry,
+    at: { readonly seq: number; readonly index: number; readonly bytes: Uint8Array },
+  ): Promise<void> {
+    const plan = this.#plans.get(keyOf(entry));
+    if (plan === undefined || at.seq < plan.seq) return;
+    if (at.seq === plan.seq && at.index < plan.index) return;
+    const log = await this.#log(entry, plan);
+    if (log === undefined) return;
+    if (log.endOffset !== entry.baseOffset) {
+      const path = journalDirectory(this.#source.incarnation);
+      const where = `${entry.topicId}-${entry.partition}`;
+      const what = `of ${where} begins at ${entry.baseOffset}, its log ends at ${log.endOffset}`;
+      throw new JournalDamagedError(path, `object ${at.seq} ${what}`);
+    }
+    if (entry.kind !== "records") return;
+    const records = at.bytes.subarray(entry.position, entry.position + entry.length);
+    log.append([records], this.#summaries(records), this.#deps.wallMs());
+    this.bytes += entry.length;
+  }
+
+  async finish(): Promise<void> {
+    for (const [key, log] of this.#logs) {
+      this.#logs.delete(key);
+      if (log === undefined) continue;
+      // The snapshot and the indexes' ends come first, so that the sync covers their names.
+      log.settle();
+      await log.sync();
+      log.close();
+    }
+  }
+
+  async #log(entry: JournalEntry, plan: Plan): Promise<PartitionLog | undefined> {
+    const key = keyOf(entry);
+    if (this.#logs.has(key)) return this.#logs.get(key);
+    if (this.#logs.size >= this.#deps.logsMax) await this.finish();
+    const log = await this.#deps.openLog(entry, plan.begun ? undefined : plan.cutAt);
+    plan.begun = true;
+    this.#logs.set(key, log);
+    return log;
+  }
+
+  #summaries(records: Uint8Array): readonly BatchSummary[] {
+    const view = viewOf(records);
+    const { format } = this.#deps.wire;
+    return splitBatches(records).starts.map((at) => summarizeBatch(format, view, at));
+  }
+}
+
+function keyOf(entry: JournalEntry): string {
+  return `${entry.topicId}-${entry.partition}`;
+}

@@ -1,0 +1,267 @@
+import { DiskError, assert } from "@millrace/core";
+import type { Clock, Disk, IncarnationId, Random, Timer } from "@millrace/core";
+import { JOURNAL_NONCE_BYTES, encodeJournalObject, journalObjectBytes } from "@millrace/wire";
+import type { Crc32c, EncodedJournalObject, JournalEntryDraft } from "@millrace/wire";
+import { JournalFiles, align } from "./journal-files.ts";
+import type { PartitionLimits } from "./limits.ts";
+
+/**
+ * The journal of this incarnation: group commits over many partitions.
+ *
+ * An entry goes into the group that collects. The first entry after idle sends its group at the end
+ * of the present turn of the event loop; while one fdatasync is in flight the next group collects,
+ * so the disk's own latency is the linger. When a group is durable, its entries are told so, in the
+ * order in which they were appended; groups are durable strictly in the order of their seqs. A seq's
+ * bytes are fixed once (nonce included), also when the write has to be tried again.
+ *
+ * Promised: `durable` is called only after the entry's fdatasync, with every earlier entry told
+ * before. Nothing is lost between: an entry is either told `durable`, or the journal failed.
+ *
+ * A full disk delays: entries keep their place and are written when there is room again. Any other
+ * failure of a write, and every failure of an fdatasync, ends the journal for good: the kernel may
+ * have dropped the pages that it could not write, so another fdatasync that succeeds would prove
+ * nothing. Whether the process then ends is for `onFailed` to decide; a restart replays.
+ */
+export interface PendingEntry extends JournalEntryDraft {
+  /** The entry is durable, in the object of this seq. */
+  durable(seq: number): void;
+  /** The disk is full: the entry stays and will be written later; who waits may be told. */
+  delayed(): void;
+  /** The journal failed: whether the entry is durable only a replay will tell. */
+  failed(): void;
+}
+
+export interface JournalOptions {
+  readonly disk: Disk;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly crc32c: Crc32c;
+  readonly incarnation: IncarnationId;
+  readonly limits: PartitionLimits;
+  /** Writes the new trim durably, on condition that this incarnation's journal is open. */
+  readonly recordTrim: (trim: number) => Promise<void>;
+  /** Called once. */
+  readonly onFailed: (cause: unknown) => void;
+}
+
+interface Group {
+  readonly seq: number;
+  readonly entries: readonly PendingEntry[];
+  readonly object: EncodedJournalObject;
+}
+
+export class Journal {
+  readonly #options: JournalOptions;
+  readonly #files: JournalFiles;
+  #collecting: PendingEntry[] = [];
+  #collectingBytes = 0;
+  /** Bytes of entries that are decided and not yet durable. */
+  #pendingBytes = 0;
+  #nextSeq = 0;
+  /** All objects below it are durable, and their entries were told. */
+  #durableSeq = 0;
+  #trim = 0;
+  /** Durable objects from `#trim` on, oldest first. */
+  #untrimmed: { readonly bytes: number; readonly atMs: number }[] = [];
+  #untrimmedBytes = 0;
+  #flushing = false;
+  #state: "open" | "diskFull" | "failed" | "closed" = "open";
+  #retry: { readonly timer: Timer; readonly run: () => void } | undefined;
+  readonly #roomListeners = new Set<() => void>();
+  readonly #idleListeners: (() => void)[] = [];
+
+  constructor(options: JournalOptions) {
+    this.#options = options;
+    this.#files = new JournalFiles(options);
+  }
+
+  get state(): "open" | "diskFull" | "failed" | "closed" {
+    return this.#state;
+  }
+
+  /** The seq that the next group will have. */
+  get nextSeq(): number {
+    return this.#nextSeq;
+  }
+
+  /** The seq below which everything is durable and told. */
+  get durableSeq(): number {
+    return this.#durableSeq;
+  }
+
+  get trim(): number {
+    return this.#trim;
+  }
+
+  get untrimmedBytes(): number {
+    return this.#untrimmedBytes;
+  }
+
+  get allocatedBytes(): number {
+    return this.#files.allocatedBytes;
+  }
+
+  /** Monotonic time at which the oldest untrimmed object became durable. */
+  get oldestUntrimmedMs(): number | undefined {
+    return this.#untrimmed[0]?.atMs;
+  }
+
+  /** Whether an entry of so many bytes may be appended now. */
+  hasRoom(bytes: number): boolean {
+    if (this.#state !== "open") return false;
+    if (this.#pendingBytes === 0 && this.#untrimmedBytes === 0) return true;
+    const { journalBytesMax, journalPendingBytesMax } = this.#options.limits;
+    const pending = this.#pendingBytes + bytes;
+    const fitsAlone = this.#pendingBytes === 0 || pending <= journalPendingBytesMax;
+    return fitsAlone && this.#untrimmedBytes + pending <= journalBytesMax;
+  }
+
+  /** Calls `listener` whenever there may be more room than before. Returns how to take it back. */
+  onRoom(listener: () => void): () => void {
+    this.#roomListeners.add(listener);
+    return () => this.#roomListeners.delete(listener);
+  }
+
+  /** Takes the entry into the group that collects. The caller asked `hasRoom` in the same turn. */
+  append(entry: PendingEntry): void {
+    assert(this.#state === "open" || this.#state === "diskFull", "the journal takes entries");
+    const bytes = entryBytes(entry);
+    this.#collecting.push(entry);
+    this.#collectingBytes += bytes;
+    this.#pendingBytes += bytes;
+    if (this.#flushing) return;
+    this.#flushing = true;
+    // Not at once: what else this turn brings (a request's other partitions) belongs to the group.
+    queueMicrotask(() => void this.#flushAll());
+  }
+
+  /** Resolves when nothing is pending any more, or the journal failed. */
+  idle(): Promise<void> {
+    if (!this.#flushing || this.#state === "failed") return Promise.resolve();
+    return new Promise((resolve) => this.#idleListeners.push(resolve));
+  }
+
+  /**
+   * Moves the trim up to `seq`: all below it is durable elsewhere. The new trim is recorded before
+   * a file is deleted. Rejects as `recordTrim` does; the old trim then holds.
+   */
+  async advanceTrim(seq: number): Promise<void> {
+    assert(seq <= this.#durableSeq, "only durable objects are trimmed");
+    if (seq <= this.#trim || this.#state === "failed") return;
+    await this.#options.recordTrim(seq);
+    if (seq <= this.#trim) return;
+    for (const { bytes } of this.#untrimmed.splice(0, seq - this.#trim)) {
+      this.#untrimmedBytes -= bytes;
+    }
+    this.#trim = seq;
+    this.#files.deleteBelow(seq);
+    this.#tellRoom();
+  }
+
+  /** Gives the files of an idle journal back, when all of it is trimmed. */
+  retireFiles(): void {
+    if (!this.#flushing && this.#trim === this.#nextSeq && this.#state === "open") {
+      this.#files.retire();
+    }
+  }
+
+  /** After it nothing is written; entries that wait for space on the disk fail. */
+  close(): void {
+    if (this.#state !== "failed") this.#state = "closed";
+    this.#retry?.timer.cancel();
+    this.#retry?.run();
+    this.#files.close();
+  }
+
+  async #flushAll(): Promise<void> {
+    while (this.#collecting.length > 0) {
+      const group = this.#closeGroup();
+      try {
+        await this.#write(group);
+      } catch (error) {
+        this.#fail(error, group);
+        break;
+      }
+      this.#settle(group);
+    }
+    this.#flushing = false;
+    for (const listener of this.#idleListeners.splice(0)) listener();
+  }
+
+  /** Takes entries up to the size of an object; an entry that is larger goes alone. */
+  #closeGroup(): Group {
+    const { clock, crc32c, incarnation, limits, random } = this.#options;
+    let count = 0;
+    let bytes = 0;
+    for (const entry of this.#collecting) {
+      bytes += entryBytes(entry);
+      if (count > 0 && bytes > limits.journalObjectBytes) break;
+      count++;
+    }
+    const entries =
+      count === this.#collecting.length ? this.#collecting : this.#collecting.slice(0, count);
+    this.#collecting = count === this.#collecting.length ? [] : this.#collecting.slice(count);
+    const nonce = random.bytes(JOURNAL_NONCE_BYTES);
+    const seq = this.#nextSeq++;
+    const draft = { incarnation, seq, nonce, wallMs: clock.wallMs(), entries };
+    return { seq, entries, object: encodeJournalObject(draft, crc32c) };
+  }
+
+  async #write(group: Group): Promise<void> {
+    for (;;) {
+      try {
+        this.#files.write(group.seq, group.object);
+        break;
+      } catch (error) {
+        if (!(error instanceof DiskError && error.reason === "full")) throw error;
+        await this.#waitForSpace(group);
+        if (this.#state === "closed") throw error;
+      }
+    }
+    await this.#files.sync(group.object);
+  }
+
+  #waitForSpace(group: Group): Promise<void> {
+    if (this.#state === "open") this.#state = "diskFull";
+    for (const entry of group.entries) entry.delayed();
+    for (const entry of this.#collecting) entry.delayed();
+    return new Promise((resolve) => {
+      const timer = this.#options.clock.after(this.#options.limits.diskRetryMs, resolve);
+      this.#retry = { timer, run: resolve };
+    });
+  }
+
+  #settle(group: Group): void {
+    const bytes = align(group.object.bytes);
+    this.#untrimmed.push({ bytes, atMs: this.#options.clock.monotonicMs() });
+    this.#untrimmedBytes += bytes;
+    for (const entry of group.entries) {
+      this.#pendingBytes -= entryBytes(entry);
+      entry.durable(group.seq);
+    }
+    this.#durableSeq = group.seq + 1;
+    if (this.#state === "diskFull") this.#state = "open";
+    this.#tellRoom();
+  }
+
+  #fail(cause: unknown, group: Group): void {
+    const entries = [...group.entries, ...this.#collecting];
+    this.#collecting = [];
+    this.#state = "failed";
+    this.#files.close();
+    for (const entry of entries) entry.failed();
+    this.#tellRoom();
+    this.#options.onFailed(cause);
+  }
+
+  #tellRoom(): void {
+    for (const listener of [...this.#roomListeners]) listener();
+  }
+}
+
+/** The bytes that an entry adds to the journal, within the padding of its object. */
+function entryBytes(entry: JournalEntryDraft): number {
+  let bytes = 0;
+  for (const part of entry.parts) bytes += part.length;
+  return journalObjectBytes(bytes, 1);
+}

@@ -1,0 +1,67 @@
+import { assert } from "@millrace/core";
+import { JOURNAL_ALIGNMENT_BYTES } from "@millrace/wire";
+
+const mebibyte = 1024 * 1024;
+
+/** Every bound of partitions and their journal. Reaching one is a named outcome. */
+export interface PartitionLimits {
+  /** A journal file's preallocated bytes; a larger object gets a larger file of its own. */
+  readonly journalFileBytes: number;
+  /** A group commit closes at this size; one append that is larger makes a group of its own. */
+  readonly journalObjectBytes: number;
+  /** Untrimmed and pending bytes together; at the bound appends wait, then `journalFull`. */
+  readonly journalBytesMax: number;
+  /** Bytes decided and not yet durable; at the bound appends wait, then `journalFull`. */
+  readonly journalPendingBytesMax: number;
+  /** Untrimmed bytes at which partitions are synced in the background, oldest first. */
+  readonly journalTrimBytes: number;
+  /** Age of the oldest untrimmed object at which the same begins. */
+  readonly journalTrimAgeMs: number;
+  /** How long an append may wait for room, for its dirty mark or for a change of policy. */
+  readonly appendWaitMsMax: number;
+  /** Bytes of waiting appends of one partition; one more is refused at once. */
+  readonly appendWaitBytesMax: number;
+  /** Pause before a write that found the disk full is tried again. */
+  readonly diskRetryMs: number;
+  /** A `local` partition that got no append for so long is synced and its dirty mark removed. */
+  readonly idleSyncMs: number;
+  /** A `local` partition is synced at least so often while it is dirty: bounds what is verified. */
+  readonly dirtySyncMs: number;
+  /** Partitions that are synced at the same time in the background. */
+  readonly syncsInFlightMax: number;
+  /** Background duties run at most so often. */
+  readonly dutyPauseMs: number;
+  /** Logs that replay holds open; past it they are synced and closed. */
+  readonly replayLogsMax: number;
+}
+
+export const partitionLimits: PartitionLimits = checked({
+  journalFileBytes: 64 * mebibyte,
+  journalObjectBytes: 8 * mebibyte,
+  journalBytesMax: 1024 * mebibyte,
+  journalPendingBytesMax: 128 * mebibyte,
+  journalTrimBytes: 256 * mebibyte,
+  journalTrimAgeMs: 60_000,
+  appendWaitMsMax: 10_000,
+  appendWaitBytesMax: 64 * mebibyte,
+  diskRetryMs: 1_000,
+  idleSyncMs: 5_000,
+  dirtySyncMs: 60_000,
+  syncsInFlightMax: 4,
+  dutyPauseMs: 100,
+  replayLogsMax: 512,
+});
+
+/** Asserts how the limits must lie to each other. */
+export function checked(limits: PartitionLimits): PartitionLimits {
+  assert(
+    limits.journalObjectBytes <= limits.journalFileBytes,
+    "a group commit of ordinary size fits into a file",
+  );
+  assert(
+    limits.journalTrimBytes + limits.journalPendingBytesMax <= limits.journalBytesMax,
+    "trimming begins before appends have to wait for it",
+  );
+  assert(limits.journalFileBytes % JOURNAL_ALIGNMENT_BYTES === 0, "a file holds whole pages");
+  return limits;
+}

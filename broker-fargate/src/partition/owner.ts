@@ -1,0 +1,531 @@
+import { DiskError, PendingProducers, assert, decideAppend } from "@millrace/core";
+import type {
+  AppendDecision,
+  Clock,
+  Epoch,
+  FoundRecord,
+  PartitionLog,
+  Slot,
+  TopicId,
+  TopicSettings,
+} from "@millrace/core";
+import type { OpenSlot } from "../cluster/slot-claims.ts";
+import { AppendQueue } from "./append-queue.ts";
+import type { AppendRequest, AppendResult, Refused } from "./append.ts";
+import { refused, refusedBatch } from "./append.ts";
+import { DirtyMark } from "./dirty-mark.ts";
+import type { Duties } from "./duties.ts";
+import { OwnedEntry } from "./journaled-append.ts";
+import type { EntryOwner } from "./journaled-append.ts";
+import type { Journal } from "./journal.ts";
+import type { PartitionLimits } from "./limits.ts";
+import { logConfigOf } from "./log-config.ts";
+import { ReplyQueue } from "./reply-queue.ts";
+import type { PartitionItems } from "./partition-items.ts";
+import type { WireFormat } from "./wire-format.ts";
+
+export type Isolation = "uncommitted" | "committed";
+
+export interface OwnerReadRange {
+  readonly from: number;
+  readonly maxBytes: number;
+  readonly isolation: Isolation;
+  readonly atLeastOneBatch: boolean;
+}
+
+export type OwnerRead =
+  | {
+      readonly kind: "ok";
+      /** Whole batches; none at the end of what may be read. */
+      readonly records: readonly Uint8Array[];
+      readonly highWatermark: number;
+      readonly lastStableOffset: number;
+      readonly logStartOffset: number;
+      readonly abortedTransactions: readonly never[];
+    }
+  | { readonly kind: "outOfRange" }
+  /** The disk did not give the bytes. */
+  | { readonly kind: "failed" };
+
+export interface OwnerDeps {
+  readonly clock: Clock;
+  readonly limits: PartitionLimits;
+  readonly wire: WireFormat;
+  readonly journal: Journal;
+  readonly items: PartitionItems;
+  readonly duties: Duties;
+  /** Something that an operator should know and the partition lives on with. */
+  readonly warn: (what: string, cause: unknown) => void;
+}
+
+export interface OwnerStart {
+  readonly topicId: TopicId;
+  readonly partition: number;
+  readonly slot: Slot;
+  readonly openSlot: OpenSlot;
+  readonly log: PartitionLog;
+  readonly settings: TopicSettings;
+  /** Whether the partition is on the dirty list. */
+  readonly isListed: boolean;
+}
+
+const zstdId = 4;
+const noBound = Number.MAX_SAFE_INTEGER;
+
+/**
+ * The single writer of one partition.
+ *
+ * An append is decided and handed over in the turn in which it comes, on the state that earlier
+ * appends leave, unless appends have to wait; then it queues behind them. Under `local` the hand-over
+ * is the log itself (the partition is on the dirty list before the log's first unsynced byte). Under
+ * `journal` it is the journal; once durable there, and only then, the batch goes into the log.
+ * So the log's end is the high watermark under both, and nobody reads what may be lost.
+ *
+ * States: writable → stalled (durable entries found the disk full: they are kept, in order, and
+ * tried again; new appends are refused) → writable; any → failed (a sync failed, or the journal:
+ * reads go on, appends are refused until a restart); any → closed. A change of `millrace.durability`
+ * is a barrier: appends wait, the log is synced up to its end, the journal records the change
+ * durably, appends go on under the new policy (ownership rule 18, in one process).
+ *
+ * Promised: replies to appends that `waitFor` durability leave in the order of the appends, when the
+ * high watermark covers what they say. A refusal may come for what is appended nevertheless (full
+ * disk, closing): the outcome is then unknown, as Kafka's clients expect of these errors.
+ */
+export class PartitionOwner implements EntryOwner {
+  readonly topicId: TopicId;
+  readonly partition: number;
+  readonly slot: Slot;
+  readonly leaderEpoch: Epoch;
+  readonly log: PartitionLog;
+  readonly mark: DirtyMark;
+  /** Monotonic time of the last append. */
+  lastAppendMs = 0;
+  readonly #deps: OwnerDeps;
+  readonly #at: OwnerStart;
+  readonly #producers: PendingProducers;
+  readonly #queue: AppendQueue;
+  readonly #replies = new ReplyQueue<AppendResult>();
+  readonly #listeners = new Set<() => void>();
+  readonly #stopRoom: () => void;
+  #settings: TopicSettings;
+  #policy: TopicSettings["durability"];
+  #state: "writable" | "stalled" | "failed" | "closed" = "writable";
+  #switching = false;
+  #closing = false;
+  /** Decided and not in the log yet, in order. */
+  #pending: OwnedEntry[] = [];
+  #pendingEnd: number;
+  #unflushedMessages = 0;
+  #settled: (() => void)[] = [];
+
+  constructor(start: OwnerStart, deps: OwnerDeps) {
+    this.topicId = start.topicId;
+    this.partition = start.partition;
+    this.slot = start.slot;
+    this.leaderEpoch = start.openSlot.epoch;
+    this.log = start.log;
+    this.#deps = deps;
+    this.#at = start;
+    this.#settings = start.settings;
+    this.#policy = start.settings.durability;
+    this.#pendingEnd = start.log.endOffset;
+    this.#producers = new PendingProducers(start.log);
+    this.mark = new DirtyMark(start, {
+      items: deps.items,
+      onMarked: () => this.#drain(),
+      onFailed: (cause) => this.#markFailed(cause),
+    });
+    const { clock, limits } = deps;
+    const lateReason = (): "journalFull" | "timedOut" =>
+      this.#policy === "journal" && !this.#switching ? "journalFull" : "timedOut";
+    this.#queue = new AppendQueue({ clock, limits, lateReason });
+    this.#stopRoom = deps.journal.onRoom(() => this.#drain());
+  }
+
+  /** See the contract above. Never rejects for what clients, disks or stores do. */
+  append(request: AppendRequest): Promise<AppendResult> {
+    const refusal = this.#refusal();
+    if (refusal !== undefined) return Promise.resolve(refusal);
+    const mayGo = this.#queue.length === 0 && this.#isReady(request.records.length);
+    return mayGo ? this.#decide(request) : this.#queue.add(request);
+  }
+
+  /** What is durable, by the topic's policy; the end of what may be read. */
+  get highWatermark(): number {
+    return this.log.endOffset;
+  }
+
+  get lastStableOffset(): number {
+    return this.log.producers.firstUnstableOffset ?? this.log.endOffset;
+  }
+
+  get logStartOffset(): number {
+    return this.log.logStartOffset;
+  }
+
+  get sizeBytes(): number {
+    return this.log.sizeBytes;
+  }
+
+  /** The policy that replies are held to now. */
+  get durability(): TopicSettings["durability"] {
+    return this.#policy;
+  }
+
+  get settings(): TopicSettings {
+    return this.#settings;
+  }
+
+  get isClosed(): boolean {
+    return this.#state === "closed";
+  }
+
+  /** Bytes that only the journal has, because the disk had no room for them in the log. */
+  get isStalled(): boolean {
+    return this.#state === "stalled";
+  }
+
+  isolationEnd(isolation: Isolation): number {
+    return isolation === "committed" ? this.lastStableOffset : this.highWatermark;
+  }
+
+  read(range: OwnerReadRange): OwnerRead {
+    const { from, maxBytes, atLeastOneBatch, isolation } = range;
+    try {
+      const upTo = this.isolationEnd(isolation);
+      const found = this.log.read({ from, maxBytes, upTo, atLeastOneBatch });
+      if (found.kind === "outOfRange") return { kind: "outOfRange" };
+      const { highWatermark, lastStableOffset, logStartOffset } = this;
+      const ends = { highWatermark, lastStableOffset, logStartOffset };
+      return { kind: "ok", records: found.records, ...ends, abortedTransactions: [] };
+    } catch (error) {
+      if (!(error instanceof DiskError)) throw error;
+      this.#deps.warn("a read failed", error);
+      return { kind: "failed" };
+    }
+  }
+
+  /** The first readable record with at least this timestamp (ms). Throws DiskError. */
+  findByTimestamp(timestamp: number): FoundRecord | undefined {
+    return this.log.findByTimestamp({ timestamp, upTo: this.highWatermark });
+  }
+
+  /** The first readable record with the largest timestamp. Throws DiskError. */
+  maxTimestamp(): FoundRecord | undefined {
+    return this.log.maxTimestamp(this.highWatermark);
+  }
+
+  /** Where an epoch ended, for OffsetForLeaderEpoch; -1 and -1 for one that is not known. */
+  endOffsetFor(epoch: number): { readonly epoch: number; readonly endOffset: number } {
+    return this.log.endOffsetFor(epoch);
+  }
+
+  /** The leader epoch of an offset, as ListOffsets shows it with the log's ends; -1: none. */
+  epochAt(offset: number): number {
+    if (offset >= this.log.endOffset) return this.leaderEpoch;
+    let { latestEpoch: epoch } = this.log;
+    for (;;) {
+      const before = this.log.endOffsetFor(epoch - 1);
+      if (before.endOffset <= offset) return epoch;
+      epoch = before.epoch;
+    }
+  }
+
+  /** Calls `listener` after the high watermark moved, or the partition closed. */
+  onAdvance(listener: () => void): () => void {
+    this.#listeners.add(listener);
+    return () => this.#listeners.delete(listener);
+  }
+
+  /** Makes `offset` the first readable one, at most the high watermark, and deletes what it can. */
+  async deleteRecordsBefore(
+    offset: number,
+  ): Promise<
+    { readonly kind: "ok"; readonly logStartOffset: number } | { readonly kind: "outOfRange" }
+  > {
+    if (offset > this.highWatermark || offset < 0) return { kind: "outOfRange" };
+    if (offset > this.log.logStartOffset) await this.#deps.items.putStartOffset(this.#at, offset);
+    if (this.#state !== "closed") this.log.advanceStartOffset(offset);
+    return { kind: "ok", logStartOffset: this.log.logStartOffset };
+  }
+
+  /** Takes over the topic's settings; a change of durability begins its barrier. */
+  settingsChanged(settings: TopicSettings): void {
+    if (settings === this.#settings) return;
+    this.#settings = settings;
+    this.log.config = { ...this.log.config, ...logConfigOf(settings) };
+    this.#startSwitch();
+  }
+
+  entryDurable(seq: number): void {
+    if (this.#state === "closed" || this.#state === "failed") return;
+    this.#deps.duties.journaled(this, seq);
+    if (this.#state === "writable") this.applyDurable();
+  }
+
+  entryDelayed(): void {
+    this.#replies.failAll(refused("diskFull"));
+    this.#queue.refuseAll(refused("diskFull"));
+  }
+
+  entryFailed(): void {
+    this.fail();
+  }
+
+  /** Puts the durable entries into the log, in order. False while the disk has no room for them. */
+  applyDurable(): boolean {
+    const { clock, duties, warn } = this.#deps;
+    for (let next = this.#pending[0]; next?.isDurable === true; next = this.#pending[0]) {
+      try {
+        if (next.kind === "records") this.log.append(next.parts, next.batches, clock.wallMs());
+      } catch (error) {
+        if (!(error instanceof DiskError)) throw error;
+        warn("a journaled append could not be written to the log", error);
+        this.#state = "stalled";
+        this.entryDelayed();
+        duties.stalled(this);
+        return false;
+      }
+      this.#pending.shift();
+      this.#producers.settle(this.log.endOffset);
+      this.#advanced();
+    }
+    if (this.#state === "stalled") this.#state = "writable";
+    if (this.#pending.length === 0) for (const tell of this.#settled.splice(0)) tell();
+    this.#drain();
+    return true;
+  }
+
+  /** No append is taken any more; a restart recovers. Reads go on. */
+  fail(): void {
+    if (this.#state === "closed") return;
+    this.#state = "failed";
+    this.#refuseAll(refused("diskFailed"));
+  }
+
+  /** Refuses what waits to be decided and what comes; what was decided goes on. */
+  beginClose(): void {
+    this.#closing = true;
+    this.#queue.refuseAll(refused("notLeader"));
+  }
+
+  /** Refuses what waits and what comes. */
+  close(): void {
+    if (this.#state === "closed") return;
+    this.#state = "closed";
+    this.#stopRoom();
+    this.#refuseAll(refused("notLeader"));
+    for (const listener of [...this.#listeners]) listener();
+  }
+
+  /** Resolves when nothing of the partition is on its way through the journal. */
+  settled(): Promise<void> {
+    if (this.#pending.length === 0 || this.#isOver()) return Promise.resolve();
+    return new Promise((resolve) => this.#settled.push(resolve));
+  }
+
+  #isOver(): boolean {
+    return this.#state === "failed" || this.#state === "closed";
+  }
+
+  #refuseAll(refusal: Refused): void {
+    this.#pending = [];
+    this.#replies.failAll(refusal);
+    this.#queue.refuseAll(refusal);
+    for (const tell of this.#settled.splice(0)) tell();
+  }
+
+  #refusal(): Refused | undefined {
+    if (this.#closing || this.#state === "closed") return refused("notLeader");
+    if (this.#state === "failed") return refused("diskFailed");
+    if (this.#state === "stalled") return refused("diskFull");
+    if (this.#policy === "local" && !this.#switching) return undefined;
+    if (this.#deps.journal.state === "failed") return refused("diskFailed");
+    return this.#deps.journal.state === "diskFull" ? refused("diskFull") : undefined;
+  }
+
+  /** Whether an append may be decided now; begins what it has to wait for. */
+  #isReady(bytes: number): boolean {
+    if (this.#switching || this.#state !== "writable") return false;
+    if (this.#policy === "journal") return this.#deps.journal.hasRoom(bytes);
+    return this.mark.ensure(this.log.recoveryPoint);
+  }
+
+  #drain(): void {
+    if (this.#queue.length === 0) return;
+    const refusal = this.#refusal();
+    if (refusal !== undefined) this.#queue.refuseAll(refusal);
+    else
+      this.#queue.drain(
+        (bytes) => this.#isReady(bytes),
+        (request) => this.#decide(request),
+      );
+  }
+
+  #markFailed(cause: unknown): void {
+    this.#deps.warn("the dirty mark could not be written", cause);
+    this.#queue.refuseAll(refused("timedOut", "the metadata store did not answer"));
+  }
+
+  #decide(request: AppendRequest): Promise<AppendResult> {
+    const { wire } = this.#deps;
+    const decision = this.#decision(request);
+    const { logStartOffset } = this;
+    if (decision.kind === "reencode") {
+      const why = `the records cannot be compressed as ${decision.to}`;
+      return this.#reply(request, refused("unsupportedCompression", why));
+    }
+    if (decision.kind === "invalid") return this.#reply(request, refusedBatch(decision));
+    if (decision.kind === "duplicate") {
+      const { baseOffset, lastOffset, timestamp } = decision;
+      const isLogAppendTime = this.#settings.messageTimestampType === "LogAppendTime";
+      const logAppendTimeMs = isLogAppendTime ? timestamp : -1;
+      const offsets = { baseOffset, lastOffset, logAppendTimeMs, logStartOffset };
+      return this.#reply(request, { kind: "duplicate", ...offsets });
+    }
+    assert(wire.format.BATCH_HEADER_BYTES <= decision.records.length, "a decided batch is whole");
+    this.lastAppendMs = this.#deps.clock.monotonicMs();
+    if (this.#policy === "journal") return this.#handToJournal(request, decision);
+    return this.#handToLog(decision);
+  }
+
+  #decision(request: AppendRequest): AppendDecision {
+    const { clock, wire } = this.#deps;
+    const state = {
+      endOffset: this.#pendingEnd,
+      leaderEpoch: this.leaderEpoch,
+      producers: this.#producers,
+      nowMs: clock.wallMs(),
+    };
+    const { records } = request;
+    if (request.zstd === "refused" && hasZstd(records, wire)) {
+      const message = "zstd needs Produce v7 or later";
+      return { kind: "invalid", reason: "unsupportedCompression", message, recordErrors: [] };
+    }
+    const decision = decideAppend(records, state, this.#settings, wire);
+    if (decision.kind !== "reencode") return decision;
+    const rebuilt = wire.reencode(records, decision.to);
+    return rebuilt === undefined ? decision : decideAppend(rebuilt, state, this.#settings, wire);
+  }
+
+  /** The reply says something of the partition up to its pending end. */
+  #reply(request: AppendRequest, result: AppendResult): Promise<AppendResult> {
+    const isShown = request.waitFor === "appended" || this.#pendingEnd <= this.log.endOffset;
+    return isShown ? Promise.resolve(result) : this.#replies.add(this.#pendingEnd, result);
+  }
+
+  #handToJournal(request: AppendRequest, decision: Accepted): Promise<AppendResult> {
+    const { batches, records } = decision;
+    const result = appended(decision, this.logStartOffset);
+    const { baseOffset, lastOffset } = result;
+    const content = { baseOffset, lastOffset, parts: [records], batches };
+    const entry = new OwnedEntry(this, { kind: "records", ...content });
+    for (const batch of batches) this.#producers.apply(batch);
+    this.#pendingEnd = lastOffset + 1;
+    this.#pending.push(entry);
+    this.#deps.journal.append(entry);
+    return this.#reply(request, result);
+  }
+
+  #handToLog(decision: Accepted): Promise<AppendResult> {
+    const { clock, duties, warn } = this.#deps;
+    const result = appended(decision, this.logStartOffset);
+    try {
+      this.log.append([decision.records], decision.batches, clock.wallMs());
+    } catch (error) {
+      if (!(error instanceof DiskError)) throw error;
+      warn("an append could not be written", error);
+      this.#pendingEnd = this.log.endOffset;
+      return Promise.resolve(refused(error.reason === "full" ? "diskFull" : "diskFailed"));
+    }
+    this.#pendingEnd = this.log.endOffset;
+    duties.wroteLocally(this);
+    this.#advanced();
+    this.#unflushedMessages += result.lastOffset - result.baseOffset + 1;
+    const { flushMessages } = this.#settings;
+    if (flushMessages >= noBound || this.#unflushedMessages < flushMessages) {
+      return Promise.resolve(result);
+    }
+    this.#unflushedMessages = 0;
+    return this.#flushed(result);
+  }
+
+  /** `flush.messages`: the append that reaches it is answered after the sync, as in Kafka. */
+  async #flushed(result: AppendResult): Promise<AppendResult> {
+    try {
+      await this.log.sync();
+      return result;
+    } catch (error) {
+      this.#deps.duties.syncFailed(this, error);
+      return refused("diskFailed");
+    }
+  }
+
+  #advanced(): void {
+    this.#replies.release(this.log.endOffset);
+    for (const listener of [...this.#listeners]) listener();
+  }
+
+  #startSwitch(): void {
+    if (this.#switching || this.#isOver()) return;
+    if (this.#settings.durability === this.#policy) return;
+    this.#switching = true;
+    void this.#switchPolicy();
+  }
+
+  /** The barrier: nothing is decided from its beginning to its end. */
+  async #switchPolicy(): Promise<void> {
+    const to = this.#settings.durability;
+    await this.settled();
+    try {
+      await this.log.sync();
+    } catch (error) {
+      this.#deps.duties.syncFailed(this, error);
+      return;
+    }
+    if (this.#isOver()) return;
+    const { state } = this.#deps.journal;
+    if (state === "failed" || state === "closed") {
+      // Without the journal's word a replay would cut what the new policy appends.
+      this.fail();
+      return;
+    }
+    await this.#journalPolicy(to === "local" ? "localFrom" : "journalFrom");
+    if (this.#isOver()) return;
+    this.#policy = to;
+    this.#switching = false;
+    this.#startSwitch();
+    this.#drain();
+  }
+
+  /** Resolves when the change is durable, or the partition is over. */
+  #journalPolicy(kind: "localFrom" | "journalFrom"): Promise<void> {
+    const baseOffset = this.log.endOffset;
+    const place = { baseOffset, lastOffset: baseOffset - 1, parts: [], batches: [] };
+    const entry = new OwnedEntry(this, { kind, ...place });
+    this.#pending.push(entry);
+    this.#deps.journal.append(entry);
+    return this.settled();
+  }
+}
+
+type Accepted = Extract<AppendDecision, { readonly kind: "append" }>;
+
+function appended(
+  decision: Accepted,
+  logStartOffset: number,
+): Extract<AppendResult, { readonly kind: "appended" | "duplicate" }> {
+  const first = decision.batches[0];
+  const last = decision.batches.at(-1);
+  assert(first !== undefined && last !== undefined, "an accepted append has a batch");
+  const { baseOffset } = first;
+  const { lastOffset } = last;
+  const { logAppendTimeMs } = decision;
+  return { kind: "appended", baseOffset, lastOffset, logAppendTimeMs, logStartOffset };
+}
+
+function hasZstd(records: Uint8Array, wire: WireFormat): boolean {
+  if (records.length < wire.format.BATCH_HEADER_BYTES) return false;
+  const view = new DataView(records.buffer, records.byteOffset, records.byteLength);
+  return wire.format.readCompressionId(view, 0) === zstdId;
+}

@@ -1,0 +1,37 @@
+import type { Disk, IncarnationId } from "@millrace/core";
+import { journalDirectory, journalRoot } from "./journal-files.ts";
+import type { JournalItems } from "./journal-item.ts";
+import { replayJournal } from "./journal-recovery.ts";
+import type { ReplayDeps, ReplayReport } from "./journal-recovery.ts";
+import type { PartitionLimits } from "./limits.ts";
+
+/**
+ * Replays the journals of all former incarnations that are not closed, oldest first; then closes
+ * each and deletes its files. In this order: segments durable → item closed → files deleted, so that
+ * dying between two steps leaves a state from which the next start does the rest.
+ */
+export async function recoverJournals(deps: {
+  readonly disk: Disk;
+  readonly wire: ReplayDeps["wire"];
+  readonly items: JournalItems;
+  readonly limits: PartitionLimits;
+  readonly incarnation: IncarnationId;
+  readonly wallMs: () => number;
+  readonly openLog: ReplayDeps["openLog"];
+}): Promise<readonly ReplayReport[]> {
+  const { disk, incarnation, items, limits, openLog, wallMs, wire } = deps;
+  const reports: ReplayReport[] = [];
+  for (const former of await items.listOpen(incarnation)) {
+    const source = { disk, crc32c: wire.crc32c, ...former };
+    const logsMax = limits.replayLogsMax;
+    const report = await replayJournal(source, { wire, wallMs, logsMax, openLog });
+    await items.close(former.incarnation);
+    if (report.partitions > 0) reports.push(report);
+  }
+  for (const name of disk.list(journalRoot)) {
+    // Closed, all of them, by now: also one that died before it deleted what it had closed.
+    const directory = `${journalRoot}/${name}`;
+    if (directory !== journalDirectory(incarnation)) disk.remove(directory);
+  }
+  return reports;
+}

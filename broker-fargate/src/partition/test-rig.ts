@@ -1,0 +1,202 @@
+import {
+  MemoryDisk,
+  MemoryMetadataStore,
+  SeededRandom,
+  VirtualClock,
+} from "@millrace/adapter-memory";
+import type { TopicId } from "@millrace/core";
+import {
+  buildBatch,
+  crc32c,
+  jsCodecs,
+  readRecords,
+  recordLimits,
+  splitBatches,
+} from "@millrace/wire";
+import type { CodecSet } from "@millrace/wire";
+import { Cluster } from "../cluster/cluster.ts";
+import type { AppendResult } from "./append.ts";
+import { checked, partitionLimits } from "./limits.ts";
+import type { PartitionLimits } from "./limits.ts";
+import type { PartitionOwner } from "./owner.ts";
+import { Partitions } from "./partitions.ts";
+
+/** Limits so small that a short test meets them all. */
+export const smallLimits: PartitionLimits = checked({
+  ...partitionLimits,
+  journalFileBytes: 64 * 1024,
+  journalObjectBytes: 16 * 1024,
+  journalBytesMax: 512 * 1024,
+  journalPendingBytesMax: 128 * 1024,
+  journalTrimBytes: 128 * 1024,
+  journalTrimAgeMs: 60_000,
+  replayLogsMax: 2,
+});
+
+/** A broker's partitions over a disk and a store in memory, through lives, deaths and crashes. */
+export class Rig {
+  clock: VirtualClock = new VirtualClock();
+  readonly disk: MemoryDisk;
+  readonly store: MemoryMetadataStore = new MemoryMetadataStore();
+  readonly random: SeededRandom;
+  readonly failures: unknown[] = [];
+  readonly warnings: string[] = [];
+  readonly limits: PartitionLimits;
+  #cluster: Cluster | undefined;
+  #partitions: Partitions | undefined;
+
+  constructor(
+    options: {
+      readonly seed?: number;
+      readonly limits?: PartitionLimits;
+      /** How syncs end; by default in a microtask. */
+      readonly schedule?: (run: () => void) => void;
+    } = {},
+  ) {
+    this.random = new SeededRandom(options.seed ?? 1);
+    this.limits = options.limits ?? smallLimits;
+    const { schedule } = options;
+    this.disk = new MemoryDisk(schedule === undefined ? {} : { schedule });
+  }
+
+  async start(): Promise<this> {
+    const { clock, disk, limits, random, store } = this;
+    const cluster = await Cluster.open({ store, clock, random, brokerId: 1, slots: 8 });
+    this.#cluster = cluster;
+    this.#partitions = await Partitions.open({
+      ...{ clock, cluster, crc32c, disk, limits, random, store },
+      codecs: jsCodecs as CodecSet,
+      log: {
+        warn: (fields, message) => this.warnings.push(`${message}: ${JSON.stringify(fields)}`),
+        error: (_, message) => this.warnings.push(message),
+      },
+      onFailed: (cause) => this.failures.push(cause),
+    });
+    return this;
+  }
+
+  get cluster(): Cluster {
+    if (this.#cluster === undefined) throw new Error("not started");
+    return this.#cluster;
+  }
+
+  get partitions(): Partitions {
+    if (this.#partitions === undefined) throw new Error("not started");
+    return this.#partitions;
+  }
+
+  async createTopic(
+    name: string,
+    options: { readonly partitions?: number; readonly configs?: Record<string, string> } = {},
+  ): Promise<TopicId> {
+    const outcome = await this.cluster.createTopic(
+      {
+        name,
+        partitionCount: options.partitions ?? 1,
+        replicationFactor: 1,
+        assignments: [],
+        configs: Object.entries(options.configs ?? {}),
+      },
+      "perform",
+    );
+    if (outcome.kind !== "done") throw new Error(JSON.stringify(outcome));
+    return outcome.topic.id;
+  }
+
+  async setDurability(name: string, durability: "local" | "journal"): Promise<void> {
+    const outcome = await this.cluster.setTopicConfigs(
+      name,
+      (before) => ({ ok: true, configs: new Map(before).set("millrace.durability", durability) }),
+      "perform",
+    );
+    if (outcome.kind !== "done") throw new Error(JSON.stringify(outcome));
+  }
+
+  /** The process dies; every written byte stays. */
+  async kill(): Promise<void> {
+    this.disk.kill();
+    await this.#restart();
+  }
+
+  /** Power is lost; what was not synced is gone, cut or mangled. */
+  async crash(): Promise<void> {
+    this.disk.crash(this.random);
+    await this.#restart();
+  }
+
+  /** The dead process's timers never fire. */
+  async #restart(): Promise<void> {
+    this.clock = new VirtualClock({ wallMs: this.clock.wallMs() });
+    await this.start();
+  }
+
+  /** Fires timers up to `ms` from now, letting promises run between them. */
+  async pass(ms: number): Promise<void> {
+    const endMs = this.clock.monotonicMs() + ms;
+    for (;;) {
+      await turn();
+      const dueMs = this.clock.nextDueMs;
+      if (dueMs === undefined || dueMs > endMs) break;
+      this.clock.fireNext();
+    }
+    this.clock.advance(endMs - this.clock.monotonicMs());
+    await turn();
+  }
+}
+
+/** Lets every promise that can run do so. */
+export function turn(): Promise<void> {
+  return new Promise((resolve) => setImmediate(resolve));
+}
+
+/** A produce request's records field with these values, one record each. */
+export function batchOf(
+  values: readonly number[],
+  producer: { readonly id?: number; readonly sequence?: number; readonly padding?: number } = {},
+): Uint8Array {
+  const { id, padding = 0, sequence } = producer;
+  const records = values.map((value) => ({ key: null, value: encodeValue(value, padding) }));
+  if (id === undefined) return buildBatch(records, { crc32c });
+  const fields = { producerId: id, producerEpoch: 0, baseSequence: sequence ?? 0 };
+  return buildBatch(records, { crc32c, ...fields });
+}
+
+function encodeValue(value: number, padding: number): Uint8Array {
+  const bytes = new Uint8Array(4 + padding);
+  new DataView(bytes.buffer).setUint32(0, value);
+  return bytes;
+}
+
+export interface SeenRecord {
+  readonly offset: number;
+  readonly value: number;
+}
+
+/** All readable records, from the log's start to the high watermark. */
+export function readAllRecords(owner: PartitionOwner): readonly SeenRecord[] {
+  const seen: SeenRecord[] = [];
+  const rules = { codecs: jsCodecs as CodecSet, ...recordLimits };
+  let from = owner.logStartOffset;
+  while (from < owner.highWatermark) {
+    const range = { from, maxBytes: 1 << 20, isolation: "uncommitted", atLeastOneBatch: true };
+    const read = owner.read(range as Parameters<PartitionOwner["read"]>[0]);
+    if (read.kind !== "ok" || read.records.length === 0) throw new Error(`no records: ${from}`);
+    for (const bytes of read.records) {
+      for (const at of splitBatches(bytes).starts) {
+        const batch = readRecords(bytes, at, rules);
+        if (batch.kind === "fault") throw new Error(batch.fault);
+        for (const { offset, value } of batch.records) {
+          if (value === null) throw new Error("a value is missing");
+          seen.push({ offset, value: new DataView(value.buffer, value.byteOffset).getUint32(0) });
+          from = offset + 1;
+        }
+      }
+    }
+  }
+  return seen;
+}
+
+export function offsetOf(result: AppendResult): number {
+  if (result.kind === "refused") throw new Error(`refused: ${result.reason}`);
+  return result.baseOffset;
+}

@@ -1,0 +1,99 @@
+import type { Clock, Timer } from "@millrace/core";
+import { outputBytesMax, outputStallMsMax } from "../limits.ts";
+
+/**
+ * The unsent replies of all connections whose peers read too slowly. Above `outputBytesMax` no
+ * request starts anywhere until some of it is sent: readers that stall would otherwise cost one
+ * large reply each, without a bound. While requests wait, a debtor that sends nothing for
+ * `outputStallMsMax` is closed, so that it can't hold up the others for long.
+ */
+export class OutputBacklog {
+  private readonly clock: Clock;
+  private readonly debtors = new Map<Debtor, Debt>();
+  private readonly waiting = new Set<Debtor>();
+  private unsent = 0;
+  private timer: Timer | undefined;
+  private resuming = false;
+
+  constructor(clock: Clock) {
+    this.clock = clock;
+  }
+
+  get unsentBytes(): number {
+    return this.unsent;
+  }
+
+  /** Whether a request may start. After a refusal, `mayStart` of the connection follows. */
+  admits(connection: Debtor): boolean {
+    if (this.unsent <= outputBytesMax && (this.resuming || this.waiting.size === 0)) return true;
+    this.waiting.add(connection);
+    this.timer ??= this.clock.after(checkMs, () => this.evictStalled());
+    return false;
+  }
+
+  /** The connection has so many unsent bytes, above its watermark; 0 when it has caught up. */
+  owe(connection: Debtor, bytes: number): void {
+    const debt = this.debtors.get(connection);
+    const change = bytes - (debt?.bytes ?? 0);
+    this.unsent += change;
+    if (bytes === 0) this.debtors.delete(connection);
+    else this.debtors.set(connection, this.newDebt(bytes));
+    if (change < 0) this.resume();
+  }
+
+  forget(connection: Debtor): void {
+    this.waiting.delete(connection);
+    this.owe(connection, 0);
+  }
+
+  /** Who starts here may owe at once, so the rest may have to wait again. */
+  private resume(): void {
+    if (this.resuming) return;
+    this.resuming = true;
+    for (const connection of this.waiting) {
+      if (this.unsent > outputBytesMax) break;
+      this.waiting.delete(connection);
+      connection.mayStart();
+    }
+    this.resuming = false;
+    if (this.waiting.size > 0) return;
+    this.timer?.cancel();
+    this.timer = undefined;
+  }
+
+  private newDebt(bytes: number): Debt {
+    return { bytes, lastUnsentBytes: bytes, progressMs: this.clock.monotonicMs() };
+  }
+
+  private evictStalled(): void {
+    this.timer = this.clock.after(checkMs, () => this.evictStalled());
+    const nowMs = this.clock.monotonicMs();
+    for (const [connection, debt] of this.debtors) {
+      const unsentBytes = connection.unsentBytes();
+      if (unsentBytes < debt.lastUnsentBytes) {
+        debt.lastUnsentBytes = unsentBytes;
+        debt.progressMs = nowMs;
+      } else if (nowMs - debt.progressMs >= outputStallMsMax) {
+        connection.stalled();
+      }
+    }
+  }
+}
+
+/** Progress is looked for so often while somebody waits. */
+const checkMs = outputStallMsMax / 6;
+
+/** A connection, as the backlog sees it. */
+export interface Debtor {
+  unsentBytes(): number;
+  mayStart(): void;
+  /** It sent nothing for too long while others waited. */
+  stalled(): void;
+}
+
+interface Debt {
+  readonly bytes: number;
+  lastUnsentBytes: number;
+  /** When some of it was last seen to have been sent. */
+  progressMs: number;
+}

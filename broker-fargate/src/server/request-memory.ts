@@ -1,0 +1,121 @@
+import type { Clock, Timer } from "@millrace/core";
+import { overdraftMsMax } from "../limits.ts";
+
+/**
+ * The bytes of requests that this process holds, over all connections: from a frame's allocation
+ * until its reply is made. Who finds too little left waits in line, first come first served.
+ *
+ * A frame grows while it arrives, so holders of half a frame could wait for one another for ever.
+ * Therefore the first in line may go above the limit: one frame at a time, and only while no more
+ * than one frame's largest size is above it already. So the process never holds more than the limit
+ * and two of the largest frames, and somebody always gets on. A client that stalls on such a frame
+ * is evicted after `overdraftMsMax`.
+ */
+export class RequestMemory {
+  readonly limitBytes: number;
+  private readonly frameBytesMax: number;
+  private readonly clock: Clock;
+  private used = 0;
+  private readonly waiting = new Set<Waiter>();
+  private overdrawn: { readonly claimant: Claimant; readonly timer: Timer } | undefined;
+  private granting = false;
+
+  constructor(deps: {
+    readonly limitBytes: number;
+    /** `socket.request.max.bytes`. */
+    readonly frameBytesMax: number;
+    readonly clock: Clock;
+  }) {
+    this.limitBytes = deps.limitBytes;
+    this.frameBytesMax = deps.frameBytesMax;
+    this.clock = deps.clock;
+  }
+
+  get usedBytes(): number {
+    return this.used;
+  }
+
+  get waitingClaimants(): number {
+    return this.waiting.size;
+  }
+
+  /**
+   * Takes the bytes, or puts the claimant in line: `granted` follows later, when they are taken. A
+   * claimant that waits may not ask again before.
+   */
+  take(bytes: number, claimant: Claimant): "taken" | "waiting" {
+    const waiter = { bytes, claimant };
+    const isOverdrawing = this.overdrawn?.claimant === claimant;
+    if (isOverdrawing || (this.waiting.size === 0 && this.admits(waiter))) {
+      this.used += bytes;
+      return "taken";
+    }
+    this.waiting.add(waiter);
+    return "waiting";
+  }
+
+  giveBack(bytes: number): void {
+    this.used -= bytes;
+    this.grant();
+  }
+
+  /** The claimant's frame is whole: it needs no more. The next may go above the limit. */
+  frameCompleted(claimant: Claimant): void {
+    if (this.overdrawn?.claimant !== claimant) return;
+    this.endOverdraft();
+    this.grant();
+  }
+
+  /** Takes the claimant out of the line. What it holds, it gives back itself. */
+  forget(claimant: Claimant): void {
+    for (const waiter of this.waiting) {
+      if (waiter.claimant === claimant) this.waiting.delete(waiter);
+    }
+    if (this.overdrawn?.claimant === claimant) this.endOverdraft();
+    this.grant();
+  }
+
+  /**
+   * A claimant that is granted may at once give back or take more. The flag turns that into another
+   * round of this loop instead of a deeper stack.
+   */
+  private grant(): void {
+    if (this.granting) return;
+    this.granting = true;
+    for (const waiter of this.waiting) {
+      if (!this.admits(waiter)) break;
+      this.waiting.delete(waiter);
+      this.used += waiter.bytes;
+      waiter.claimant.granted(waiter.bytes);
+    }
+    this.granting = false;
+  }
+
+  private admits({ bytes, claimant }: Waiter): boolean {
+    if (this.used + bytes <= this.limitBytes) return true;
+    if (this.overdrawn !== undefined || this.used > this.limitBytes + this.frameBytesMax) {
+      return false;
+    }
+    const timer = this.clock.after(overdraftMsMax, () => claimant.evicted());
+    this.overdrawn = { claimant, timer };
+    return true;
+  }
+
+  private endOverdraft(): void {
+    this.overdrawn?.timer.cancel();
+    this.overdrawn = undefined;
+  }
+}
+
+/** Who holds request memory: one connection. */
+export interface Claimant {
+  /** The bytes that it waited for are taken. Must not throw. */
+  granted(bytes: number): void;
+  /** It held memory above the limit for too long without completing its frame. */
+  evicted(): void;
+}
+
+interface Waiter {
+  readonly bytes: number;
+  readonly claimant: Claimant;
+}

@@ -1,0 +1,295 @@
+import { brokerConfigs, isIgnoredBrokerConfig } from "./broker-configs.ts";
+import { type ConfigValue, defaultOf, parseConfig } from "./value.ts";
+
+/** What a topic's acknowledged write has survived. */
+export type Durability = "local" | "journal";
+
+/**
+ * The broker's settings, typed: Kafka's names in camel case, units where Kafka puts them. A number
+ * at 2^53 - 1 means "never" or "no bound". `undefined` means that the key has no value.
+ */
+export interface Settings {
+  readonly nodeId: number;
+  readonly brokerRack: string | undefined;
+  readonly listeners: readonly string[];
+  readonly advertisedListeners: readonly string[];
+  readonly listenerSecurityProtocolMap: string;
+  /** The data directory: the first of `log.dirs`, or of `log.dir`. */
+  readonly logDir: string;
+  readonly slots: number;
+  readonly httpPort: number;
+
+  readonly socketSendBufferBytes: number;
+  readonly socketReceiveBufferBytes: number;
+  readonly socketRequestMaxBytes: number;
+  readonly socketListenBacklogSize: number;
+  readonly maxConnections: number;
+  readonly maxConnectionsPerIp: number;
+  readonly maxConnectionsPerIpOverrides: ReadonlyMap<string, number>;
+  readonly maxConnectionCreationRate: number;
+  readonly connectionsMaxIdleMs: number;
+  readonly queuedMaxRequests: number;
+  /** -1: the broker's own bound. */
+  readonly queuedMaxRequestBytes: number;
+
+  readonly fetchMaxBytes: number;
+  readonly messageMaxBytes: number;
+  readonly maxIncrementalFetchSessionCacheSlots: number;
+  readonly maxRequestPartitionSizeLimit: number;
+  readonly autoCreateTopicsEnable: boolean;
+  readonly deleteTopicEnable: boolean;
+  readonly numPartitions: number;
+  readonly defaultReplicationFactor: number;
+  readonly durability: Durability;
+  readonly logRetentionCheckIntervalMs: number;
+  readonly logFlushSchedulerIntervalMs: number;
+
+  readonly groupMinSessionTimeoutMs: number;
+  readonly groupMaxSessionTimeoutMs: number;
+  readonly groupInitialRebalanceDelayMs: number;
+  readonly groupMaxSize: number;
+  readonly groupCoordinatorRebalanceProtocols: readonly string[];
+  readonly offsetMetadataMaxBytes: number;
+  readonly offsetsRetentionMinutes: number;
+  readonly offsetsRetentionCheckIntervalMs: number;
+  readonly offsetsCommitTimeoutMs: number;
+  readonly offsetsTopicNumPartitions: number;
+  readonly offsetsTopicReplicationFactor: number;
+  readonly transactionStateLogNumPartitions: number;
+  readonly transactionStateLogReplicationFactor: number;
+  readonly transactionMaxTimeoutMs: number;
+  readonly transactionalIdExpirationMs: number;
+  readonly producerIdExpirationMs: number;
+}
+
+export interface ParsedSettings {
+  readonly settings: Settings;
+  /** The entries that Millrace knows, as they were given: `Cluster.open` wants them. */
+  readonly known: ReadonlyMap<string, string>;
+  /** Keys that neither Kafka nor Millrace has, sorted: worth a warning. */
+  readonly unknown: readonly string[];
+  /** Kafka's keys that mean nothing here, sorted. */
+  readonly ignored: readonly string[];
+  /** Why values were not taken, one sentence each; a broker must not start with any. */
+  readonly invalid: readonly string[];
+}
+
+/** Settings from `server.properties`-like entries. Where a value is invalid, its default stands. */
+export function parseSettings(entries: ReadonlyMap<string, string>): ParsedSettings {
+  const unknown: string[] = [];
+  const ignored: string[] = [];
+  const invalid: string[] = [];
+  const known = new Map<string, string>();
+  for (const [name, raw] of entries) {
+    const definition = brokerConfigs.get(name);
+    if (definition === undefined) {
+      (isIgnoredBrokerConfig(name) ? ignored : unknown).push(name);
+      continue;
+    }
+    const parsed = parseConfig(definition, raw);
+    if (parsed.ok) known.set(name, raw);
+    else invalid.push(parsed.message);
+  }
+  const settings = settingsFrom(new BrokerValues(known));
+  invalid.push(...contradictions(settings, known));
+  return { settings, known, unknown: unknown.sort(), ignored: ignored.sort(), invalid };
+}
+
+/** Reads one effective value after another; entries must have been checked before. */
+class BrokerValues {
+  readonly #entries: ReadonlyMap<string, string>;
+
+  constructor(entries: ReadonlyMap<string, string>) {
+    this.#entries = entries;
+  }
+
+  has(name: string): boolean {
+    return this.#entries.has(name);
+  }
+
+  number(name: string): number {
+    const value = this.#value(name);
+    if (typeof value !== "number") throw new TypeError(`not a number: ${name}`);
+    return value;
+  }
+
+  flag(name: string): boolean {
+    const value = this.#value(name);
+    if (typeof value !== "boolean") throw new TypeError(`not a boolean: ${name}`);
+    return value;
+  }
+
+  text(name: string): string {
+    const value = this.#value(name);
+    if (typeof value !== "string") throw new TypeError(`not a string: ${name}`);
+    return value;
+  }
+
+  optionalText(name: string): string | undefined {
+    const value = this.#value(name);
+    return typeof value === "string" && value !== "" ? value : undefined;
+  }
+
+  list(name: string): readonly string[] {
+    const value = this.#value(name);
+    if (value === null) return [];
+    if (!Array.isArray(value)) throw new TypeError(`not a list: ${name}`);
+    return value;
+  }
+
+  #value(name: string): ConfigValue {
+    const definition = brokerConfigs.get(name);
+    if (definition === undefined) throw new TypeError(`not a broker config: ${name}`);
+    const raw = this.#entries.get(name);
+    if (raw === undefined) return defaultOf(definition);
+    const parsed = parseConfig(definition, raw);
+    return parsed.ok ? parsed.value : defaultOf(definition);
+  }
+}
+
+function settingsFrom(values: BrokerValues): Settings {
+  return {
+    ...identitySettings(values),
+    ...networkSettings(values),
+    ...topicDefaults(values),
+    ...coordinatorSettings(values),
+  };
+}
+
+type Identity =
+  | "nodeId"
+  | "brokerRack"
+  | "listeners"
+  | "advertisedListeners"
+  | "listenerSecurityProtocolMap"
+  | "logDir"
+  | "slots"
+  | "httpPort";
+
+function identitySettings(values: BrokerValues): Pick<Settings, Identity> {
+  const directories = values.has("log.dirs") ? values.list("log.dirs") : values.list("log.dir");
+  const idKey = values.has("node.id") || !values.has("broker.id") ? "node.id" : "broker.id";
+  return {
+    nodeId: values.number(idKey),
+    brokerRack: values.optionalText("broker.rack"),
+    listeners: values.list("listeners"),
+    advertisedListeners: values.list("advertised.listeners"),
+    listenerSecurityProtocolMap: values.text("listener.security.protocol.map"),
+    logDir: directories[0] ?? "",
+    slots: values.number("millrace.slots"),
+    httpPort: values.number("millrace.http.port"),
+  };
+}
+
+type Network =
+  | "socketSendBufferBytes"
+  | "socketReceiveBufferBytes"
+  | "socketRequestMaxBytes"
+  | "socketListenBacklogSize"
+  | "maxConnections"
+  | "maxConnectionsPerIp"
+  | "maxConnectionsPerIpOverrides"
+  | "maxConnectionCreationRate"
+  | "connectionsMaxIdleMs"
+  | "queuedMaxRequests"
+  | "queuedMaxRequestBytes"
+  | "fetchMaxBytes"
+  | "maxIncrementalFetchSessionCacheSlots"
+  | "maxRequestPartitionSizeLimit";
+
+function networkSettings(values: BrokerValues): Pick<Settings, Network> {
+  return {
+    socketSendBufferBytes: values.number("socket.send.buffer.bytes"),
+    socketReceiveBufferBytes: values.number("socket.receive.buffer.bytes"),
+    socketRequestMaxBytes: values.number("socket.request.max.bytes"),
+    socketListenBacklogSize: values.number("socket.listen.backlog.size"),
+    maxConnections: values.number("max.connections"),
+    maxConnectionsPerIp: values.number("max.connections.per.ip"),
+    maxConnectionsPerIpOverrides: overrides(values.text("max.connections.per.ip.overrides")),
+    maxConnectionCreationRate: values.number("max.connection.creation.rate"),
+    connectionsMaxIdleMs: values.number("connections.max.idle.ms"),
+    queuedMaxRequests: values.number("queued.max.requests"),
+    queuedMaxRequestBytes: values.number("queued.max.request.bytes"),
+    fetchMaxBytes: values.number("fetch.max.bytes"),
+    maxIncrementalFetchSessionCacheSlots: values.number(
+      "max.incremental.fetch.session.cache.slots",
+    ),
+    maxRequestPartitionSizeLimit: values.number("max.request.partition.size.limit"),
+  };
+}
+
+type TopicDefaults =
+  | "messageMaxBytes"
+  | "autoCreateTopicsEnable"
+  | "deleteTopicEnable"
+  | "numPartitions"
+  | "defaultReplicationFactor"
+  | "durability"
+  | "logRetentionCheckIntervalMs"
+  | "logFlushSchedulerIntervalMs";
+
+function topicDefaults(values: BrokerValues): Pick<Settings, TopicDefaults> {
+  return {
+    messageMaxBytes: values.number("message.max.bytes"),
+    autoCreateTopicsEnable: values.flag("auto.create.topics.enable"),
+    deleteTopicEnable: values.flag("delete.topic.enable"),
+    numPartitions: values.number("num.partitions"),
+    defaultReplicationFactor: values.number("default.replication.factor"),
+    durability: values.text("millrace.durability") === "journal" ? "journal" : "local",
+    logRetentionCheckIntervalMs: values.number("log.retention.check.interval.ms"),
+    logFlushSchedulerIntervalMs: values.number("log.flush.scheduler.interval.ms"),
+  };
+}
+
+type Coordinator = Exclude<keyof Settings, Identity | Network | TopicDefaults>;
+
+function coordinatorSettings(values: BrokerValues): Pick<Settings, Coordinator> {
+  return {
+    groupMinSessionTimeoutMs: values.number("group.min.session.timeout.ms"),
+    groupMaxSessionTimeoutMs: values.number("group.max.session.timeout.ms"),
+    groupInitialRebalanceDelayMs: values.number("group.initial.rebalance.delay.ms"),
+    groupMaxSize: values.number("group.max.size"),
+    groupCoordinatorRebalanceProtocols: values.list("group.coordinator.rebalance.protocols"),
+    offsetMetadataMaxBytes: values.number("offset.metadata.max.bytes"),
+    offsetsRetentionMinutes: values.number("offsets.retention.minutes"),
+    offsetsRetentionCheckIntervalMs: values.number("offsets.retention.check.interval.ms"),
+    offsetsCommitTimeoutMs: values.number("offsets.commit.timeout.ms"),
+    offsetsTopicNumPartitions: values.number("offsets.topic.num.partitions"),
+    offsetsTopicReplicationFactor: values.number("offsets.topic.replication.factor"),
+    transactionStateLogNumPartitions: values.number("transaction.state.log.num.partitions"),
+    transactionStateLogReplicationFactor: values.number("transaction.state.log.replication.factor"),
+    transactionMaxTimeoutMs: values.number("transaction.max.timeout.ms"),
+    transactionalIdExpirationMs: values.number("transactional.id.expiration.ms"),
+    producerIdExpirationMs: values.number("producer.id.expiration.ms"),
+  };
+}
+
+/** `host:count` pairs; a pair that is not one is reported by `contradictions`. */
+function overrides(text: string): ReadonlyMap<string, number> {
+  const map = new Map<string, number>();
+  for (const pair of text.split(",")) {
+    const [, host, count] = /^\s*(.+):([0-9]{1,10})\s*$/u.exec(pair) ?? [];
+    if (host !== undefined && count !== undefined) map.set(host, Number(count));
+  }
+  return map;
+}
+
+function contradictions(settings: Settings, known: ReadonlyMap<string, string>): string[] {
+  const faults: string[] = [];
+  if (known.has("node.id") && known.has("broker.id")) {
+    const [node, broker] = [known.get("node.id")?.trim(), known.get("broker.id")?.trim()];
+    if (node !== broker) faults.push("node.id and broker.id differ");
+  }
+  if (settings.nodeId < 0) faults.push("node.id must be 0 or more");
+  if (settings.listeners.length === 0) faults.push("listeners must name at least one listener");
+  const directories = (known.get("log.dirs") ?? known.get("log.dir") ?? "").split(",");
+  if (directories.length > 1) faults.push("log.dirs must name one directory");
+  if (settings.groupMinSessionTimeoutMs > settings.groupMaxSessionTimeoutMs) {
+    faults.push("group.min.session.timeout.ms is above group.max.session.timeout.ms");
+  }
+  const pairs = known.get("max.connections.per.ip.overrides")?.trim() ?? "";
+  if (pairs !== "" && settings.maxConnectionsPerIpOverrides.size !== pairs.split(",").length) {
+    faults.push(`max.connections.per.ip.overrides is not a list of host:count pairs: ${pairs}`);
+  }
+  return faults;
+}

@@ -1,0 +1,16 @@
+/** The log's bounds. */
+
+/** A relative offset or position in an index entry, and the bytes of a segment, stay below it. */
+export const segmentSpanMax = 0x7fffffff;
+/** Sequential readers of one partition whose place is remembered. */
+export const readCursorsMax = 16;
+/** Index entries kept in memory before they are written together. */
+export const indexEntriesPendingMax = 256;
+/** Bytes read at once when headers or whole batches are scanned. */
+export const scanWindowBytes = 65_536;
+/** From this batch size on a scan of headers reads header by header instead of all bytes. */
+export const scanHeaderOnlyFromBytes = 8192;
+/** Producer snapshots kept of one partition: the newest, and one to fall back to. */
+export const producerSnapshotsMax = 2;
+/** Idempotent producers remembered by one partition; past it the least recent one is forgotten. */
+export const producersMax = 100_000;

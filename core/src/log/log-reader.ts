@@ -1,0 +1,146 @@
+import type { BatchFormat } from "./batch-format.ts";
+import { viewOf } from "./batch-format.ts";
+import { readCursorsMax } from "./limits.ts";
+import type { LogConfig } from "./log-config.ts";
+import { damaged } from "./log-files.ts";
+import type { Segment } from "./segment.ts";
+import type { SegmentList } from "./segment-list.ts";
+
+export interface ReadRange {
+  /** The batch that holds it comes first, whole. */
+  readonly from: number;
+  /** The most bytes of all batches. */
+  readonly maxBytes: number;
+  /** Exclusive: no batch that ends at or after it is read. */
+  readonly upTo: number;
+  /** Whether a first batch larger than `maxBytes` is read nevertheless. */
+  readonly atLeastOneBatch: boolean;
+}
+
+export type LogRead =
+  | {
+      readonly kind: "ok";
+      /** Whole batches; none at the end of what may be read. */
+      readonly records: readonly Uint8Array[];
+      /** Of the first batch (maybe below `from`); `from` when there is none. */
+      readonly firstOffset: number;
+      /** Where the next read goes on. */
+      readonly nextOffset: number;
+    }
+  | { readonly kind: "outOfRange" };
+
+interface Place {
+  readonly segment: Segment;
+  readonly position: number;
+}
+
+/**
+ * Reads of whole batches, each from one segment into one fresh buffer with one read of the disk.
+ *
+ * Where each of the recent reads ended is remembered, so that a consumer that goes on from there is
+ * not looked up in an index, and no header is read twice.
+ */
+export class LogReader {
+  readonly #segments: SegmentList;
+  readonly #format: BatchFormat;
+  readonly #allocate: (bytes: number) => Uint8Array;
+  /** By offset, the least recently used first. */
+  readonly #cursors = new Map<number, Place>();
+
+  constructor(
+    segments: SegmentList,
+    format: BatchFormat,
+    allocate: (bytes: number) => Uint8Array = (bytes) => new Uint8Array(bytes),
+  ) {
+    this.#segments = segments;
+    this.#format = format;
+    this.#allocate = allocate;
+  }
+
+  /** `upTo` is at most the log's end, `from` at least its start. */
+  read(range: ReadRange, config: LogConfig): LogRead {
+    if (range.from >= range.upTo) return nothing(range.from);
+    const place = this.#find(range.from, config);
+    if (place === undefined) return nothing(range.from);
+    const { segment, position } = place;
+    const available = segment.sizeBytes - position;
+    const header = this.#format.BATCH_HEADER_BYTES;
+    if (available < header) throw damaged(segment.path, position);
+    const wanted = Math.min(available, Math.max(range.maxBytes, header));
+    let bytes = this.#allocate(wanted);
+    segment.read(position, bytes);
+    let run = this.#wholeBatches(bytes, place, range);
+    if (run.bytes === 0 && run.firstBytes > 0 && range.atLeastOneBatch) {
+      bytes = this.#allocate(run.firstBytes);
+      segment.read(position, bytes);
+      run = this.#wholeBatches(bytes, place, { ...range, maxBytes: run.firstBytes });
+    }
+    if (run.bytes === 0) return nothing(range.from);
+    this.#remember(run.nextOffset, { segment, position: position + run.bytes });
+    const { firstOffset, nextOffset } = run;
+    return { kind: "ok", records: [bytes.subarray(0, run.bytes)], firstOffset, nextOffset };
+  }
+
+  /** Positions may have changed. */
+  forget(): void {
+    this.#cursors.clear();
+  }
+
+  #find(from: number, config: LogConfig): Place | undefined {
+    const cursor = this.#cursors.get(from);
+    if (cursor !== undefined && cursor.position < cursor.segment.sizeBytes) return cursor;
+    const { all } = this.#segments;
+    for (let i = Math.max(0, this.#segments.indexOf(from)); i < all.length; i++) {
+      const segment = all[i];
+      const position = segment?.locate(from, config);
+      if (segment !== undefined && position !== undefined) return { segment, position };
+    }
+    return undefined;
+  }
+
+  /** The first batches in `bytes` that are whole, within the bytes asked for, and below `upTo`. */
+  #wholeBatches(bytes: Uint8Array, place: Place, range: ReadRange): BatchRun {
+    const format = this.#format;
+    const view = viewOf(bytes);
+    const end = Math.min(bytes.length, range.maxBytes);
+    const lastStart = bytes.length - format.BATCH_HEADER_BYTES;
+    const available = place.segment.sizeBytes - place.position;
+    const run = { bytes: 0, firstBytes: 0, firstOffset: range.from, nextOffset: range.from };
+    for (let at = 0; at <= lastStart; at = run.bytes) {
+      const batchBytes = format.readBatchBytes(view, at);
+      if (batchBytes < format.BATCH_HEADER_BYTES || batchBytes > available - at) {
+        throw damaged(place.segment.path, place.position + at);
+      }
+      const lastOffset = format.readLastOffset(view, at);
+      if (lastOffset >= range.upTo) break;
+      if (at === 0) run.firstBytes = batchBytes;
+      if (at + batchBytes > end) break;
+      if (at === 0) run.firstOffset = format.readBaseOffset(view, 0);
+      run.nextOffset = lastOffset + 1;
+      run.bytes = at + batchBytes;
+    }
+    return run;
+  }
+
+  #remember(offset: number, place: Place): void {
+    this.#cursors.delete(offset);
+    this.#cursors.set(offset, place);
+    if (this.#cursors.size <= readCursorsMax) return;
+    for (const oldest of this.#cursors.keys()) {
+      this.#cursors.delete(oldest);
+      return;
+    }
+  }
+}
+
+interface BatchRun {
+  readonly bytes: number;
+  /** Of the first batch, if it may be read at all; 0 if not. */
+  readonly firstBytes: number;
+  readonly firstOffset: number;
+  readonly nextOffset: number;
+}
+
+function nothing(from: number): LogRead {
+  return { kind: "ok", records: [], firstOffset: from, nextOffset: from };
+}

@@ -1,0 +1,189 @@
+import type { ProducerState } from "../producer/producer-state.ts";
+import { leaderEpochsName, parseFileName } from "./file-names.ts";
+import { LeaderEpochs } from "./leader-epochs.ts";
+import type { LogConfig } from "./log-config.ts";
+import type { LogFiles } from "./log-files.ts";
+import type { LogOptions, RecoveryReport } from "./partition-log.ts";
+import { ProducerSnapshots } from "./producer-snapshots.ts";
+import type { Segment } from "./segment.ts";
+import { SegmentList } from "./segment-list.ts";
+
+export interface OpenedLog {
+  readonly segments: SegmentList;
+  readonly epochs: LeaderEpochs;
+  readonly snapshots: ProducerSnapshots;
+  readonly producers: ProducerState;
+  readonly logStartOffset: number;
+  readonly endOffset: number;
+  readonly recoveryPoint: number;
+  /** Whose bytes were read again, or cut, and may not be on the disk. */
+  readonly unsynced: readonly Segment[];
+  readonly namesChanged: boolean;
+  readonly report: RecoveryReport;
+}
+
+/** What recovery made of the segments. */
+interface Recovered {
+  readonly cutBytes: number;
+  /** Everything below it is durable, if the log reaches so far; undefined: all of the log. */
+  readonly trustedTo: number | undefined;
+  readonly unsynced: readonly Segment[];
+}
+
+/**
+ * Opens the files of a log: recovers its segments, then reads the headers of those batches that
+ * neither the newest producer snapshot nor the file of leader epochs tells of.
+ */
+export function openLog(files: LogFiles, options: LogOptions): OpenedLog {
+  const { config, startOffset } = options;
+  const names = files.disk.list(files.directory);
+  const segments = new SegmentList(files, baseOffsetsOf(names));
+  removeStrays(files, names, segments);
+  const recovered = recover(segments, options);
+  const first = segments.all[0];
+  let endOffset = segments.active?.tail(config).nextOffset ?? startOffset;
+  let cutBytes = recovered.cutBytes;
+  const lostBelow = expectedEnd(options) > endOffset ? expectedEnd(options) : undefined;
+  if (endOffset < startOffset) {
+    cutBytes += segments.removeFrom(0);
+    endOffset = startOffset;
+  }
+  const epochs = new LeaderEpochs(files.disk, files.directory, files.crc32c);
+  const snapshots = new ProducerSnapshots(files, names);
+  const cutSnapshots = snapshots.cutEnd(endOffset);
+  const producers = replay({ segments, epochs, snapshots, config, recovered, endOffset });
+  const unsynced = recovered.unsynced.filter((segment) => segments.all.includes(segment));
+  return {
+    segments,
+    epochs,
+    snapshots,
+    producers,
+    logStartOffset: Math.max(startOffset, first?.baseOffset ?? startOffset),
+    endOffset,
+    recoveryPoint: Math.min(recovered.trustedTo ?? endOffset, endOffset),
+    unsynced,
+    namesChanged: cutBytes > 0 || cutSnapshots > 0,
+    report: { cutBytes, lostBelow },
+  };
+}
+
+function baseOffsetsOf(names: readonly string[]): readonly number[] {
+  const offsets: number[] = [];
+  for (const name of names) {
+    const parsed = parseFileName(name);
+    if (parsed?.kind === "log") offsets.push(parsed.offset);
+  }
+  return offsets.sort((a, b) => a - b);
+}
+
+/** Indexes without a segment, and a replacement that was never put in place. */
+function removeStrays(files: LogFiles, names: readonly string[], segments: SegmentList): void {
+  const known = new Set(segments.all.map(({ baseOffset }) => baseOffset));
+  for (const name of names) {
+    const parsed = parseFileName(name);
+    const isIndex = parsed?.kind === "index" || parsed?.kind === "timeindex";
+    const stray = isIndex && !known.has(parsed.offset);
+    if (stray || name === `${leaderEpochsName}.tmp`)
+      files.disk.remove(`${files.directory}/${name}`);
+  }
+}
+
+function expectedEnd({ recovery }: LogOptions): number {
+  return recovery.kind === "clean" ? 0 : recovery.offset;
+}
+
+function recover(segments: SegmentList, options: LogOptions): Recovered {
+  const { recovery } = options;
+  const active = segments.active;
+  if (active === undefined) return { cutBytes: 0, trustedTo: undefined, unsynced: [] };
+  switch (recovery.kind) {
+    case "verifyFrom":
+      return verifyFrom(segments, options, recovery.offset);
+    case "truncateTo":
+      return cutAt(segments, options, recovery.offset);
+    case "clean": {
+      const cutBytes = cutTornTail(segments, options);
+      const unsynced = cutBytes > 0 ? segments.all.slice(-1) : [];
+      return { cutBytes, trustedTo: undefined, unsynced };
+    }
+  }
+}
+
+/** What was to be trusted ends in bytes that are no batch: as much is kept as is sound. */
+function cutTornTail(segments: SegmentList, { config }: LogOptions): number {
+  const active = segments.active;
+  if (active === undefined || active.tail(config).damagedAt < 0) return 0;
+  const rules = { from: active.baseOffset, beyond: "verify", leaderEpochMax } as const;
+  return active.recover(rules, config);
+}
+
+/** Cuts at `offset` without a look at what lies there: it may be any bytes. */
+function cutAt(segments: SegmentList, { config }: LogOptions, offset: number): Recovered {
+  const holder = segments.indexOf(offset);
+  let cutBytes = segments.removeFrom(holder + 1);
+  // A log that begins later than it is to end keeps its end in the name of an empty segment.
+  const active = segments.active ?? segments.truncateTo(offset, config).active;
+  cutBytes += active.recover({ from: offset, beyond: "cut", leaderEpochMax }, config);
+  const unsynced = cutBytes > 0 ? [active] : [];
+  return { cutBytes, trustedTo: undefined, unsynced };
+}
+
+const leaderEpochMax = Number.MAX_VALUE;
+
+function verifyFrom(segments: SegmentList, options: LogOptions, from: number): Recovered {
+  const { recovery, config } = options;
+  const limit = recovery.kind === "verifyFrom" ? recovery.leaderEpochMax : undefined;
+  const rules = { from, beyond: "verify", leaderEpochMax: limit ?? leaderEpochMax } as const;
+  const start = Math.max(0, segments.indexOf(from));
+  let cutBytes = 0;
+  if (segments.indexOf(Math.max(from, options.startOffset)) < 0) {
+    // The file is missing that the log, or what is to be verified, begins in.
+    return { cutBytes: segments.removeFrom(0), trustedTo: from, unsynced: [] };
+  }
+  let expected: number | undefined;
+  for (let i = start; i < segments.all.length; i++) {
+    const segment = segments.all[i];
+    if (segment === undefined) break;
+    if (expected !== undefined && segment.baseOffset !== expected) {
+      // A batch, or a whole file, is missing in between: what follows has lost its place.
+      cutBytes += segments.removeFrom(i);
+      break;
+    }
+    cutBytes += segment.recover(rules, config);
+    expected = segment.tail(config).nextOffset;
+  }
+  return { cutBytes, trustedTo: from, unsynced: segments.all.slice(start) };
+}
+
+interface Replay {
+  readonly segments: SegmentList;
+  readonly epochs: LeaderEpochs;
+  readonly snapshots: ProducerSnapshots;
+  readonly config: LogConfig;
+  readonly recovered: Recovered;
+  readonly endOffset: number;
+}
+
+function replay(from: Replay): ProducerState {
+  const { segments, epochs, snapshots, config, endOffset } = from;
+  const epochsFrom = knownEpochsEnd(from);
+  const { offset: producersFrom, producers } = snapshots.newestUpTo(endOffset);
+  const start = Math.min(epochsFrom, producersFrom);
+  if (start >= endOffset) return producers;
+  segments.eachBatch(start, config, (batch) => {
+    if (batch.lastOffset >= epochsFrom) epochs.note(batch.leaderEpoch, batch.baseOffset);
+    if (batch.baseOffset >= producersFrom) producers.apply(batch);
+  });
+  return producers;
+}
+
+/** The offset from which on the batches have to be asked for their leader epochs. */
+function knownEpochsEnd({ segments, epochs, config, recovered, endOffset }: Replay): number {
+  const loaded = epochs.load();
+  const trusted = Math.min(recovered.trustedTo ?? endOffset, endOffset);
+  if (loaded === "unusable") return 0;
+  epochs.cutEnd(trusted);
+  if (trusted < endOffset) return trusted;
+  const last = segments.active?.tail(config).lastLeaderEpoch ?? -1;
+  return epochs.latestEpoch < last ? 0 : endOffset;
+}

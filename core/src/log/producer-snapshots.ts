@@ -1,0 +1,117 @@
+import { assert } from "../assert.ts";
+import type { Disk } from "../ports/disk.ts";
+import { ProducerState } from "../producer/producer-state.ts";
+import type { Checksum } from "./batch-format.ts";
+import { viewOf } from "./batch-format.ts";
+import { fileName, parseFileName } from "./file-names.ts";
+import { readInt64, writeInt64 } from "./int64.ts";
+import { producerSnapshotsMax } from "./limits.ts";
+
+/**
+ * The files `{offset}.snapshot`: the partition's producers as of the batches below that offset.
+ *
+ * A snapshot only saves reading batch headers again, so it is not synced, and one that came back
+ * damaged is passed over. Layout, big endian: magic uint32, version uint32, offset int64, CRC-32C
+ * of what follows uint32; then the producers (producer/snapshot.ts).
+ */
+export interface ProducersAt {
+  readonly offset: number;
+  readonly producers: ProducerState;
+}
+
+const magic = 0x4d525053;
+const version = 1;
+const headerBytes = 20;
+
+export class ProducerSnapshots {
+  readonly #disk: Disk;
+  readonly #directory: string;
+  readonly #crc32c: Checksum;
+  /** Ascending. */
+  #offsets: number[];
+
+  constructor(files: SnapshotFiles, names: readonly string[]) {
+    this.#disk = files.disk;
+    this.#directory = files.directory;
+    this.#crc32c = files.crc32c;
+    this.#offsets = names
+      .map(parseFileName)
+      .filter((name) => name?.kind === "snapshot")
+      .map((name) => name?.offset ?? 0)
+      .sort((a, b) => a - b);
+  }
+
+  /** -1: there is none. */
+  get newestOffset(): number {
+    return this.#offsets.at(-1) ?? -1;
+  }
+
+  /** Writes one, and removes those that are not needed any more. */
+  save(offset: number, producers: ProducerState): void {
+    const body = producers.snapshot();
+    const header = new DataView(new ArrayBuffer(headerBytes));
+    header.setUint32(0, magic);
+    header.setUint32(4, version);
+    writeInt64(header, 8, offset);
+    header.setUint32(16, this.#crc32c(body));
+    const file = this.#disk.open(this.#path(offset), { create: "ifAbsent" });
+    assert(file !== undefined, "ifAbsent opens");
+    try {
+      file.resize(0);
+      file.write(0, [new Uint8Array(header.buffer), body]);
+    } finally {
+      file.close();
+    }
+    this.#offsets = [...this.#offsets.filter((known) => known !== offset), offset];
+    const surplus = this.#offsets.length - producerSnapshotsMax;
+    for (const old of this.#offsets.slice(0, Math.max(0, surplus))) this.#remove(old);
+  }
+
+  /** The newest one at or below `offset`; nothing is known of producers before `offset` 0. */
+  newestUpTo(offset: number): ProducersAt {
+    for (const candidate of this.#offsets.toReversed()) {
+      if (candidate > offset) continue;
+      const producers = this.#load(candidate);
+      if (producers !== undefined) return { offset: candidate, producers };
+      this.#remove(candidate);
+    }
+    return { offset: 0, producers: ProducerState.empty() };
+  }
+
+  /** Removes those that tell of batches at or after `endOffset`; returns how many. */
+  cutEnd(endOffset: number): number {
+    const ahead = this.#offsets.filter((offset) => offset > endOffset);
+    for (const offset of ahead) this.#remove(offset);
+    return ahead.length;
+  }
+
+  #load(offset: number): ProducerState | undefined {
+    const file = this.#disk.open(this.#path(offset), { create: "never" });
+    if (file === undefined) return undefined;
+    const bytes = new Uint8Array(file.size());
+    file.read(0, bytes);
+    file.close();
+    if (bytes.length < headerBytes) return undefined;
+    const view = viewOf(bytes);
+    if (view.getUint32(0) !== magic || view.getUint32(4) !== version) return undefined;
+    if (readInt64(view, 8) !== offset) return undefined;
+    const body = bytes.subarray(headerBytes);
+    if (view.getUint32(16) !== this.#crc32c(body)) return undefined;
+    return ProducerState.restore(body);
+  }
+
+  #remove(offset: number): void {
+    this.#disk.remove(this.#path(offset));
+    this.#offsets = this.#offsets.filter((known) => known !== offset);
+  }
+
+  #path(offset: number): string {
+    return `${this.#directory}/${fileName(offset, "snapshot")}`;
+  }
+}
+
+export interface SnapshotFiles {
+  readonly disk: Disk;
+  readonly directory: string;
+  readonly crc32c: Checksum;
+}

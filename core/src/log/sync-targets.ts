@@ -1,0 +1,118 @@
+import type { LeaderEpochs } from "./leader-epochs.ts";
+import type { LogFiles } from "./log-files.ts";
+import type { Segment } from "./segment.ts";
+
+/**
+ * What a log has written and not synced, and up to where it is durable.
+ *
+ * One sync runs at a time, and one more may wait, which then covers everybody who asked meanwhile.
+ * A sync that failed is final: what the kernel could not write it may have dropped, so that the
+ * next sync would succeed and mean nothing.
+ */
+export class SyncTargets {
+  readonly #files: LogFiles;
+  readonly #unsynced: Set<Segment>;
+  #recoveryPoint: number;
+  #directoryChanged: boolean;
+  #running: Promise<void> | undefined;
+  #waiting: Promise<void> | undefined;
+  /** The offset up to which the running sync makes the log durable. */
+  #target = 0;
+  #failure: { readonly error: unknown } | undefined;
+
+  constructor(
+    files: LogFiles,
+    opened: {
+      readonly recoveryPoint: number;
+      readonly unsynced: readonly Segment[];
+      readonly namesChanged: boolean;
+    },
+  ) {
+    this.#files = files;
+    this.#recoveryPoint = opened.recoveryPoint;
+    this.#unsynced = new Set(opened.unsynced);
+    this.#directoryChanged = opened.namesChanged || opened.unsynced.length > 0;
+  }
+
+  get recoveryPoint(): number {
+    return this.#recoveryPoint;
+  }
+
+  get isDirty(): boolean {
+    return this.#unsynced.size > 0 || this.#directoryChanged || this.#running !== undefined;
+  }
+
+  /** Throws the error of the sync that failed, if one has. */
+  assertUsable(): void {
+    if (this.#failure !== undefined) throw this.#failure.error;
+  }
+
+  wrote(segment: Segment): void {
+    this.#unsynced.add(segment);
+  }
+
+  directoryChanged(): void {
+    this.#directoryChanged = true;
+  }
+
+  removed(segment: Segment): void {
+    this.#unsynced.delete(segment);
+    this.#directoryChanged = true;
+  }
+
+  /** What a running sync covers past `endOffset` is gone, and other bytes may come there. */
+  truncated(segments: readonly Segment[], endOffset: number): void {
+    for (const segment of this.#unsynced) {
+      if (!segments.includes(segment)) this.#unsynced.delete(segment);
+    }
+    const active = segments.at(-1);
+    if (active !== undefined) this.#unsynced.add(active);
+    this.#directoryChanged = true;
+    this.#recoveryPoint = Math.min(this.#recoveryPoint, endOffset);
+    this.#target = Math.min(this.#target, endOffset);
+  }
+
+  /** `endOffset` is asked for when the sync begins. */
+  sync(endOffset: () => number, epochs: LeaderEpochs): Promise<void> {
+    if (this.#waiting !== undefined) return this.#waiting;
+    if (this.#running === undefined) return this.#begin(endOffset, epochs);
+    this.#waiting = this.#running.then(() => {
+      this.#waiting = undefined;
+      return this.#begin(endOffset, epochs);
+    });
+    return this.#waiting;
+  }
+
+  #begin(endOffset: () => number, epochs: LeaderEpochs): Promise<void> {
+    this.#running = this.#run(endOffset(), epochs).finally(() => {
+      this.#running = undefined;
+    });
+    return this.#running;
+  }
+
+  async #run(endOffset: number, epochs: LeaderEpochs): Promise<void> {
+    this.assertUsable();
+    this.#target = endOffset;
+    const segments = [...this.#unsynced];
+    const directoryChanged = this.#directoryChanged || (segments.length > 0 && epochs.isDirty);
+    this.#unsynced.clear();
+    this.#directoryChanged = false;
+    try {
+      if (segments.length > 0 && epochs.isDirty) await epochs.save();
+      await Promise.all(segments.map((segment) => segment.sync()));
+      if (directoryChanged) await this.#syncDirectories();
+    } catch (error) {
+      this.#failure = { error };
+      throw error;
+    }
+    this.#recoveryPoint = Math.max(this.#recoveryPoint, this.#target);
+  }
+
+  /** The partition's folder and the one that names it. */
+  async #syncDirectories(): Promise<void> {
+    const { disk, directory } = this.#files;
+    await disk.syncDirectory(directory);
+    const parent = directory.lastIndexOf("/");
+    if (parent > 0) await disk.syncDirectory(directory.slice(0, parent));
+  }
+}

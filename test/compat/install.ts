@@ -1,0 +1,53 @@
+/**
+ * Builds of client programs, kept in the cache under a hash of everything in the program's folder: a changed
+ * manifest, lockfile or source makes a new build, an unchanged one is used again as it is.
+ */
+import { createHash } from "node:crypto";
+import { existsSync } from "node:fs";
+import { cp, mkdir, readdir, readFile, rename, rm } from "node:fs/promises";
+import { join } from "node:path";
+
+export interface Installation {
+  readonly cache: string;
+  readonly name: string;
+  /** The program's folder in the repository. */
+  readonly source: string;
+  /** Completes `directory`, which already holds a copy of the source; throws when it can't. */
+  readonly build: (directory: string) => Promise<void>;
+}
+
+/** Names and bytes of all the files below a folder, in a fixed order; 12 hexadecimal digits. */
+export async function hashOfFolder(folder: string): Promise<string> {
+  const entries = await readdir(folder, { recursive: true, withFileTypes: true });
+  const files = entries
+    .filter((entry) => entry.isFile())
+    .map((entry) => join(entry.parentPath, entry.name));
+  if (files.length === 0) throw new Error(`${folder} has no files`);
+  const hash = createHash("sha256");
+  for (const file of files.sort()) {
+    hash.update(`${file.slice(folder.length)}\0`);
+    hash.update(await readFile(file));
+  }
+  return hash.digest("hex").slice(0, 12);
+}
+
+/**
+ * The directory of the finished build. It is built under another name and renamed into place, so that a directory that
+ * exists is complete; of two lanes that build at once, the second to finish takes the first one's.
+ */
+export async function installed(installation: Installation): Promise<string> {
+  const { cache, name, source, build } = installation;
+  const directory = join(cache, `${name}-${await hashOfFolder(source)}`);
+  if (existsSync(directory)) return directory;
+  const building = `${directory}.building-${process.pid}`;
+  await mkdir(building, { recursive: true });
+  await cp(source, building, { recursive: true });
+  try {
+    await build(building);
+    await rename(building, directory);
+  } catch (error) {
+    await rm(building, { recursive: true, force: true });
+    if (!existsSync(directory)) throw error;
+  }
+  return directory;
+}

@@ -1,0 +1,57 @@
+package compat;
+
+import java.util.LinkedHashMap;
+import java.util.Map;
+import org.apache.kafka.clients.admin.Admin;
+
+/** kafka-clients (Java) against a broker: prints the transcript that test/compat/scenarios.md describes. */
+public final class Main {
+    interface Scenario {
+        void run(Context context) throws Exception;
+    }
+
+    public static void main(String[] args) {
+        Map<String, Object> configs = Map.of(
+                "bootstrap.servers", args[0], "default.api.timeout.ms", 20_000, "request.timeout.ms", 10_000);
+        boolean complete = true;
+        try (Admin admin = Admin.create(configs)) {
+            Context context = new Context(args[0], args[1], admin);
+            for (Map.Entry<String, Scenario> entry : scenarios().entrySet()) {
+                complete &= completes(entry.getKey(), entry.getValue(), context);
+            }
+        }
+        System.exit(complete ? 0 : 1);
+    }
+
+    private static Map<String, Scenario> scenarios() {
+        Map<String, Scenario> scenarios = new LinkedHashMap<>();
+        scenarios.put("cluster", TopicScenarios::cluster);
+        scenarios.put("topics", TopicScenarios::topics);
+        scenarios.put("configs", ConfigScenarios::configs);
+        scenarios.put("codecs", RecordScenarios::codecs);
+        scenarios.put("records", RecordScenarios::records);
+        scenarios.put("timestamps", RecordScenarios::timestamps);
+        scenarios.put("seek", RecordScenarios::seek);
+        scenarios.put("idempotent", RecordScenarios::idempotent);
+        GroupScenarios.ASSIGNORS.forEach((name, assignor) ->
+                scenarios.put("group-" + name, context -> GroupScenarios.handover(context, name, assignor)));
+        scenarios.put("static", GroupScenarios::staticMembers);
+        scenarios.put("group-admin", GroupAdminScenarios::groupAdmin);
+        scenarios.put("errors", ErrorScenarios::errors);
+        return scenarios;
+    }
+
+    private static boolean completes(String name, Scenario scenario, Context context) {
+        long startedAt = System.nanoTime();
+        try {
+            scenario.run(context);
+            return true;
+        } catch (Exception failure) {
+            Transcript.emit(name + "/failed");
+            failure.printStackTrace();
+            return false;
+        } finally {
+            System.err.printf("%s: %d ms%n", name, (System.nanoTime() - startedAt) / 1_000_000);
+        }
+    }
+}

@@ -1,0 +1,206 @@
+/**
+ * The client programs: how each is built from its folder, how it is started, and which scenarios it has to show.
+ * A program gets the bootstrap address and a topic prefix, and prints its transcript (see scenarios.md).
+ */
+import { join } from "node:path";
+import { installed } from "./install.ts";
+import { kafkaDistribution, SMALL_JVM } from "./peer.ts";
+import { type Command, runOrThrow, runToEnd } from "./processes.ts";
+
+export interface Program {
+  readonly name: string;
+  readonly client: string;
+  /** What its transcript has to have lines of, no more and no less. */
+  readonly scenarios: readonly string[];
+  /** Builds the program or finds it in the cache; throws when its client can't be installed. */
+  readonly install: (cache: string) => Promise<Runnable>;
+}
+
+/** The command line that runs a program, up to its two arguments. */
+export type Runnable = Omit<Command, "env">;
+
+const INSTALL_MS_MAX = 300_000;
+
+function folder(name: string): string {
+  return join(import.meta.dirname, name);
+}
+
+function build(cwd: string, file: string, ...args: readonly string[]): Promise<string> {
+  return runOrThrow({ file, args, cwd }, INSTALL_MS_MAX);
+}
+
+async function installJava(cache: string): Promise<Runnable> {
+  const directory = await installed({
+    cache,
+    name: "java",
+    source: folder("java"),
+    build: async (cwd) => {
+      await build(
+        cwd,
+        "mvn",
+        "-q",
+        "-B",
+        "compile",
+        "dependency:copy-dependencies",
+        "-DoutputDirectory=libs",
+      );
+    },
+  });
+  const classPath = `${directory}/target/classes:${directory}/libs/*`;
+  return {
+    file: "java",
+    args: ["-Xmx256m", ...SMALL_JVM, "-cp", classPath, "compat.Main"],
+    cwd: directory,
+  };
+}
+
+async function installPython(cache: string): Promise<Runnable> {
+  const directory = await installed({
+    cache,
+    name: "python",
+    source: folder("python"),
+    build: async (cwd) => {
+      await build(cwd, "python3", "-m", "venv", "venv");
+      const pip = [
+        "-m",
+        "pip",
+        "install",
+        "--quiet",
+        "--disable-pip-version-check",
+        "--only-binary",
+        ":all:",
+      ];
+      await build(cwd, `${cwd}/venv/bin/python`, ...pip, "-r", "requirements.txt");
+    },
+  });
+  return { file: `${directory}/venv/bin/python`, args: ["-B", "main.py"], cwd: directory };
+}
+
+async function installGo(cache: string): Promise<Runnable> {
+  const directory = await installed({
+    cache,
+    name: "go",
+    source: folder("go"),
+    build: async (cwd) => {
+      await build(cwd, "go", "build", "-mod=readonly", "-o", "program", ".");
+    },
+  });
+  return { file: `${directory}/program`, args: [], cwd: directory };
+}
+
+/** A Node client: its folder is copied, so its packages stay out of the repository's own tree. */
+function installNode(name: string): (cache: string) => Promise<Runnable> {
+  return async (cache) => {
+    const directory = await installed({
+      cache,
+      name,
+      source: folder(name),
+      build: async (cwd) => {
+        await build(
+          cwd,
+          "npm",
+          "ci",
+          "--ignore-scripts",
+          "--no-audit",
+          "--no-fund",
+          "--loglevel=error",
+        );
+      },
+    });
+    return { file: process.execPath, args: ["main.mjs"], cwd: directory };
+  };
+}
+
+/** kcat is a Debian package: the version is the distribution's, and any but the expected one is refused. */
+const KCAT_VERSION = "Version 1.7.1 ";
+
+async function installKcat(): Promise<Runnable> {
+  const version = { file: "kcat", args: ["-V"], cwd: folder("kcat") };
+  const present = await runToEnd(version, 10_000).catch(() => undefined);
+  if (present === undefined) {
+    const env = { DEBIAN_FRONTEND: "noninteractive" };
+    const apt = { file: "apt-get", cwd: folder("kcat"), env };
+    await runOrThrow({ ...apt, args: ["update", "-qq"] }, INSTALL_MS_MAX);
+    const install = ["install", "-y", "-qq", "--no-install-recommends", "kcat"];
+    await runOrThrow({ ...apt, args: install }, INSTALL_MS_MAX);
+  }
+  const said = await runOrThrow(version, 10_000);
+  if (!said.includes(KCAT_VERSION)) throw new Error(`kcat is not ${KCAT_VERSION}: ${said}`);
+  return { file: process.execPath, args: ["main.ts"], cwd: folder("kcat") };
+}
+
+async function installKafkaTools(cache: string): Promise<Runnable> {
+  const distribution = await kafkaDistribution(cache);
+  const directory = await installed({
+    cache,
+    name: "cli",
+    source: folder("cli"),
+    build: async (cwd) => {
+      await build(cwd, "javac", "-nowarn", "-d", "classes", "ToolRunner.java", "Scenarios.java");
+    },
+  });
+  const program = ["-cp", `${directory}/classes`, "ToolRunner", `${distribution}/libs`];
+  const args = ["-Xmx384m", ...SMALL_JVM, ...program];
+  return { file: "java", args, cwd: directory };
+}
+
+const EVERYWHERE = ["codecs", "stored-codec", "records", "seek", "errors"];
+const ADMIN = ["topics", "configs", "group-admin"];
+const FULL = ["cluster", ...ADMIN, ...EVERYWHERE, "timestamps", "idempotent"];
+
+function handovers(...assignors: readonly string[]): readonly string[] {
+  return assignors.map((assignor) => `group-${assignor}`);
+}
+
+export const PROGRAMS: readonly Program[] = [
+  {
+    name: "java",
+    client: "kafka-clients 4.4.0",
+    scenarios: [
+      ...FULL,
+      ...handovers("range", "roundrobin", "sticky", "cooperative-sticky"),
+      "static",
+    ],
+    install: installJava,
+  },
+  {
+    name: "python",
+    client: "confluent-kafka 2.16.1",
+    scenarios: [...FULL, ...handovers("range", "roundrobin", "cooperative-sticky"), "static"],
+    install: installPython,
+  },
+  {
+    name: "go",
+    client: "franz-go 1.22.2",
+    scenarios: [
+      ...FULL,
+      ...handovers("range", "roundrobin", "sticky", "cooperative-sticky"),
+      "static",
+    ],
+    install: installGo,
+  },
+  {
+    name: "kafkajs",
+    client: "KafkaJS 2.2.4",
+    scenarios: [...FULL, ...handovers("roundrobin")],
+    install: installNode("kafkajs"),
+  },
+  {
+    name: "platformatic",
+    client: "@platformatic/kafka 2.12.1",
+    scenarios: [...FULL, ...handovers("roundrobin", "cooperative-sticky"), "static"],
+    install: installNode("platformatic"),
+  },
+  {
+    name: "kcat",
+    client: "kcat 1.7.1 (Debian)",
+    scenarios: ["topics", ...EVERYWHERE, ...handovers("roundrobin")],
+    install: installKcat,
+  },
+  {
+    name: "cli",
+    client: "Apache Kafka's tools 4.3.1",
+    scenarios: [...ADMIN, "codecs", "stored-codec", "records", "seek", "log-dirs"],
+    install: installKafkaTools,
+  },
+];

@@ -39,5 +39,6 @@ asked = [TopicPartition(TOPIC, partition) for partition in range(PARTITIONS)]
 for found in reader.committed(asked, timeout=20):
     if found.error is not None:
         raise KafkaException(found.error)
-    print("F", found.partition, found.offset)
+    if found.offset >= 0:
+        print("F", found.partition, found.offset)
 reader.close()

@@ -20,6 +20,7 @@ import threading
 import time
 
 from confluent_kafka import Consumer, KafkaError, KafkaException, Producer, TopicPartition
+from confluent_kafka.admin import AdminClient, NewTopic
 
 BOOTSTRAP, TOPIC, PARTITIONS, GROUP, RATE = sys.argv[1:6]
 PARTITIONS, RATE = int(PARTITIONS), int(RATE)
@@ -46,6 +47,11 @@ def patient(extra):
         "log_level": 0,
         **extra,
     }
+
+
+def create_topic():
+    admin = AdminClient({"bootstrap.servers": BOOTSTRAP})
+    admin.create_topics([NewTopic(TOPIC, PARTITIONS, 1)])[TOPIC].result()
 
 
 def produce():
@@ -142,6 +148,7 @@ def guarded(work):
         tell("X", repr(failure))
 
 
+create_topic()
 threads = [threading.Thread(target=guarded, args=(work,)) for work in (produce, consume)]
 for thread in threads:
     thread.start()

@@ -21,7 +21,7 @@ import { PROGRAMS } from "../compat/programs.ts";
 import { waitUntilReady } from "../compat/raw-client.ts";
 import { freePort } from "../compat/targets.ts";
 import { checkHistory } from "./check-history.ts";
-import { loseUnsynced, readSyncLog } from "./lose-syncs.ts";
+import { type Damage, loseUnsynced, readSyncLog } from "./lose-syncs.ts";
 
 interface Scenario {
   readonly name: string;
@@ -71,7 +71,8 @@ interface Rig {
 }
 
 function startBroker(rig: Rig): Server {
-  const settings = [...rig.scenario.settings, `num.partitions=${partitions}`];
+  // The member joins anew after every kill that meets it joining: no waiting for others then.
+  const settings = [...rig.scenario.settings, "group.initial.rebalance.delay.ms=0"];
   return startServer(
     {
       file: process.execPath,
@@ -99,22 +100,28 @@ async function ready(rig: Rig, broker: Server): Promise<number> {
   return performance.now() - started;
 }
 
-async function killAgainAndAgain(rig: Rig, kills: number): Promise<readonly number[]> {
-  const restarts: number[] = [];
-  let broker = startBroker(rig);
-  await ready(rig, broker);
+interface Kills {
+  readonly restartsMs: readonly number[];
+  readonly damages: readonly Damage[];
+}
+
+async function killAgainAndAgain(rig: Rig, first: Server, kills: number): Promise<Kills> {
+  const restartsMs: number[] = [];
+  const damages: Damage[] = [];
+  let broker = first;
   for (let kill = 0; kill < kills; kill += 1) {
     await pause(upMsMin + rig.random() * (upMsMax - upMsMin));
     process.kill(broker.pid, "SIGKILL");
     while (!broker.ended()) await pause(5);
     if (rig.scenario.losesSyncs) {
       const data = join(rig.folder, "data");
-      loseUnsynced(data, readSyncLog(join(rig.folder, "synced.jsonl")), rig.random);
+      const synced = readSyncLog(join(rig.folder, "synced.jsonl"));
+      damages.push(...loseUnsynced(data, synced, rig.random));
     }
     broker = startBroker(rig);
-    restarts.push(await ready(rig, broker));
+    restartsMs.push(await ready(rig, broker));
   }
-  return restarts;
+  return { restartsMs, damages };
 }
 
 function pause(ms: number): Promise<void> {
@@ -149,8 +156,10 @@ async function runScenario(scenario: Scenario, python: string): Promise<boolean>
   const rig = { scenario, folder, port: await freePort(), random: seeded(Number(flags.seed)) };
   const kills = Number(flags.kills);
   try {
+    const broker = startBroker(rig);
+    await ready(rig, broker);
     const load = startLoad(python, rig);
-    const restarts = await killAgainAndAgain(rig, kills);
+    const { restartsMs, damages } = await killAgainAndAgain(rig, broker, kills);
     load.child.stdin.end();
     const history = await load.lines;
     const drained = await runOrThrow(
@@ -165,11 +174,15 @@ async function runScenario(scenario: Scenario, python: string): Promise<boolean>
       120_000,
     );
     const verdict = checkHistory(history, splitLines(drained));
-    const slowest = Math.max(...restarts).toFixed(0);
-    const enough = verdict.acknowledged > kills * 50 && verdict.commits > kills;
+    const slowest = Math.max(...restartsMs).toFixed(0);
+    const lost = damages.reduce((sum, damage) => sum + damage.lostBytes, 0);
+    const happened = verdict.acknowledged > kills * 50 && verdict.commits > kills;
+    const enough = happened && (lost > 0 || !scenario.losesSyncs);
     console.log(
       `${scenario.name}: ${kills} kills, ${verdict.acknowledged} acknowledged, ${verdict.stored} stored, ` +
-        `${verdict.commits} commits, slowest restart ${slowest} ms, ${verdict.anomalies.length} anomalies` +
+        `${verdict.commits} commits, slowest restart ${slowest} ms, ` +
+        (scenario.losesSyncs ? `${lost} unsynced bytes of ${damages.length} files lost, ` : "") +
+        `${verdict.anomalies.length} anomalies` +
         (enough ? "" : " (too little happened to say anything)"),
     );
     for (const { rule, detail } of verdict.anomalies.slice(0, 20))

@@ -26,7 +26,7 @@ test("holds few descriptors however many files are in use", async () => {
     files.forEach((file, i) => file?.write(round * 2, [Uint8Array.of(i, round)]));
     expect(disk.openFiles).toBeLessThanOrEqual(3);
   }
-  await Promise.all(files.map((file) => file?.sync()));
+  await Promise.all(files.map(async (file) => file?.sync()));
   files.forEach((file, i) => {
     const into = new Uint8Array(6);
     file?.read(0, into);

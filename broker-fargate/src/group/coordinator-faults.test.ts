@@ -46,6 +46,15 @@ describe("a store that fails", () => {
     expect(await kit.run(kit.groups.heartbeat("g", member))).toBe("alive");
   });
 
+  test("for long does not keep sessions from ending: the slot is loaded again by itself", async () => {
+    const kit = await start();
+    const member = await kit.member("g");
+    kit.store.plan(...Array.from({ length: 7 }, () => "requestLost" as const));
+    await kit.run(kit.groups.commit(commitOf(kit, { ...member, offsets: [[0, 2]] })));
+    await kit.pass(12_000);
+    expect(await kit.run(kit.groups.describe("g"))).toMatchObject({ state: "Empty" });
+  });
+
   test("never shows a generation or an offset that is not durable", async () => {
     const kit = await start();
     await kit.run(kit.groups.commit(commitOf(kit, { offsets: [[0, 1]] })));

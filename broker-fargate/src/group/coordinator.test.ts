@@ -68,6 +68,21 @@ describe("a restart of the broker", () => {
     );
   });
 
+  test("forgets the items that a group no longer needs", async () => {
+    const kit = await start();
+    const metadata = new Uint8Array(20_000).fill(1);
+    const input = joining({ protocols: [{ name: "range", metadata }] });
+    const joins = Array.from({ length: 20 }, () => kit.groups.join("g", input));
+    const replies = await kit.run(Promise.all(joins));
+    const leaving = replies.map(({ memberId }) => ({ memberId, instanceId: null, reason: null }));
+    await kit.run(kit.groups.leave("g", leaving));
+    await kit.restart();
+    expect(await stateOf(kit)).toBe("Empty");
+    expect(await kit.run(kit.groups.delete("g"))).toBe("deleted");
+    await kit.restart();
+    expect(await kit.run(kit.groups.list())).toEqual([]);
+  });
+
   test("keeps ids apart that are long, strange, or alike", async () => {
     const kit = await start();
     const ids = [

@@ -7,12 +7,14 @@
  *
  * Promises: the records' bytes are handed on as views of the request's frame, never copied or
  * parsed here; an acks=all reply leaves when its records are as durable as the topic's
- * `millrace.durability` says; acks=1 leaves when the owner has appended; acks=0 has no reply.
+ * `millrace.durability` says; acks=1 leaves when the owner has appended; acks=0 has no reply, and a
+ * refusal closes the connection, as in Kafka.
  * A refused partition harms no other partition of the request.
  */
 import {
   ApiKey,
   ErrorCode,
+  kafkaError,
   type PartitionProduceData,
   type PartitionProduceResponseInput,
   type ProduceRequest,
@@ -22,6 +24,7 @@ import {
 import type { Broker } from "../broker.ts";
 import type { Topic } from "../cluster/cluster.ts";
 import type { AppendResult } from "../partition/append.ts";
+import { CloseConnection } from "../server/close-reason.ts";
 import { findTopic, hasPartition, unknownTopicCode, withPartition } from "./find-partition.ts";
 import type { Handler } from "./handler.ts";
 import { refusalCode } from "./produce-refusal.ts";
@@ -59,7 +62,7 @@ async function collect(
   const settled = await Promise.all(
     answers.map((topic) => Promise.all(topic.map((answer) => Promise.resolve(answer)))),
   );
-  if (request.acks === acksNone) return undefined;
+  if (request.acks === acksNone) return silence(settled.flat());
   return {
     responses: request.topicData.map(({ name, topicId }, index) => ({
       name,
@@ -67,6 +70,14 @@ async function collect(
       partitionResponses: settled[index] ?? [],
     })),
   };
+}
+
+/** acks=0 has no reply to carry an error: a closed connection tells the producer to look again. */
+function silence(answers: readonly Answer[]): undefined {
+  const failed = answers.find((answer) => answer.errorCode !== ErrorCode.NONE);
+  if (failed === undefined) return;
+  const { name } = kafkaError(failed.errorCode);
+  throw new CloseConnection(`Produce with acks=0 failed for partition ${failed.index}: ${name}`);
 }
 
 /** What is wrong with the whole request, or with the whole topic. */

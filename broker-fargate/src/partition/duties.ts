@@ -8,6 +8,8 @@ export interface DutiesDeps {
   readonly clock: Clock;
   readonly limits: PartitionLimits;
   readonly journal: Journal;
+  /** `producer.id.expiration.ms`: producers silent for so long are forgotten, at idle times. */
+  readonly producerIdExpirationMs: number;
   readonly warn: (what: string, cause: unknown) => void;
   /** A sync of a partition's log failed; its owner takes no more appends. */
   readonly onSyncFailed: (cause: unknown) => void;
@@ -59,7 +61,7 @@ export class Duties {
     const nowMs = clock.monotonicMs();
     this.#lastJournaledMs = nowMs;
     const overdue = journal.untrimmedBytes >= limits.journalTrimBytes;
-    this.#arm(nowMs + (overdue ? 0 : Math.min(limits.journalTrimAgeMs, owner.settings.flushMs)));
+    this.#arm(nowMs + (overdue ? 0 : limits.journalTrimAgeMs));
   }
 
   stalled(owner: PartitionOwner): void {
@@ -93,10 +95,12 @@ export class Duties {
 
   #arm(dueMs: number): void {
     if (this.#closed || this.#running !== undefined) return;
-    if (this.#timer !== undefined && this.#timer.dueMs <= dueMs) return;
-    this.#timer?.timer.cancel();
     const { clock, limits } = this.#deps;
-    const delayMs = Math.max(limits.dutyPauseMs, dueMs - clock.monotonicMs());
+    const nowMs = clock.monotonicMs();
+    const delayMs = Math.max(limits.dutyPauseMs, dueMs - nowMs);
+    // A timer that comes soon enough stays, or steady load would put it off for ever.
+    if (this.#timer !== undefined && this.#timer.dueMs <= nowMs + delayMs) return;
+    this.#timer?.timer.cancel();
     const timer = clock.after(delayMs, () => {
       this.#timer = undefined;
       this.#running = this.#run().finally(() => {
@@ -104,7 +108,7 @@ export class Duties {
         this.#armNext();
       });
     });
-    this.#timer = { timer, dueMs: clock.monotonicMs() + delayMs };
+    this.#timer = { timer, dueMs: nowMs + delayMs };
   }
 
   async #run(): Promise<void> {
@@ -155,8 +159,10 @@ export class Duties {
     const end = owner.log.endOffset;
     if (!(await this.#sync(owner))) return;
     const isStill = owner.log.endOffset === end && !this.#local.has(owner);
+    // What is journaled needs no mark: a replay writes it again, whatever became of the log.
+    const needsNone = owner.durability === "journal" || (isStill && then === "settle");
     try {
-      if (isStill && then === "settle") await owner.mark.remove();
+      if (needsNone) await owner.mark.remove();
       else await owner.mark.move(owner.log.recoveryPoint);
     } catch (error) {
       if (!(error instanceof MetadataError)) throw error;
@@ -168,6 +174,8 @@ export class Duties {
 
   /** Saves work at the next start; that there is no room for it harms nothing. */
   #settle(owner: PartitionOwner): void {
+    const { clock, producerIdExpirationMs } = this.#deps;
+    owner.log.producers.expire(clock.wallMs(), producerIdExpirationMs);
     try {
       owner.log.settle();
     } catch (error) {

@@ -8,8 +8,8 @@ import type { PartitionLimits } from "./limits.ts";
  * The files of one incarnation's journal: `journal/{incarnation}/{first seq, 20 digits}.journal`.
  *
  * Objects lie in them in the order of their seqs, each at a multiple of the alignment, with no seq
- * left out; one object lies in one file. A file is preallocated, so that an append changes no
- * metadata of the file system and its fdatasync is one write. What follows the last object is
+ * left out; one object lies in one file. A file is preallocated in steps, so that most commits change
+ * no metadata of the file system and their fdatasync is one write. What follows the last object is
  * zeros. Only one object is ever written and not yet synced.
  */
 export class JournalFiles {
@@ -17,8 +17,8 @@ export class JournalFiles {
   readonly #disk: Disk;
   readonly #limits: PartitionLimits;
   /** Ascending; the last one is open and takes the next object. */
-  #files: { readonly path: string; readonly firstSeq: number; readonly size: number }[] = [];
-  #current: { readonly file: DiskFile; position: number; named: boolean } | undefined;
+  #files: { readonly path: string; readonly firstSeq: number; size: number }[] = [];
+  #current: Current | undefined;
 
   constructor(options: {
     readonly disk: Disk;
@@ -40,11 +40,12 @@ export class JournalFiles {
    * of it was acknowledged and it goes to the same place.
    */
   write(seq: number, object: EncodedJournalObject): void {
-    const size = this.#files.at(-1)?.size ?? 0;
-    if (this.#current === undefined || this.#current.position + object.bytes > size) {
-      this.#startFile(seq, object.bytes);
+    let current = this.#current;
+    if (current === undefined || current.position + object.bytes > current.limit) {
+      current = this.#startFile(seq, object.bytes);
     }
-    this.#current?.file.write(this.#current.position, object.parts);
+    this.#reserve(current, current.position + object.bytes);
+    current.file.write(current.position, object.parts);
   }
 
   /** Resolves when the object that was written last is durable, its file's name included. */
@@ -84,29 +85,42 @@ export class JournalFiles {
     this.#current = undefined;
   }
 
-  #startFile(seq: number, objectBytes: number): void {
-    const { journalFileBytes } = this.#limits;
+  #startFile(seq: number, objectBytes: number): Current {
     const path = `${this.directory}/${String(seq).padStart(20, "0")}.journal`;
-    const size = Math.max(journalFileBytes, align(objectBytes));
     this.#disk.makeDirectory(this.directory);
     const file = this.#disk.open(path, { create: "ifAbsent" });
     assert(file !== undefined, "a file that is made if absent is there");
-    try {
-      file.resize(size);
-    } catch (error) {
-      file.close();
-      this.#disk.remove(path);
-      throw error;
-    }
     this.#current?.file.close();
-    this.#current = { file, position: 0, named: false };
-    this.#files.push({ path, firstSeq: seq, size });
+    const limit = Math.max(this.#limits.journalFileBytes, align(objectBytes));
+    this.#current = { file, limit, position: 0, named: false };
+    this.#files.push({ path, firstSeq: seq, size: 0 });
+    return this.#current;
+  }
+
+  /** Preallocates a step ahead: the whole file at once would hold up the commit that begins it. */
+  #reserve(current: Current, end: number): void {
+    const entry = this.#files.at(-1);
+    if (entry === undefined || end <= entry.size) return;
+    const step = Math.max(entry.size + this.#limits.journalGrowBytes, align(end));
+    const size = Math.min(current.limit, step);
+    current.file.resize(size);
+    entry.size = size;
   }
 
   async #syncNames(): Promise<void> {
     await this.#disk.syncDirectory(this.directory);
     await this.#disk.syncDirectory(journalRoot);
   }
+}
+
+interface Current {
+  readonly file: DiskFile;
+  /** Bytes that the file may have. */
+  readonly limit: number;
+  /** Where the next object goes. */
+  position: number;
+  /** Whether its name is durable. */
+  named: boolean;
 }
 
 export const journalRoot = "journal";

@@ -135,9 +135,9 @@ export class Journal {
     queueMicrotask(() => void this.#flushAll());
   }
 
-  /** Resolves when nothing is pending any more, or the journal failed. */
+  /** Resolves when nothing is pending any more, the disk is full, or the journal failed. */
   idle(): Promise<void> {
-    if (!this.#flushing || this.#state === "failed") return Promise.resolve();
+    if (!this.#flushing || this.#state !== "open") return Promise.resolve();
     return new Promise((resolve) => this.#idleListeners.push(resolve));
   }
 
@@ -185,7 +185,7 @@ export class Journal {
       this.#settle(group);
     }
     this.#flushing = false;
-    for (const listener of this.#idleListeners.splice(0)) listener();
+    this.#tellIdle();
   }
 
   /** Takes entries up to the size of an object; an entry that is larger goes alone. */
@@ -225,6 +225,7 @@ export class Journal {
     if (this.#state === "open") this.#state = "diskFull";
     for (const entry of group.entries) entry.delayed();
     for (const entry of this.#collecting) entry.delayed();
+    this.#tellIdle();
     return new Promise((resolve) => {
       const timer = this.#options.clock.after(this.#options.limits.diskRetryMs, resolve);
       this.#retry = { timer, run: resolve };
@@ -254,7 +255,12 @@ export class Journal {
     this.#options.onFailed(cause);
   }
 
+  #tellIdle(): void {
+    for (const listener of this.#idleListeners.splice(0)) listener();
+  }
+
   #tellRoom(): void {
+    if (this.#roomListeners.size === 0) return;
     for (const listener of [...this.#roomListeners]) listener();
   }
 }

@@ -5,8 +5,10 @@ const mebibyte = 1024 * 1024;
 
 /** Every bound of partitions and their journal. Reaching one is a named outcome. */
 export interface PartitionLimits {
-  /** A journal file's preallocated bytes; a larger object gets a larger file of its own. */
+  /** A journal file's bytes; a larger object gets a larger file of its own. */
   readonly journalFileBytes: number;
+  /** Steps in which a journal file is preallocated. */
+  readonly journalGrowBytes: number;
   /** A group commit closes at this size; one append that is larger makes a group of its own. */
   readonly journalObjectBytes: number;
   /** Untrimmed and pending bytes together; at the bound appends wait, then `journalFull`. */
@@ -37,6 +39,7 @@ export interface PartitionLimits {
 
 export const partitionLimits: PartitionLimits = checked({
   journalFileBytes: 64 * mebibyte,
+  journalGrowBytes: 4 * mebibyte,
   journalObjectBytes: 8 * mebibyte,
   journalBytesMax: 1024 * mebibyte,
   journalPendingBytesMax: 128 * mebibyte,

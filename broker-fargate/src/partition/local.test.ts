@@ -61,6 +61,32 @@ describe("a partition under local durability", () => {
     expect(readAllRecords(await rig.partitions.open(topic, 0))).toEqual([{ offset: 0, value: 1 }]);
   });
 
+  it("stays on the dirty list when an append comes while it is being synced", async () => {
+    const syncs: (() => void)[] = [];
+    const held = { hold: false };
+    const rig = new Rig({
+      schedule: (run) => void (held.hold ? syncs.push(run) : queueMicrotask(run)),
+    });
+    await rig.start();
+    const topic = await rig.createTopic("t", { configs: local });
+    const owner = await rig.partitions.open(topic, 0);
+    await owner.append({ records: batchOf([1]), waitFor: "durable" });
+    held.hold = true;
+    await rig.pass(rig.limits.idleSyncMs + rig.limits.dutyPauseMs);
+    expect(syncs.length).toBeGreaterThan(0);
+    await owner.append({ records: batchOf([2]), waitFor: "durable" });
+    held.hold = false;
+    for (const run of syncs.splice(0)) run();
+    await turn();
+    await turn();
+    expect(owner.mark.isMarked).toBe(true);
+    const items = await rig.store.range({ from: "slot/", to: "slot0", limit: 99 });
+    const mark = items.items.find(({ key }) => key.includes("/dirty/"));
+    expect(mark?.value["recoveryPoint"]).toBe(1);
+    await rig.pass(2 * rig.limits.idleSyncMs);
+    expect(owner.mark.isMarked).toBe(false);
+  });
+
   it("is synced after flush.ms, and before the reply that reaches flush.messages", async () => {
     const rig = await new Rig().start();
     const byTime = await rig.createTopic("a", { configs: { ...local, "flush.ms": "1000" } });

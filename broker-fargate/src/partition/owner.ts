@@ -1,18 +1,11 @@
-import { DiskError, PendingProducers, assert, decideAppend } from "@millrace/core";
-import type {
-  AppendDecision,
-  Clock,
-  Epoch,
-  FoundRecord,
-  PartitionLog,
-  Slot,
-  TopicId,
-  TopicSettings,
-} from "@millrace/core";
+import { DiskError, PendingProducers } from "@millrace/core";
+import type { Clock, PartitionLog, Slot, TopicId, TopicSettings } from "@millrace/core";
 import type { OpenSlot } from "../cluster/slot-claims.ts";
 import { AppendQueue } from "./append-queue.ts";
 import type { AppendRequest, AppendResult, Refused } from "./append.ts";
 import { refused, refusedBatch } from "./append.ts";
+import { appended, decideRecords } from "./decide-records.ts";
+import type { Accepted } from "./decide-records.ts";
 import { DirtyMark } from "./dirty-mark.ts";
 import type { Duties } from "./duties.ts";
 import { OwnedEntry } from "./journaled-append.ts";
@@ -20,32 +13,12 @@ import type { EntryOwner } from "./journaled-append.ts";
 import type { Journal } from "./journal.ts";
 import type { PartitionLimits } from "./limits.ts";
 import { logConfigOf } from "./log-config.ts";
+import { PartitionReads } from "./partition-reads.ts";
 import { ReplyQueue } from "./reply-queue.ts";
 import type { PartitionItems } from "./partition-items.ts";
 import type { WireFormat } from "./wire-format.ts";
 
-export type Isolation = "uncommitted" | "committed";
-
-export interface OwnerReadRange {
-  readonly from: number;
-  readonly maxBytes: number;
-  readonly isolation: Isolation;
-  readonly atLeastOneBatch: boolean;
-}
-
-export type OwnerRead =
-  | {
-      readonly kind: "ok";
-      /** Whole batches; none at the end of what may be read. */
-      readonly records: readonly Uint8Array[];
-      readonly highWatermark: number;
-      readonly lastStableOffset: number;
-      readonly logStartOffset: number;
-      readonly abortedTransactions: readonly never[];
-    }
-  | { readonly kind: "outOfRange" }
-  /** The disk did not give the bytes. */
-  | { readonly kind: "failed" };
+export type { Isolation, OwnerRead, OwnerReadRange } from "./partition-reads.ts";
 
 export interface OwnerDeps {
   readonly clock: Clock;
@@ -69,7 +42,6 @@ export interface OwnerStart {
   readonly isListed: boolean;
 }
 
-const zstdId = 4;
 const noBound = Number.MAX_SAFE_INTEGER;
 
 /**
@@ -91,12 +63,10 @@ const noBound = Number.MAX_SAFE_INTEGER;
  * high watermark covers what they say. A refusal may come for what is appended nevertheless (full
  * disk, closing): the outcome is then unknown, as Kafka's clients expect of these errors.
  */
-export class PartitionOwner implements EntryOwner {
+export class PartitionOwner extends PartitionReads implements EntryOwner {
   readonly topicId: TopicId;
   readonly partition: number;
   readonly slot: Slot;
-  readonly leaderEpoch: Epoch;
-  readonly log: PartitionLog;
   readonly mark: DirtyMark;
   /** Monotonic time of the last append. */
   lastAppendMs = 0;
@@ -106,7 +76,8 @@ export class PartitionOwner implements EntryOwner {
   readonly #queue: AppendQueue;
   readonly #replies = new ReplyQueue<AppendResult>();
   readonly #listeners = new Set<() => void>();
-  readonly #stopRoom: () => void;
+  /** Set while appends wait. */
+  #stopRoom: (() => void) | undefined;
   #settings: TopicSettings;
   #policy: TopicSettings["durability"];
   #state: "writable" | "stalled" | "failed" | "closed" = "writable";
@@ -119,11 +90,10 @@ export class PartitionOwner implements EntryOwner {
   #settled: (() => void)[] = [];
 
   constructor(start: OwnerStart, deps: OwnerDeps) {
+    super(start.log, start.openSlot.epoch, deps.warn);
     this.topicId = start.topicId;
     this.partition = start.partition;
     this.slot = start.slot;
-    this.leaderEpoch = start.openSlot.epoch;
-    this.log = start.log;
     this.#deps = deps;
     this.#at = start;
     this.#settings = start.settings;
@@ -139,7 +109,6 @@ export class PartitionOwner implements EntryOwner {
     const lateReason = (): "journalFull" | "timedOut" =>
       this.#policy === "journal" && !this.#switching ? "journalFull" : "timedOut";
     this.#queue = new AppendQueue({ clock, limits, lateReason });
-    this.#stopRoom = deps.journal.onRoom(() => this.#drain());
   }
 
   /** See the contract above. Never rejects for what clients, disks or stores do. */
@@ -147,24 +116,9 @@ export class PartitionOwner implements EntryOwner {
     const refusal = this.#refusal();
     if (refusal !== undefined) return Promise.resolve(refusal);
     const mayGo = this.#queue.length === 0 && this.#isReady(request.records.length);
-    return mayGo ? this.#decide(request) : this.#queue.add(request);
-  }
-
-  /** What is durable, by the topic's policy; the end of what may be read. */
-  get highWatermark(): number {
-    return this.log.endOffset;
-  }
-
-  get lastStableOffset(): number {
-    return this.log.producers.firstUnstableOffset ?? this.log.endOffset;
-  }
-
-  get logStartOffset(): number {
-    return this.log.logStartOffset;
-  }
-
-  get sizeBytes(): number {
-    return this.log.sizeBytes;
+    if (mayGo) return this.#decide(request);
+    this.#stopRoom ??= this.#deps.journal.onRoom(() => this.#drain());
+    return this.#queue.add(request);
   }
 
   /** The policy that replies are held to now. */
@@ -183,52 +137,6 @@ export class PartitionOwner implements EntryOwner {
   /** Bytes that only the journal has, because the disk had no room for them in the log. */
   get isStalled(): boolean {
     return this.#state === "stalled";
-  }
-
-  isolationEnd(isolation: Isolation): number {
-    return isolation === "committed" ? this.lastStableOffset : this.highWatermark;
-  }
-
-  read(range: OwnerReadRange): OwnerRead {
-    const { from, maxBytes, atLeastOneBatch, isolation } = range;
-    try {
-      const upTo = this.isolationEnd(isolation);
-      const found = this.log.read({ from, maxBytes, upTo, atLeastOneBatch });
-      if (found.kind === "outOfRange") return { kind: "outOfRange" };
-      const { highWatermark, lastStableOffset, logStartOffset } = this;
-      const ends = { highWatermark, lastStableOffset, logStartOffset };
-      return { kind: "ok", records: found.records, ...ends, abortedTransactions: [] };
-    } catch (error) {
-      if (!(error instanceof DiskError)) throw error;
-      this.#deps.warn("a read failed", error);
-      return { kind: "failed" };
-    }
-  }
-
-  /** The first readable record with at least this timestamp (ms). Throws DiskError. */
-  findByTimestamp(timestamp: number): FoundRecord | undefined {
-    return this.log.findByTimestamp({ timestamp, upTo: this.highWatermark });
-  }
-
-  /** The first readable record with the largest timestamp. Throws DiskError. */
-  maxTimestamp(): FoundRecord | undefined {
-    return this.log.maxTimestamp(this.highWatermark);
-  }
-
-  /** Where an epoch ended, for OffsetForLeaderEpoch; -1 and -1 for one that is not known. */
-  endOffsetFor(epoch: number): { readonly epoch: number; readonly endOffset: number } {
-    return this.log.endOffsetFor(epoch);
-  }
-
-  /** The leader epoch of an offset, as ListOffsets shows it with the log's ends; -1: none. */
-  epochAt(offset: number): number {
-    if (offset >= this.log.endOffset) return this.leaderEpoch;
-    let { latestEpoch: epoch } = this.log;
-    for (;;) {
-      const before = this.log.endOffsetFor(epoch - 1);
-      if (before.endOffset <= offset) return epoch;
-      epoch = before.epoch;
-    }
   }
 
   /** Calls `listener` after the high watermark moved, or the partition closed. */
@@ -313,7 +221,6 @@ export class PartitionOwner implements EntryOwner {
   close(): void {
     if (this.#state === "closed") return;
     this.#state = "closed";
-    this.#stopRoom();
     this.#refuseAll(refused("notLeader"));
     for (const listener of [...this.#listeners]) listener();
   }
@@ -352,7 +259,11 @@ export class PartitionOwner implements EntryOwner {
   }
 
   #drain(): void {
-    if (this.#queue.length === 0) return;
+    if (this.#queue.length === 0) {
+      this.#stopRoom?.();
+      this.#stopRoom = undefined;
+      return;
+    }
     const refusal = this.#refusal();
     if (refusal !== undefined) this.#queue.refuseAll(refusal);
     else
@@ -368,13 +279,15 @@ export class PartitionOwner implements EntryOwner {
   }
 
   #decide(request: AppendRequest): Promise<AppendResult> {
-    const { wire } = this.#deps;
-    const decision = this.#decision(request);
+    const { clock, wire } = this.#deps;
+    const state = {
+      endOffset: this.#pendingEnd,
+      leaderEpoch: this.leaderEpoch,
+      producers: this.#producers,
+      nowMs: clock.wallMs(),
+    };
+    const decision = decideRecords(request, state, this.#settings, wire);
     const { logStartOffset } = this;
-    if (decision.kind === "reencode") {
-      const why = `the records cannot be compressed as ${decision.to}`;
-      return this.#reply(request, refused("unsupportedCompression", why));
-    }
     if (decision.kind === "invalid") return this.#reply(request, refusedBatch(decision));
     if (decision.kind === "duplicate") {
       const { baseOffset, lastOffset, timestamp } = decision;
@@ -383,29 +296,9 @@ export class PartitionOwner implements EntryOwner {
       const offsets = { baseOffset, lastOffset, logAppendTimeMs, logStartOffset };
       return this.#reply(request, { kind: "duplicate", ...offsets });
     }
-    assert(wire.format.BATCH_HEADER_BYTES <= decision.records.length, "a decided batch is whole");
-    this.lastAppendMs = this.#deps.clock.monotonicMs();
+    this.lastAppendMs = clock.monotonicMs();
     if (this.#policy === "journal") return this.#handToJournal(request, decision);
     return this.#handToLog(decision);
-  }
-
-  #decision(request: AppendRequest): AppendDecision {
-    const { clock, wire } = this.#deps;
-    const state = {
-      endOffset: this.#pendingEnd,
-      leaderEpoch: this.leaderEpoch,
-      producers: this.#producers,
-      nowMs: clock.wallMs(),
-    };
-    const { records } = request;
-    if (request.zstd === "refused" && hasZstd(records, wire)) {
-      const message = "zstd needs Produce v7 or later";
-      return { kind: "invalid", reason: "unsupportedCompression", message, recordErrors: [] };
-    }
-    const decision = decideAppend(records, state, this.#settings, wire);
-    if (decision.kind !== "reencode") return decision;
-    const rebuilt = wire.reencode(records, decision.to);
-    return rebuilt === undefined ? decision : decideAppend(rebuilt, state, this.#settings, wire);
   }
 
   /** The reply says something of the partition up to its pending end. */
@@ -507,25 +400,4 @@ export class PartitionOwner implements EntryOwner {
     this.#deps.journal.append(entry);
     return this.settled();
   }
-}
-
-type Accepted = Extract<AppendDecision, { readonly kind: "append" }>;
-
-function appended(
-  decision: Accepted,
-  logStartOffset: number,
-): Extract<AppendResult, { readonly kind: "appended" | "duplicate" }> {
-  const first = decision.batches[0];
-  const last = decision.batches.at(-1);
-  assert(first !== undefined && last !== undefined, "an accepted append has a batch");
-  const { baseOffset } = first;
-  const { lastOffset } = last;
-  const { logAppendTimeMs } = decision;
-  return { kind: "appended", baseOffset, lastOffset, logAppendTimeMs, logStartOffset };
-}
-
-function hasZstd(records: Uint8Array, wire: WireFormat): boolean {
-  if (records.length < wire.format.BATCH_HEADER_BYTES) return false;
-  const view = new DataView(records.buffer, records.byteOffset, records.byteLength);
-  return wire.format.readCompressionId(view, 0) === zstdId;
 }

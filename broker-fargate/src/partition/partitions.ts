@@ -1,17 +1,16 @@
-import { DiskError, PartitionLog, assert } from "@millrace/core";
+import { DiskError, assert } from "@millrace/core";
 import type {
   Clock,
   Disk,
-  Epoch,
-  LogRecovery,
   MetadataStore,
   Random,
-  Slot,
+  Settings,
   TopicId,
   TopicSettings,
 } from "@millrace/core";
 import type { CodecSet, Crc32c } from "@millrace/wire";
 import type { Cluster, Topic } from "../cluster/cluster.ts";
+import type { Metrics } from "../metrics/registry.ts";
 import { Duties } from "./duties.ts";
 import { JournalItems } from "./journal-item.ts";
 import { recoverJournals } from "./recover-journals.ts";
@@ -19,7 +18,7 @@ import { Journal } from "./journal.ts";
 import { journalDirectory, journalRoot } from "./journal-files.ts";
 import { partitionLimits } from "./limits.ts";
 import type { PartitionLimits } from "./limits.ts";
-import { logConfigOf } from "./log-config.ts";
+import { LogOpener, partitionDirectory, partitionsRoot, sizeOnDisk } from "./log-opener.ts";
 import { PartitionOwner } from "./owner.ts";
 import { PartitionItems } from "./partition-items.ts";
 import type { PartitionPlace } from "./partition-items.ts";
@@ -56,6 +55,8 @@ export interface PartitionsDeps {
   readonly codecs: CodecSet;
   readonly crc32c: Crc32c;
   readonly log: WarningLog;
+  readonly settings?: Pick<Settings, "producerIdExpirationMs">;
+  readonly metrics?: Metrics;
   readonly limits?: PartitionLimits;
   /**
    * The journal failed, or the sync of a log: what was acknowledged is safe, and only a restart,
@@ -68,8 +69,6 @@ export interface PartitionsDeps {
 export class UnknownPartitionError extends Error {
   override readonly name = "UnknownPartitionError";
 }
-
-export const partitionsRoot = "partitions";
 
 /**
  * All partitions of the process. One that nobody touched has no file, no item and nothing here; it
@@ -84,6 +83,7 @@ export class Partitions {
   readonly #limits: PartitionLimits;
   readonly #wire: WireFormat;
   readonly #items: PartitionItems;
+  readonly #logs: LogOpener;
   readonly #journalItems: JournalItems;
   readonly #duties: Duties;
   readonly #owners = new Map<TopicId, Map<number, PartitionOwner>>();
@@ -97,6 +97,7 @@ export class Partitions {
     this.#limits = deps.limits ?? partitionLimits;
     this.#wire = wireFormat(deps);
     this.#items = new PartitionItems(deps);
+    this.#logs = new LogOpener({ ...deps, wire: this.#wire, items: this.#items });
     this.#journalItems = new JournalItems(deps);
     const { cluster, clock } = deps;
     const warn = this.#warn;
@@ -111,7 +112,12 @@ export class Partitions {
       recordTrim: (trim) => this.#journalItems.recordTrim(incarnation, trim),
     });
     const { journal } = this;
-    this.#duties = new Duties({ clock, limits, journal, warn, onSyncFailed: onFailed });
+    const { producerIdExpirationMs = Number.MAX_SAFE_INTEGER } = deps.settings ?? {};
+    this.#duties = new Duties({
+      ...{ clock, limits, journal, producerIdExpirationMs, warn },
+      onSyncFailed: onFailed,
+    });
+    if (deps.metrics !== undefined) this.#expose(deps.metrics);
   }
 
   /** Throws JournalDamagedError, DiskError, MetadataError: then nobody may serve. */
@@ -153,16 +159,7 @@ export class Partitions {
   sizeBytes(topicId: TopicId, partition: number): number {
     const owner = this.find(topicId, partition);
     if (owner !== undefined) return owner.sizeBytes;
-    const { disk } = this.#deps;
-    const directory = directoryOf(topicId, partition);
-    let bytes = 0;
-    for (const name of disk.list(directory)) {
-      if (!name.endsWith(".log")) continue;
-      const file = disk.open(`${directory}/${name}`, { create: "never" });
-      bytes += file?.size() ?? 0;
-      file?.close();
-    }
-    return bytes;
+    return sizeOnDisk(this.#deps.disk, topicId, partition);
   }
 
   /** Takes over the topic's settings. */
@@ -188,7 +185,7 @@ export class Partitions {
       const late = this.find(topicId, partition);
       assert(late === undefined, "a deleted topic's partition is not loaded");
       const slot = cluster.slotOfPartition(topicId, partition);
-      disk.remove(directoryOf(topicId, partition));
+      disk.remove(partitionDirectory({ topicId, partition }));
       await this.#items.removeAll({ topicId, partition, slot }, () => cluster.openSlot(slot));
     }
     await cluster.deletionDone(topicId);
@@ -224,6 +221,24 @@ export class Partitions {
   readonly #warn = (what: string, cause: unknown): void => {
     this.#deps.log.warn({ err: cause }, what);
   };
+
+  #expose(metrics: Metrics): void {
+    const gauge = (name: string, help: string, read: () => number): void =>
+      metrics.observe({ kind: "gauge", name, help }, read);
+    const { journal } = this;
+    gauge("millrace_journal_untrimmed_bytes", "Journal bytes that a start would replay.", () => {
+      return journal.untrimmedBytes;
+    });
+    gauge("millrace_journal_files_bytes", "Bytes of the journal's files.", () => {
+      return journal.allocatedBytes;
+    });
+    gauge("millrace_partitions_dirty", "Partitions with bytes that are not synced.", () => {
+      return this.#duties.dirtyPartitions;
+    });
+    gauge("millrace_journal_usable", "0 when a sync of the journal failed.", () => {
+      return journal.state === "failed" ? 0 : 1;
+    });
+  }
 
   #listen(): void {
     const { cluster } = this.#deps;
@@ -273,17 +288,15 @@ export class Partitions {
     const slot = cluster.slotOfPartition(topicId, partition);
     const place = { topicId, partition, slot };
     const openSlot = await cluster.openSlot(slot);
-    const [dirtyFrom, startOffset] = await Promise.all([
-      this.#items.dirtyFrom(place),
-      this.#items.startOffset(place),
-    ]);
     const settings = this.#settingsOf(place);
-    const recovery = recoveryFrom(dirtyFrom, openSlot.epoch);
-    const log = this.#openLog(place, { settings, startOffset, recovery });
-    const { cutBytes } = log.recovered;
-    if (cutBytes > 0) this.#warn(`${directoryOf(topicId, partition)}: cut ${cutBytes} bytes`, "");
+    const { isListed, log } = await this.#logs.open(place, settings, openSlot.epoch);
+    const { cutBytes, lostBelow } = log.recovered;
+    if (lostBelow !== undefined) {
+      const fields = { topicId, partition, endOffset: log.endOffset, lostBelow };
+      this.#deps.log.error(fields, "synced records of a partition are gone from the disk");
+    }
+    if (cutBytes > 0) this.#warn(`${partitionDirectory(place)}: cut ${cutBytes} bytes`, "");
     log.beginEpoch(openSlot.epoch);
-    const isListed = dirtyFrom !== undefined;
     // A journaled reply promises everything below it too, so what is below must be durable first.
     if (isListed || log.isDirty) await log.sync();
     if (this.#closed || !this.#isKnown(place)) {
@@ -319,67 +332,19 @@ export class Partitions {
     return this.#deps.cluster.topicSettings(topic);
   }
 
-  #openLog(
-    { topicId, partition }: PartitionPlace,
-    how: {
-      readonly settings: TopicSettings;
-      readonly startOffset: number;
-      readonly recovery: LogRecovery;
-    },
-  ): PartitionLog {
-    const { random, disk } = this.#deps;
-    const { settings, startOffset, recovery } = how;
-    const jitterMs = Math.min(settings.segmentJitterMs, 0xffffffff);
-    const segmentJitterMs = jitterMs > 0 ? random.below(jitterMs) : 0;
-    const { crc32c, format, findTimestamp } = this.#wire;
-    return PartitionLog.open({
-      disk,
-      directory: directoryOf(topicId, partition),
-      config: { ...logConfigOf(settings), segmentJitterMs },
-      ...{ crc32c, format, findTimestamp, recovery, startOffset },
-    });
-  }
-
   async #recover(): Promise<void> {
     const { cluster, clock, disk, log } = this.#deps;
     const reports = await recoverJournals({
       ...{ disk, wire: this.#wire, items: this.#journalItems, limits: this.#limits },
       incarnation: cluster.incarnation,
       wallMs: () => clock.wallMs(),
-      openLog: ({ topicId, partition }, cutAt) => {
-        const slot: Slot = cluster.slotOfPartition(topicId, partition);
-        return this.#openForReplay({ topicId, partition, slot }, cutAt);
+      openLog: async ({ topicId, partition }, cutAt) => {
+        const place = { topicId, partition, slot: cluster.slotOfPartition(topicId, partition) };
+        if (!this.#isKnown(place)) return undefined;
+        const { epoch } = cluster;
+        return this.#logs.openForReplay(place, this.#settingsOf(place), { cutAt, epoch });
       },
     });
     for (const report of reports) log.warn({ ...report }, "replayed a former journal");
   }
-
-  async #openForReplay(
-    place: PartitionPlace,
-    cutAt: number | undefined,
-  ): Promise<PartitionLog | undefined> {
-    if (!this.#isKnown(place)) return undefined;
-    const settings = this.#settingsOf(place);
-    const startOffset = await this.#items.startOffset(place);
-    const clean: LogRecovery = { kind: "clean" };
-    if (cutAt === undefined)
-      return this.#openLog(place, { settings, startOffset, recovery: clean });
-    const dirtyFrom = await this.#items.dirtyFrom(place);
-    const recovery: LogRecovery =
-      dirtyFrom !== undefined && dirtyFrom < cutAt
-        ? recoveryFrom(dirtyFrom, this.#deps.cluster.epoch)
-        : { kind: "truncateTo", offset: cutAt };
-    const log = this.#openLog(place, { settings, startOffset, recovery });
-    log.truncateTo(cutAt);
-    return log;
-  }
-}
-
-function recoveryFrom(dirtyFrom: number | undefined, leaderEpochMax: Epoch): LogRecovery {
-  if (dirtyFrom === undefined) return { kind: "clean" };
-  return { kind: "verifyFrom", offset: dirtyFrom, leaderEpochMax };
-}
-
-function directoryOf(topicId: TopicId, partition: number): string {
-  return `${partitionsRoot}/${topicId}-${partition}`;
 }

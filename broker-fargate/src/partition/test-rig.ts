@@ -25,6 +25,7 @@ import { Partitions } from "./partitions.ts";
 export const smallLimits: PartitionLimits = checked({
   ...partitionLimits,
   journalFileBytes: 64 * 1024,
+  journalGrowBytes: 16 * 1024,
   journalObjectBytes: 16 * 1024,
   journalBytesMax: 512 * 1024,
   journalPendingBytesMax: 128 * 1024,

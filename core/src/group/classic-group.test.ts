@@ -1,5 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { GroupTranscript, protocols, stable } from "./group-transcript.ts";
+import { pendingJoinsMax } from "./join.ts";
 
 describe("the first join phase", () => {
   test("waits for the initial delay, and again while members keep joining", () => {
@@ -78,6 +79,18 @@ describe("joining without an id (KIP-394)", () => {
       "writes CompletingRebalance 2",
       "#4 a: generation 2 range, leads a",
     ]);
+  });
+
+  test("gives only so many ids that nobody has joined with", () => {
+    const script = new GroupTranscript();
+    for (let index = 0; index < pendingJoinsMax; index += 1) {
+      script.join(`m${index}`, { firstJoin: "givesId" });
+    }
+    script.take();
+    script.join("more", { firstJoin: "givesId" });
+    expect(script.take()).toEqual([`#${pendingJoinsMax + 1} : groupMaxSizeReached`]);
+    script.pass(10_000);
+    expect(script.timers.size).toBe(0);
   });
 
   test("lets a pending member leave", () => {

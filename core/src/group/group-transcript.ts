@@ -96,7 +96,7 @@ export class GroupTranscript {
   pass(ms: number): void {
     const endMs = this.nowMs + ms;
     for (;;) {
-      const next = [...this.timers].sort(([, left], [, right]) => left - right)[0];
+      const next = earliest(this.timers);
       if (next === undefined || next[1] > endMs) break;
       const [timer, dueMs] = next;
       this.nowMs = dueMs;
@@ -145,6 +145,14 @@ export class GroupTranscript {
         this.#lines.push(`#${effect.to} ${syncText(effect.reply)}`);
     }
   }
+}
+
+function earliest(
+  timers: ReadonlyMap<GroupTimer, number>,
+): readonly [GroupTimer, number] | undefined {
+  let first: readonly [GroupTimer, number] | undefined;
+  for (const timer of timers) if (first === undefined || timer[1] < first[1]) first = timer;
+  return first;
 }
 
 export function protocols(...names: readonly string[]): JoinRequest["protocols"] {

@@ -13,6 +13,9 @@ import {
   removeMember,
 } from "./rebalance.ts";
 
+/** Ids that a group has given and that nobody has joined with yet; each costs a timer. */
+export const pendingJoinsMax = 10_000;
+
 /**
  * JoinGroup: a member enters or re-enters a join phase, or learns the generation that holds.
  * The request is answered at once, or when the phase ends (then with `answerJoin` of a later
@@ -72,6 +75,10 @@ function dropRefused(decision: Decision, memberId: string): void {
 
 function giveId(decision: Decision, request: JoinRequest): void {
   const { newMemberId: memberId, requestId, sessionTimeoutMs } = request;
+  if (decision.group.pendingJoins.size >= pendingJoinsMax) {
+    refuse(decision, request, "groupMaxSizeReached");
+    return;
+  }
   decision.group.pendingJoins.add(memberId);
   decision.effects.push({
     kind: "setTimer",

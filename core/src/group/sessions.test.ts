@@ -37,6 +37,16 @@ describe("the sync phase", () => {
     ]);
   });
 
+  test("answers who leaves while it waits for the leader", () => {
+    const script = stable("a", "b");
+    script.join("a");
+    script.join("b");
+    script.sync("b");
+    script.take();
+    expect(script.leave("b")).toBe("left");
+    expect(script.take()).toEqual(["#7 unknownMember"]);
+  });
+
   test("throws out who does not ask for its assignment in time", () => {
     const script = stable("a", "b");
     script.join("a");

@@ -1,6 +1,6 @@
 import type { DiskFile } from "../ports/disk.ts";
 import type { BatchFormat } from "./batch-format.ts";
-import { scanHeaderOnlyFromBytes, scanWindowBytes } from "./limits.ts";
+import { scanHeaderOnlyFromBytes, scanWindowBytes, verifyWindowBytes } from "./limits.ts";
 
 const firstWindowBytes = 8192;
 const magic = 2;
@@ -8,15 +8,17 @@ const magic = 2;
 /**
  * Walks the batches of a segment by their headers.
  *
- * Small batches are read many at a time; after a large one only the next header is, since the bytes
- * between would be read for nothing. A batch's length is checked against what is left of the file
+ * For `headers`, small batches are read many at a time; after a large one only the next header is,
+ * since the bytes between would be read for nothing. For `batches`, all bytes are read once. A batch's length is checked against what is left of the file
  * before anything rests on it.
  */
 export class BatchScanner {
   readonly #file: DiskFile;
   readonly #format: BatchFormat;
   readonly #end: number;
-  #window: Uint8Array = new Uint8Array(firstWindowBytes);
+  readonly #windowBytesMax: number;
+  readonly #readsHeaders: boolean;
+  #window: Uint8Array;
   #windowStart = 0;
   #windowBytes = 0;
   #bytes = 0;
@@ -31,12 +33,15 @@ export class BatchScanner {
   constructor(
     file: DiskFile,
     format: BatchFormat,
-    range: { readonly from: number; readonly end: number },
+    range: { readonly from: number; readonly end: number; readonly read: "headers" | "batches" },
   ) {
     this.#file = file;
     this.#format = format;
     this.#end = range.end;
     this.position = range.from;
+    this.#readsHeaders = range.read === "headers";
+    this.#windowBytesMax = this.#readsHeaders ? scanWindowBytes : verifyWindowBytes;
+    this.#window = new Uint8Array(firstWindowBytes);
     this.view = new DataView(this.#window.buffer);
   }
 
@@ -74,6 +79,8 @@ export class BatchScanner {
     if (format.readMagic(this.view, this.at) !== magic) return "damaged";
     if (this.lastOffset < this.baseOffset) return "damaged";
     this.#bytes = bytes;
+    const outside = this.at + bytes > this.#windowBytes;
+    if (!this.#readsHeaders && outside && bytes <= this.#windowBytesMax) this.#fill(bytes);
     return "batch";
   }
 
@@ -82,15 +89,21 @@ export class BatchScanner {
     const header = this.#format.BATCH_HEADER_BYTES;
     this.at = this.position - this.#windowStart;
     if (this.#windowBytes > 0 && this.at + header <= this.#windowBytes) return true;
-    if (this.#windowBytes > 0 && this.#window.length < scanWindowBytes) {
-      this.#window = new Uint8Array(scanWindowBytes);
+    const headerOnly = this.#readsHeaders && previousBytes >= scanHeaderOnlyFromBytes;
+    this.#fill(headerOnly ? header : this.#windowBytesMax);
+    return this.#windowBytes >= header;
+  }
+
+  /** Makes the window begin at `position`. The first one is small: most scans end soon. */
+  #fill(wanted: number): void {
+    if (this.#windowBytes > 0 && this.#window.length < this.#windowBytesMax) {
+      this.#window = new Uint8Array(Math.min(this.#windowBytesMax, this.#end - this.position));
       this.view = new DataView(this.#window.buffer);
     }
-    const wanted = previousBytes >= scanHeaderOnlyFromBytes ? header : this.#window.length;
-    const into = this.#window.subarray(0, Math.min(wanted, this.#end - this.position));
+    const full = this.#readsHeaders ? wanted : this.#windowBytesMax;
+    const bytes = Math.min(full, this.#window.length, this.#end - this.position);
     this.#windowStart = this.position;
-    this.#windowBytes = this.#file.read(this.position, into);
+    this.#windowBytes = this.#file.read(this.position, this.#window.subarray(0, bytes));
     this.at = 0;
-    return this.#windowBytes >= header;
   }
 }

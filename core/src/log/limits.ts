@@ -6,8 +6,10 @@ export const segmentSpanMax = 0x7fffffff;
 export const readCursorsMax = 16;
 /** Index entries kept in memory before they are written together. */
 export const indexEntriesPendingMax = 256;
-/** Bytes read at once when headers or whole batches are scanned. */
+/** Bytes read at once when headers are scanned. */
 export const scanWindowBytes = 65_536;
+/** Bytes read at once when whole batches are verified. */
+export const verifyWindowBytes = 1_048_576;
 /** From this batch size on a scan of headers reads header by header instead of all bytes. */
 export const scanHeaderOnlyFromBytes = 8192;
 /** Producer snapshots kept of one partition: the newest, and one to fall back to. */

@@ -247,11 +247,11 @@ export class Segment {
       this.#index ?? SegmentIndex.load({ ...this.#files, baseOffset: this.baseOffset });
     if (loaded !== "damaged") {
       this.#index = loaded;
-      const start = this.#tryStart(loaded.floorByOffset(from));
+      const start = this.#tryStart(loaded.floorByOffset(from), "batches");
       if (start !== undefined) return { index: loaded, start };
     }
     const index = this.#beginIndex();
-    const scanner = this.#scanner(0);
+    const scanner = this.#scanner(0, "batches");
     return { index, start: { point: "none", scanner, step: scanner.next() } };
   }
 
@@ -287,18 +287,21 @@ export class Segment {
   }
 
   /** Undefined when the batch is not there that the point names. */
-  #tryStart(point: IndexPoint | "none" | "damaged"): Start | undefined {
+  #tryStart(
+    point: IndexPoint | "none" | "damaged",
+    read: "headers" | "batches" = "headers",
+  ): Start | undefined {
     if (point === "damaged") return undefined;
     if (point !== "none" && point.position >= this.sizeBytes) return undefined;
-    const scanner = this.#scanner(point === "none" ? 0 : point.position);
+    const scanner = this.#scanner(point === "none" ? 0 : point.position, read);
     const step = scanner.next();
     if (point === "none") return { point, scanner, step };
     if (step !== "batch" || scanner.baseOffset !== point.baseOffset) return undefined;
     return { point, scanner, step };
   }
 
-  #scanner(from: number): BatchScanner {
-    const range = { from, end: this.sizeBytes };
+  #scanner(from: number, read: "headers" | "batches" = "headers"): BatchScanner {
+    const range = { from, end: this.sizeBytes, read };
     return new BatchScanner(this.#open(), this.#files.format, range);
   }
 

@@ -1,0 +1,133 @@
+import { describe, expect, it } from "vitest";
+import { brokerId, epoch, type IncarnationId, incarnationId, slot } from "../ids.ts";
+import type { Item, ItemValue } from "../ports/metadata-store.ts";
+import { formatItem, initialFeatures, readFeatures, readFormat } from "./format.ts";
+import { type Claimant, decideClaim, readHead } from "./head.ts";
+import { keys } from "./keys.ts";
+import { leadershipItem, newIncarnationId, readLeadership, takeEverySlot } from "./leadership.ts";
+
+const item = (key: string, value: ItemValue, version = 1): Item => ({ key, value, version });
+const life = (n: number): IncarnationId => incarnationId(`${n}-${"ab".repeat(16)}`);
+
+function claimant(n: number, closed: readonly number[] = []): Claimant {
+  const isClosed = (id: IncarnationId): boolean => closed.some((other) => life(other) === id);
+  return { slot: slot(3), incarnation: life(n), epoch: epoch(n), isClosed };
+}
+
+/** The head after life `n` claimed it, given what was there. */
+function claimed(before: Item | undefined, by: Claimant): Item {
+  const claim = decideClaim(before, by);
+  if (claim.kind !== "write" || claim.write.kind !== "put") throw new Error(claim.kind);
+  return item(claim.write.key, claim.write.value, claim.headVersion);
+}
+
+describe("a slot's head", () => {
+  it("is created on condition of absence", () => {
+    expect(decideClaim(undefined, claimant(1))).toEqual({
+      kind: "write",
+      epoch: 1,
+      headVersion: 1,
+      write: {
+        kind: "put",
+        key: keys.head(slot(3)),
+        value: { owner: life(1), epoch: 1, sources: [] },
+        condition: { is: "absent" },
+      },
+    });
+  });
+
+  it("is held without a write by whom it names already", () => {
+    const mine = claimed(undefined, claimant(2));
+    expect(decideClaim(mine, claimant(2))).toEqual({ kind: "held", epoch: 2, headVersion: 1 });
+  });
+
+  it("is taken over exactly as it was read, with the former owner as a source", () => {
+    const theirs = { ...claimed(undefined, claimant(1)), version: 5 };
+    const claim = decideClaim(theirs, claimant(2));
+    expect(claim).toMatchObject({
+      kind: "write",
+      headVersion: 6,
+      write: { condition: { is: "version", version: 5 } },
+    });
+    const head = readHead(claimed(theirs, claimant(2)));
+    expect(head.sources).toEqual([{ incarnation: life(1), epoch: 1 }]);
+  });
+
+  it("drops sources of closed incarnations, and keeps those of open ones", () => {
+    const second = claimed(claimed(undefined, claimant(1)), claimant(2));
+    const third = claimed(second, claimant(3, [2]));
+    expect(readHead(third).sources).toEqual([{ incarnation: life(1), epoch: 1 }]);
+    expect(readHead(claimed(second, claimant(3, [1, 2]))).sources).toEqual([]);
+  });
+
+  it("is never taken from a newer epoch, nor from another owner of the same one", () => {
+    const theirs = claimed(undefined, claimant(4));
+    expect(decideClaim(theirs, claimant(3)).kind).toBe("fenced");
+    const twin = { ...claimant(4), incarnation: life(9) };
+    expect(decideClaim(theirs, twin).kind).toBe("fenced");
+  });
+
+  it("is not taken over when it would have too many sources", () => {
+    let head = claimed(undefined, claimant(1));
+    for (const n of [2, 3, 4, 5]) head = claimed(head, claimant(n));
+    expect(readHead(head).sources).toHaveLength(4);
+    expect(decideClaim(head, claimant(6)).kind).toBe("tooManySources");
+    expect(decideClaim(head, claimant(6, [1])).kind).toBe("write");
+  });
+});
+
+describe("leadership", () => {
+  it("gives every start a new incarnation and a new epoch", () => {
+    const bits = "cd".repeat(16);
+    expect(newIncarnationId(undefined, bits)).toBe(`1-${bits}`);
+    const owner = { broker: brokerId(1), incarnation: life(1), slots: 8 };
+    const first = takeEverySlot(undefined, owner);
+    expect(newIncarnationId(first, bits)).toBe(`2-${bits}`);
+    const second = takeEverySlot(first, { ...owner, incarnation: life(2) });
+    expect([first.epoch, second.epoch]).toEqual([1, 2]);
+    expect(second.assignments).toEqual([
+      { firstSlot: 0, lastSlot: 7, broker: 1, incarnation: life(2), epoch: 2 },
+    ]);
+    expect(readLeadership(item("leadership", leadershipItem(second)))).toEqual(second);
+  });
+
+  it("is not read from a damaged item", () => {
+    const damaged = { epoch: 1, incarnations: 1, assignments: [{ firstSlot: 0 }] };
+    expect(() => readLeadership(item("leadership", damaged))).toThrow(/cannot be read/);
+  });
+});
+
+describe("the format of a data directory", () => {
+  it("is read back", () => {
+    const format = { version: 1, clusterId: "x".repeat(22), slots: 1024 };
+    expect(readFormat(item("format", formatItem(format)))).toEqual({ ok: true, format });
+  });
+
+  it("is refused when it is newer, or makes no sense, with a sentence for the operator", () => {
+    const newer = readFormat(item("format", { version: 2, clusterId: "x", slots: 8, more: true }));
+    expect(newer).toEqual({
+      ok: false,
+      message:
+        "the data directory has format 2, which this version of Millrace (format 1) cannot read: " +
+        "start it with a newer version",
+    });
+    expect(readFormat(item("format", {}))).toMatchObject({ ok: false });
+    expect(readFormat(item("format", { version: 1, slots: 0 }))).toMatchObject({ ok: false });
+  });
+
+  it("has a finalised millrace.version that this version must support", () => {
+    expect(readFeatures(item("features", initialFeatures(), 3))).toEqual({
+      ok: true,
+      features: {
+        supported: [{ name: "millrace.version", minVersion: 1, maxVersion: 1 }],
+        finalizedEpoch: 3,
+        finalized: [{ name: "millrace.version", minVersionLevel: 1, maxVersionLevel: 1 }],
+      },
+    });
+    expect(readFeatures(item("features", { "millrace.version": 2 }))).toEqual({
+      ok: false,
+      message: "millrace.version is finalised at 2; this version supports 1",
+    });
+    expect(readFeatures(item("features", {}))).toMatchObject({ ok: false });
+  });
+});

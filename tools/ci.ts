@@ -32,7 +32,9 @@ function runLane(lane: Lane): Promise<LaneResult> {
       chunks.push(chunk);
       process.stdout.write(chunk);
     });
-    child.on("close", (exitCode) => resolve(readResult(Buffer.concat(chunks).toString(), exitCode)));
+    child.on("close", (exitCode) =>
+      resolve(readResult(Buffer.concat(chunks).toString(), exitCode)),
+    );
   });
 }
 

@@ -49,11 +49,20 @@ export async function openBroker(ports: Ports, configuration: Configuration): Pr
   const brokerId = settings.nodeId;
   const cluster = await Cluster.open({ store, clock, random, brokerId, configs });
   const partitions = await Partitions.open({ ...ports, cluster });
-  const groups = new GroupCoordinator({ clock, random, cluster, settings, metrics });
+  // Settings are looked up at each use: a dynamic change of the broker's configs makes new ones.
+  const groups = new GroupCoordinator({
+    ...{ clock, random, cluster, metrics },
+    get settings() {
+      return cluster.settings;
+    },
+  });
   groups.open();
   const { codecs, crc32c, log } = ports;
   const broker: Broker = {
-    ...{ settings, clock, random, cluster, partitions, groups, codecs, crc32c, metrics, log },
+    ...{ clock, random, cluster, partitions, groups, codecs, crc32c, metrics, log },
+    get settings() {
+      return cluster.settings;
+    },
   };
   const dispatcher: Dispatcher = new Dispatcher(
     routesOf(broker, { folder: ports.folder, served: () => dispatcher.servedApis() }),

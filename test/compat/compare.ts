@@ -1,8 +1,9 @@
 /**
- * The comparison of two transcripts of one program: what it saw on Apache Kafka and what it saw on Millrace.
- * A transcript is a list of JSON lines, each with `at`, the scenario and step that it belongs to. Lines with the same `at`
- * are compared in their order. Any difference fails unless an exception states exactly what each side says, and
- * an exception that nothing used fails too: once a difference is gone, its excuse has to go.
+ * The comparison of two transcripts of one program: what it saw on Apache Kafka and what it saw on
+ * Millrace. A transcript is a list of JSON lines, each with `at`, the scenario and step that it
+ * belongs to. Lines with the same `at` are compared in their order. Any difference fails unless an
+ * exception states exactly what each side says, and an exception that nothing used fails too: once
+ * a difference is gone, its excuse has to go.
  */
 import { isDeepStrictEqual } from "node:util";
 
@@ -36,7 +37,10 @@ export interface RunNames {
   readonly port: number;
 }
 
-/** Keeps the JSON lines of a program's output, with this run's names replaced. Throws on a line that is no step. */
+/**
+ * Keeps the JSON lines of a program's output, with this run's names replaced. Throws on a line that
+ * is no step.
+ */
 export function normalise(output: string, names: RunNames): readonly string[] {
   const lines = output.split("\n").filter((line) => line.trim() !== "");
   return lines.map((line) => {
@@ -76,7 +80,9 @@ function stepsOf(lines: readonly string[]): Steps {
   return steps;
 }
 
-/** The scenarios that a transcript has lines of: what stands before the first slash of each `at`. */
+/**
+ * The scenarios that a transcript has lines of: what stands before the first slash of each `at`.
+ */
 export function scenariosOf(lines: readonly string[]): ReadonlySet<string> {
   return new Set(lines.map((line) => stepOf(line).at.split("/")[0] ?? ""));
 }

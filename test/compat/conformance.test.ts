@@ -9,8 +9,13 @@ const exceptions = parseExceptions(
   readFileSync(join(import.meta.dirname, "exceptions.json"), "utf8"),
 );
 
+/** The formatter pads the columns of tables; how wide they are says nothing. */
+function unpadded(text: string): string {
+  return text.replaceAll(/ {2,}/g, " ").replaceAll(/-{3,}/g, "---");
+}
+
 test("docs/conformance.md shows the programs and exceptions that the lane has", () => {
-  expect(page).toBe(renderConformance(page, exceptions));
+  expect(unpadded(page)).toBe(unpadded(renderConformance(page, exceptions)));
 });
 
 test("an exception that the page does not show makes the page differ", () => {
@@ -21,7 +26,8 @@ test("an exception that the page does not show makes the page differ", () => {
     millrace: {},
     reason: "for this test",
   };
-  expect(renderConformance(page, [...exceptions, more])).not.toBe(page);
+  const rendered = renderConformance(page, [...exceptions, more]);
+  expect(unpadded(rendered)).not.toBe(unpadded(page));
 });
 
 test("a page without its markers is refused", () => {

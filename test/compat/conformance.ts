@@ -1,6 +1,6 @@
 /**
- * The generated part of docs/conformance.md, between its two markers: which program shows which scenario, and the
- * exceptions with their reasons.
+ * The generated part of docs/conformance.md, between its two markers: which program shows which
+ * scenario, and the exceptions with their reasons.
  */
 import type { Exception } from "./compare.ts";
 import { PROGRAMS } from "./programs.ts";

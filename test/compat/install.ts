@@ -1,6 +1,7 @@
 /**
- * Builds of client programs, kept in the cache under a hash of everything in the program's folder: a changed
- * manifest, lockfile or source makes a new build, an unchanged one is used again as it is.
+ * Builds of client programs, kept in the cache under a hash of everything in the program's folder:
+ * a changed manifest, lockfile or source makes a new build, an unchanged one is used again as it
+ * is.
  */
 import { createHash } from "node:crypto";
 import { existsSync } from "node:fs";
@@ -32,8 +33,9 @@ export async function hashOfFolder(folder: string): Promise<string> {
 }
 
 /**
- * The directory of the finished build. It is built under another name and renamed into place, so that a directory that
- * exists is complete; of two lanes that build at once, the second to finish takes the first one's.
+ * The directory of the finished build. It is built under another name and renamed into place, so
+ * that a directory that exists is complete; of two lanes that build at once, the second to finish
+ * takes the first one's.
  */
 export async function installed(installation: Installation): Promise<string> {
   const { cache, name, source, build } = installation;

@@ -1,6 +1,7 @@
 /**
- * Apache Kafka from Maven Central: one process that is broker and controller, on a log directory of its own.
- * The jars and a formatted, empty log directory are kept in the cache; starting it is then one JVM.
+ * Apache Kafka from Maven Central: one process that is broker and controller, on a log directory of
+ * its own. The jars and a formatted, empty log directory are kept in the cache; starting it is then
+ * one JVM.
  */
 import { cp, writeFile } from "node:fs/promises";
 import { join } from "node:path";
@@ -9,7 +10,10 @@ import { runOrThrow, startServer } from "./processes.ts";
 import type { Target } from "./targets.ts";
 
 const CLUSTER_ID = "AAAAAAAAAAAAAAAAAAAAAQ";
-/** Short-lived, small JVMs: the quick compiler alone and the plainest collector cost the least CPU here. */
+/**
+ * Short-lived, small JVMs: the quick compiler alone and the plainest collector cost the least CPU
+ * here.
+ */
 export const SMALL_JVM: readonly string[] = [
   "-XX:+UseSerialGC",
   "-XX:TieredStopAtLevel=1",

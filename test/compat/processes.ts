@@ -1,6 +1,7 @@
 /**
- * Child processes of the lane. Each is the leader of its own process group, and is ended by that group's id:
- * a JVM or a shell that the child started goes with it, and nothing else on the machine does.
+ * Child processes of the lane. Each is the leader of its own process group, and is ended by that
+ * group's id: a JVM or a shell that the child started goes with it, and nothing else on the machine
+ * does.
  */
 import { type ChildProcess, spawn } from "node:child_process";
 import { closeSync, openSync, readFileSync } from "node:fs";
@@ -49,12 +50,17 @@ function pidOf(child: ChildProcess, command: Command): number {
   return child.pid;
 }
 
-/** What a stopped lane must not leave behind: call it from the signal handlers of the entry point. */
+/**
+ * What a stopped lane must not leave behind: call it from the signal handlers of the entry point.
+ */
 export function killEverythingStarted(): void {
   for (const pid of running) killGroup(pid, "SIGKILL");
 }
 
-/** Runs a command to its end, or kills its group after `timeoutMs`. Rejects only when it cannot be started. */
+/**
+ * Runs a command to its end, or kills its group after `timeoutMs`. Rejects only when it cannot be
+ * started.
+ */
 export function runToEnd(command: Command, timeoutMs: number): Promise<Finished> {
   return new Promise((resolve, reject) => {
     const startedAt = performance.now();

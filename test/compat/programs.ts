@@ -1,6 +1,7 @@
 /**
- * The client programs: how each is built from its folder, how it is started, and which scenarios it has to show.
- * A program gets the bootstrap address and a topic prefix, and prints its transcript (see scenarios.md).
+ * The client programs: how each is built from its folder, how it is started, and which scenarios it
+ * has to show. A program gets the bootstrap address and a topic prefix, and prints its transcript
+ * (see scenarios.md).
  */
 import { join } from "node:path";
 import { installed } from "./install.ts";
@@ -111,7 +112,10 @@ function installNode(name: string): (cache: string) => Promise<Runnable> {
   };
 }
 
-/** kcat is a Debian package: the version is the distribution's, and any but the expected one is refused. */
+/**
+ * kcat is a Debian package: the version is the distribution's, and any but the expected one is
+ * refused.
+ */
 const KCAT_VERSION = "Version 1.7.1 ";
 
 async function installKcat(): Promise<Runnable> {
@@ -136,7 +140,8 @@ async function installKafkaTools(cache: string): Promise<Runnable> {
     name: "cli",
     source: folder("cli"),
     build: async (cwd) => {
-      await build(cwd, "javac", "-nowarn", "-d", "classes", "ToolRunner.java", "Scenarios.java");
+      const sources = ["ToolRunner.java", "Scenarios.java", "GroupScenarios.java"];
+      await build(cwd, "javac", "-nowarn", "-d", "classes", ...sources);
     },
   });
   const program = ["-cp", `${directory}/classes`, "ToolRunner", `${distribution}/libs`];
@@ -194,7 +199,7 @@ export const PROGRAMS: readonly Program[] = [
   {
     name: "kcat",
     client: "kcat 1.7.1 (Debian)",
-    scenarios: ["topics", ...EVERYWHERE, ...handovers("roundrobin")],
+    scenarios: ["topics", ...EVERYWHERE, ...handovers("roundrobin"), "expiry"],
     install: installKcat,
   },
   {

@@ -1,7 +1,8 @@
 /**
- * The few Kafka requests that the lane itself sends: is a broker ready, which topics are there, and which bytes
- * did it store. Written against the protocol, apart from `wire/`, so that a mistake there can't hide itself here.
- * Versions: ApiVersions 0, Metadata 1, Fetch 4, the oldest that Kafka 4.x serves of each but the first.
+ * The few Kafka requests that the lane itself sends: is a broker ready, which topics are there, and
+ * which bytes did it store. Written against the protocol, apart from `wire/`, so that a mistake
+ * there can't hide itself here. Versions: ApiVersions 0, Metadata 1, Fetch 4, the oldest that Kafka
+ * 4.x serves of each but the first.
  */
 import { connect, type Socket } from "node:net";
 
@@ -99,7 +100,10 @@ function string(value: string): Buffer {
   return Buffer.concat([int16(text.length), text]);
 }
 
-/** One request on a fresh connection, which keeps the framing trivial: the lane sends a handful in all. */
+/**
+ * One request on a fresh connection, which keeps the framing trivial: the lane sends a handful in
+ * all.
+ */
 function exchange(port: number, header: Buffer, body: Buffer): Promise<Reader> {
   return new Promise((resolve, reject) => {
     const socket: Socket = connect(port, "127.0.0.1");
@@ -189,7 +193,10 @@ export function rawClient(port: number): RawClient {
   };
 }
 
-/** Resolves once the broker answers ApiVersions and names itself in Metadata; throws after `timeoutMs`. */
+/**
+ * Resolves once the broker answers ApiVersions and names itself in Metadata; throws after
+ * `timeoutMs`.
+ */
 export async function waitUntilReady(
   port: number,
   options: { readonly timeoutMs: number; readonly ended: () => boolean },

@@ -1,11 +1,13 @@
 /**
- * The compatibility lane: `node test/compat/run.ts [--only java,go] [--against both|millrace|kafka|kafka-twice] [--write-docs]`.
+ * The compatibility lane: `node test/compat/run.ts [--only java,go] [--against
+ * both|millrace|kafka|kafka-twice] [--write-docs]`.
  *
- * Starts Millrace and Apache Kafka 4.3.1 on free ports, runs every client program against both, and compares their
- * transcripts. A program fails when its client can't be installed, when it ends with an error or takes too long, when it
- * does not show its scenarios, when a codec was not stored as promised, and on every difference that exceptions.json does
- * not state; an exception that nothing used fails as well. `kafka-twice` compares Kafka with itself, which shows whether the
- * lane is steady. Transcripts are kept in .cache/compat/transcripts.
+ * Starts Millrace and Apache Kafka 4.3.1 on free ports, runs every client program against both, and
+ * compares their transcripts. A program fails when its client can't be installed, when it ends with
+ * an error or takes too long, when it does not show its scenarios, when a codec was not stored as
+ * promised, and on every difference that exceptions.json does not state; an exception that nothing
+ * used fails as well. `kafka-twice` compares Kafka with itself, which shows whether the lane is
+ * steady. Transcripts are kept in .cache/compat/transcripts.
  */
 import { randomBytes } from "node:crypto";
 import { mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
@@ -131,7 +133,9 @@ async function judge(
   };
 }
 
-/** Exceptions that this run could have used and did not, and those of programs that do not exist. */
+/**
+ * Exceptions that this run could have used and did not, and those of programs that do not exist.
+ */
 function staleExceptions(
   exceptions: readonly Exception[],
   judged: { readonly programs: readonly Program[]; readonly used: ReadonlySet<Exception> },

@@ -1,7 +1,8 @@
 /**
- * What a broker keeps of a codec test: the batches as a raw Fetch returns them, never a client's view of them.
- * A topic named `<prefix>codec-<codec>` must be stored in that codec, whatever the reference does; the lines that come
- * of it join the program's transcript, so that both brokers are compared on them as well.
+ * What a broker keeps of a codec test: the batches as a raw Fetch returns them, never a client's
+ * view of them. A topic named `<prefix>codec-<codec>` must be stored in that codec, whatever the
+ * reference does; the lines that come of it join the program's transcript, so that both brokers are
+ * compared on them as well.
  */
 import { type RawClient, rawClient } from "./raw-client.ts";
 
@@ -20,7 +21,10 @@ export interface StoredBatch {
 const BATCH_HEADER_BYTES = 61;
 const LENGTH_FIELD_END = 12;
 
-/** The complete batches of a record set (format v2); a last one that was cut by a size limit is left out. */
+/**
+ * The complete batches of a record set (format v2); a last one that was cut by a size limit is left
+ * out.
+ */
 export function readBatches(recordSet: Buffer): readonly StoredBatch[] {
   const batches: StoredBatch[] = [];
   let at = 0;
@@ -62,7 +66,10 @@ export interface StoredCodecs {
   readonly wrong: readonly string[];
 }
 
-/** How many batches a producer made depends on timing, so a line has the codecs and the records, not the batches. */
+/**
+ * How many batches a producer made depends on timing, so a line has the codecs and the records, not
+ * the batches.
+ */
 export async function storedCodecs(port: number, prefix: string): Promise<StoredCodecs> {
   const client = rawClient(port);
   const marker = `${prefix}codec-`;

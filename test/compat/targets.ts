@@ -1,6 +1,7 @@
 /**
- * The two brokers that a program runs against: Apache Kafka 4.3.1, the reference, and Millrace, the subject.
- * Both are processes of this lane, each on free loopback ports and with a data directory of its own.
+ * The two brokers that a program runs against: Apache Kafka 4.3.1, the reference, and Millrace, the
+ * subject. Both are processes of this lane, each on free loopback ports and with a data directory
+ * of its own.
  */
 import { mkdir } from "node:fs/promises";
 import { createServer } from "node:net";
@@ -27,7 +28,10 @@ export interface TargetPaths {
 const MILLRACE_READY_MS_MAX = 20_000;
 const START_ATTEMPTS_MAX = 3;
 
-/** A port that was free a moment ago; who loses it to somebody else is started again with another one. */
+/**
+ * A port that was free a moment ago; who loses it to somebody else is started again with another
+ * one.
+ */
 export function freePort(): Promise<number> {
   return new Promise((resolve, reject) => {
     const server = createServer();
@@ -59,7 +63,10 @@ async function startMillrace(paths: TargetPaths, scratch: string): Promise<Targe
   return { kind: "millrace", port, server };
 }
 
-/** Starts a broker and waits until it answers; throws with the end of its log when it does not come up. */
+/**
+ * Starts a broker and waits until it answers; throws with the end of its log when it does not come
+ * up.
+ */
 export async function startTarget(
   kind: TargetKind,
   paths: TargetPaths,

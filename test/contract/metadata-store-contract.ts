@@ -62,7 +62,8 @@ function itKeepsItems(subject: MetadataStoreSubject): void {
     await store.transact([{ kind: "put", key: "a", value }]);
     value.list.push(2);
     const item = await store.get("a");
-    (item?.value["list"] as number[]).push(3);
+    const list = item?.value["list"] as number[] | undefined;
+    list?.push(3);
     expect((await store.get("a"))?.value).toEqual({ list: [1] });
   });
 
@@ -150,6 +151,7 @@ function itListsRanges(subject: MetadataStoreSubject): void {
     expect(second).toEqual({ items: [{ key: "x/3", version: 1, value: { n: 0 } }] });
     expect(await store.range({ from: "y", to: "z", limit: 2 })).toEqual({ items: [] });
     expect(await store.range({ from: "z", to: "a", limit: 2 })).toEqual({ items: [] });
+    expect((await store.range({ from: "", to: "x", limit: 9 })).items).toHaveLength(1);
   });
 
   it("orders keys by their UTF-16 units, whatever characters they have", async () => {

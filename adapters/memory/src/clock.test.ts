@@ -56,7 +56,7 @@ describe("seeded randomness", () => {
 
   it("stays below its limit and reaches all of it evenly", () => {
     const random = new SeededRandom(1);
-    const counts = new Array<number>(10).fill(0);
+    const counts = Array.from({ length: 10 }, () => 0);
     for (let draw = 0; draw < 20_000; draw += 1) {
       const digit = random.below(10);
       counts[digit] = (counts[digit] ?? 0) + 1;

@@ -20,8 +20,8 @@ interface Stored {
 }
 
 /**
- * A metadata store in memory. What was written is "durable" as long as the object lives: a simulated
- * restart opens it again. A transaction takes effect within the call; its promise resolves later.
+ * A metadata store in memory. What was written is "durable" as long as the object lives: a
+ * simulated restart opens it again. A transaction takes effect within the call; its promise resolves later.
  */
 export class MemoryMetadataStore implements MetadataStore {
   readonly #items = new Map<string, Stored>();

@@ -10,8 +10,8 @@ export type DirectoryLock =
   | { readonly kind: "held" };
 
 /**
- * An exclusive lock on a directory, which is made when absent: one process at a time, for as long as
- * it lives. It is a listening socket named after the directory's device and inode, so that two
+ * An exclusive lock on a directory, which is made when absent: one process at a time, as long as it
+ * lives. It is a listening socket named after the directory's device and inode, so that two
  * names of one directory are one lock. On Linux the name is abstract: the kernel gives it back when
  * the process dies, however it dies. Elsewhere it is a file, taken over when nobody listens on it.
  *

@@ -64,8 +64,8 @@ export class LmdbMetadataStore implements MetadataStore {
     this.#checkOpen();
     const items: Item[] = [];
     if (from >= to) return { items };
-    const start = keyBytes(from);
-    const entries = this.#db.getRange({ start, end: keyBytes(to), limit: limit + 1 });
+    const bounds = { start: keyBytes(from), end: keyBytes(to), limit: limit + 1 };
+    const entries = this.#db.getRange(bounds);
     for (const { key, value } of entries) {
       if (items.length === limit) return { items, next: keyText(key) };
       items.push(decoded(keyText(key), value));
@@ -138,7 +138,9 @@ function decoded(key: string, bytes: Buffer): Item {
  * and LMDB by bytes. At most 1.5 times the bytes of UTF-8, below LMDB's bound of 1978.
  */
 function keyBytes(key: string): Buffer {
-  if (/^[\x00-\x7f]*$/u.test(key)) return Buffer.from(key, "latin1");
+  const utf8 = Buffer.from(key);
+  // As long as the text: all of it is ASCII, where both encodings are the same.
+  if (utf8.length === key.length) return utf8;
   const bytes: number[] = [];
   for (let index = 0; index < key.length; index += 1) {
     const unit = key.charCodeAt(index);

@@ -3,7 +3,12 @@ import { keys } from "@millrace/core";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import type { TopicOutcome } from "./cluster.ts";
-import { createTopic, openTestCluster, settled, type TestCluster } from "./fixtures.ts";
+import {
+  createTopic,
+  openTestCluster,
+  settled,
+  type TestCluster,
+} from "../../../test/fixtures/test-cluster.ts";
 
 type Change = "create" | "grow" | "configure" | "remove";
 

@@ -2,7 +2,12 @@ import { MemoryMetadataStore } from "@millrace/adapter-memory";
 import { type JsonValue, keys, slot } from "@millrace/core";
 import { describe, expect, it } from "vitest";
 import type { TopicChange } from "./cluster.ts";
-import { createTopic, openTestCluster, settled, type TestCluster } from "./fixtures.ts";
+import {
+  createTopic,
+  openTestCluster,
+  settled,
+  type TestCluster,
+} from "../../../test/fixtures/test-cluster.ts";
 import { FormatError } from "./open-cluster.ts";
 
 const restarted = ({ memory }: TestCluster, seed: number): Promise<TestCluster> =>
@@ -80,7 +85,7 @@ describe("slots of a cluster", () => {
     expect(await memory.get(keys.head(slot(4)))).toBeUndefined();
   });
 
-  it("are taken over by the next life, with the former one as source while it is open", async () => {
+  it("pass to the next life, with the former one as source while it is open", async () => {
     const first = await openTestCluster();
     await first.cluster.openSlot(slot(3));
     await first.cluster.openSlot(slot(4));

@@ -41,7 +41,7 @@ import {
 export type { Topic, TopicCatalog, TopicSettings } from "@millrace/core";
 export type { ConfigOutcome } from "./dynamic-configs.ts";
 export type { OpenSlot } from "./slot-claims.ts";
-export type { Deletion, Intent, TopicChange, TopicOutcome, Unavailable } from "./topics.ts";
+export type { Deletion, Intent, TopicChange, TopicOutcome } from "./topics.ts";
 
 export interface ClusterOptions {
   readonly store: MetadataStore;
@@ -71,7 +71,7 @@ export class Cluster {
   readonly store: MetadataStore;
   readonly brokerId: BrokerId;
   readonly incarnation: IncarnationId;
-  /** The leader epoch of every partition, and the coordinator epoch of every group, of this life. */
+  /** This life's leader epoch of every partition, and coordinator epoch of every group. */
   readonly epoch: Epoch;
   readonly format: ClusterFormat;
   /** Finalised features, `millrace.version` among them. */
@@ -235,7 +235,7 @@ export class Cluster {
     return this.#topics.forget(topic);
   }
 
-  /** `change` makes the new configs from the present ones, so that others' changes are not lost. */
+  /** `change` makes the new configs from the present ones: nobody else's change is lost. */
   setTopicConfigs(
     name: string,
     change: (before: ReadonlyMap<string, string>) => ConfigChange,

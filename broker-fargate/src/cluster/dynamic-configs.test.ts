@@ -1,6 +1,11 @@
 import { describe, expect, it } from "vitest";
 import type { ConfigOutcome } from "./cluster.ts";
-import { createTopic, openTestCluster, settled, type TestCluster } from "./fixtures.ts";
+import {
+  createTopic,
+  openTestCluster,
+  settled,
+  type TestCluster,
+} from "../../../test/fixtures/test-cluster.ts";
 
 function set(
   { cluster, clock }: TestCluster,

@@ -1,4 +1,4 @@
-/** Runs tasks of one key one after another, in the order of the calls; keys do not wait for others. */
+/** Runs the tasks of one key one after another, in the order of the calls; keys do not wait. */
 export class KeyedQueue {
   readonly #tails = new Map<string, Promise<unknown>>();
 

@@ -30,7 +30,7 @@ import { KeyedQueue } from "./keyed-queue.ts";
 import { hexOf } from "./open-cluster.ts";
 import { read, readAll, type StoreAccess, transact } from "./persist.ts";
 
-/** The store did not answer: the change may or may not have happened, and will be seen if it did. */
+/** The store did not answer: the change may have happened, and will be seen if it did. */
 export interface Unavailable {
   readonly kind: "unavailable";
   readonly error: MetadataError;

@@ -33,7 +33,7 @@ export function createTopicsHandler(
     handle: async (request) => {
       const intent = request.validateOnly ? "check" : "perform";
       const byName = groupedBy(request.topics, (topic) => topic.name);
-      const results = [...byName].map(([name, [topic, ...others]]) =>
+      const results = [...byName].map(async ([name, [topic, ...others]]) =>
         topic === undefined || others.length > 0
           ? failed(name, ErrorCode.INVALID_REQUEST, "Duplicate topic name.")
           : create(broker, topic, intent),

@@ -25,7 +25,7 @@ export function createPartitionsHandler(
     handle: async (request) => {
       const intent = request.validateOnly ? "check" : "perform";
       const byName = groupedBy(request.topics, (topic) => topic.name);
-      const results = [...byName].map(([name, [topic, ...others]]) => {
+      const results = [...byName].map(async ([name, [topic, ...others]]) => {
         if (topic !== undefined && others.length === 0) return create(broker, topic, intent);
         const errorMessage = "Duplicate topic name.";
         return { name, errorCode: ErrorCode.INVALID_REQUEST, errorMessage };

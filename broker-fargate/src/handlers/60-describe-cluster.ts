@@ -46,7 +46,8 @@ function wrongEndpoint(asked: number): DescribeClusterResponseInput {
     throttleTimeMs: 0,
     errorCode: isKnown ? ErrorCode.MISMATCHED_ENDPOINT_TYPE : ErrorCode.UNSUPPORTED_ENDPOINT_TYPE,
     errorMessage: isKnown
-      ? "The request was sent to an endpoint of type BROKER, but we wanted an endpoint of type CONTROLLER"
+      ? "The request was sent to an endpoint of type BROKER, " +
+        "but we wanted an endpoint of type CONTROLLER"
       : `Unsupported endpoint type ${asked}`,
     endpointType: endpointType.broker,
     clusterId: "",

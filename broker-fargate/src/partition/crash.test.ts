@@ -25,6 +25,7 @@ class CrashRun {
   readonly #acked: Acked[][] = Array.from({ length: partitions }, () => []);
   readonly #sent: Set<number>[] = Array.from({ length: partitions }, () => new Set());
   #holding = false;
+  #isFull = false;
   #life = 0;
   #next = 1;
   #topic: TopicId | undefined;
@@ -56,6 +57,7 @@ class CrashRun {
       else if (dice < 80) await this.#letSyncsEnd();
       else if (dice < 88) this.#holding = !this.#holding;
       else if (dice < 92) await this.#rig.pass(1 + this.#random.below(70_000));
+      else if (dice < 94) this.#fillDisk();
       else if (dice < 96 && mix.switches) await this.#switch();
       else if (dice >= 96) await this.#die(mix.power);
     }
@@ -108,12 +110,20 @@ class CrashRun {
     await this.#rig.setDurability("t", this.#wanted);
   }
 
+  /** Every other time there is room again. */
+  #fillDisk(): void {
+    const { disk } = this.#rig;
+    this.#isFull = !this.#isFull;
+    disk.setCapacity(this.#isFull ? disk.usedBytes + this.#random.below(9000) : 1 << 30);
+  }
+
   async #die(power: boolean): Promise<void> {
     await turn();
     this.#life++;
     this.deaths++;
     this.#held.length = 0;
     this.#holding = false;
+    if (this.#isFull) this.#fillDisk();
     const losesPower = power && this.#random.below(2) === 0;
     await (losesPower ? this.#rig.crash() : this.#rig.kill());
     for (let p = 0; p < partitions; p++) await this.#check(p, losesPower);

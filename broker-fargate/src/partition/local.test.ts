@@ -198,4 +198,63 @@ describe("a partition under local durability", () => {
     });
     expect(owner.highWatermark).toBe(2);
   });
+
+  it("tells under which epoch an offset was appended, and where an epoch ended", async () => {
+    const rig = await new Rig().start();
+    const topic = await rig.createTopic("t", { configs: local });
+    const first = await rig.partitions.open(topic, 0);
+    expect(first.epochAt(0)).toBe(first.leaderEpoch);
+    await first.append({ records: batchOf([1, 2]), waitFor: "durable" });
+    await rig.kill();
+    const second = await rig.partitions.open(topic, 0);
+    await second.append({ records: batchOf([3]), waitFor: "durable" });
+    expect([0, 1, 2, 3].map((offset) => second.epochAt(offset))).toEqual([
+      first.leaderEpoch,
+      first.leaderEpoch,
+      second.leaderEpoch,
+      second.leaderEpoch,
+    ]);
+    expect(second.endOffsetFor(first.leaderEpoch)).toEqual({
+      epoch: first.leaderEpoch,
+      endOffset: 2,
+    });
+    expect(second.endOffsetFor(second.leaderEpoch).endOffset).toBe(3);
+    expect(second.endOffsetFor(second.leaderEpoch + 1)).toEqual({ epoch: -1, endOffset: -1 });
+  });
+
+  it("keeps the start that DeleteRecords moved, over a loss of power", async () => {
+    const rig = await new Rig().start();
+    const topic = await rig.createTopic("t", { configs: { "millrace.durability": "journal" } });
+    const owner = await rig.partitions.open(topic, 0);
+    for (let i = 0; i < 4; i++) await owner.append({ records: batchOf([i]), waitFor: "durable" });
+    expect(await owner.deleteRecordsBefore(5)).toEqual({ kind: "outOfRange" });
+    expect(await owner.deleteRecordsBefore(3)).toEqual({ kind: "ok", logStartOffset: 3 });
+    await rig.crash();
+    const again = await rig.partitions.open(topic, 0);
+    expect(again.logStartOffset).toBe(3);
+    expect(readAllRecords(again)).toEqual([{ offset: 3, value: 3 }]);
+  });
+
+  it("stores records in the topic's codec, whatever the producer used", async () => {
+    const rig = await new Rig().start();
+    const configs = { ...local, "compression.type": "lz4" };
+    const owner = await rig.partitions.open(await rig.createTopic("t", { configs }), 0);
+    const sent = batchOf([1, 2, 3], { id: 5, padding: 400 });
+    await owner.append({ records: sent.slice(), waitFor: "durable" });
+    expect(owner.sizeBytes).toBeLessThan(sent.length / 2);
+    expect(readAllRecords(owner).map(({ value }) => value)).toEqual([1, 2, 3]);
+    expect((await owner.append({ records: sent, waitFor: "durable" })).kind).toBe("duplicate");
+  });
+
+  it("refuses what a decision refuses, by its reason", async () => {
+    const rig = await new Rig().start();
+    const owner = await rig.partitions.open(await rig.createTopic("t", { configs: local }), 0);
+    const records = batchOf([1]);
+    records[30] = 1;
+    const corrupt = await owner.append({ records, waitFor: "durable" });
+    expect(corrupt).toMatchObject({ kind: "refused", reason: "corruptMessage" });
+    const empty = await owner.append({ records: new Uint8Array(0), waitFor: "durable" });
+    expect(empty).toMatchObject({ kind: "refused", reason: "invalidRecord" });
+    expect(owner.highWatermark).toBe(0);
+  });
 });

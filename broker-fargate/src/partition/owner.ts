@@ -259,18 +259,13 @@ export class PartitionOwner extends PartitionReads implements EntryOwner {
   }
 
   #drain(): void {
-    if (this.#queue.length === 0) {
-      this.#stopRoom?.();
-      this.#stopRoom = undefined;
-      return;
-    }
     const refusal = this.#refusal();
     if (refusal !== undefined) this.#queue.refuseAll(refusal);
-    else
-      this.#queue.drain(
-        (bytes) => this.#isReady(bytes),
-        (request) => this.#decide(request),
-      );
+    const decide = (request: AppendRequest): Promise<AppendResult> => this.#decide(request);
+    this.#queue.drain((bytes) => this.#isReady(bytes), decide);
+    if (this.#queue.length > 0) return;
+    this.#stopRoom?.();
+    this.#stopRoom = undefined;
   }
 
   #markFailed(cause: unknown): void {

@@ -25,7 +25,7 @@ describe("slots", () => {
   });
 
   it("are filled evenly by names that differ a little", () => {
-    const counts = new Array<number>(64).fill(0);
+    const counts = Array.from({ length: 64 }, () => 0);
     for (let n = 0; n < 6400; n += 1) {
       const group = slotOfGroup(`group-${n}`, 64);
       counts[group] = (counts[group] ?? 0) + 1;

@@ -9,10 +9,12 @@ export function topicNameFault(name: string): string | undefined {
   if (name === "") return "the empty string is not allowed";
   if (name === "." || name === "..") return `'${name}' is not allowed`;
   if (name.length > topicNameCharactersMax) {
-    return `the length of '${name}' is longer than the max allowed length ${topicNameCharactersMax}`;
+    const most = topicNameCharactersMax;
+    return `the length of '${name}' is longer than the max allowed length ${most}`;
   }
   if (!legalName.test(name)) {
-    return `'${name}' contains one or more characters other than ASCII alphanumerics, '.', '_' and '-'`;
+    const legal = "ASCII alphanumerics, '.', '_' and '-'";
+    return `'${name}' contains one or more characters other than ${legal}`;
   }
   return undefined;
 }

@@ -21,7 +21,7 @@ export interface StoredTopic {
   readonly stamp: string;
 }
 
-/** An item that this version of Millrace cannot read. The broker must not start or go on with it. */
+/** An item that this version cannot read: the broker must not start, or go on, with it. */
 export class UnreadableItemError extends Error {
   override readonly name = "UnreadableItemError";
   constructor(key: string, reason: string) {

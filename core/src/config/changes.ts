@@ -73,7 +73,8 @@ export function dynamicConfigFault(
   if (fixed !== "") return `Cannot update these configs dynamically: [${fixed}]`;
   const single = scope === "cluster" ? named("perBroker") : "";
   if (single !== "") {
-    return `Cannot update these configs at default cluster level, broker id must be specified: [${single}]`;
+    const where = "at default cluster level, broker id must be specified";
+    return `Cannot update these configs ${where}: [${single}]`;
   }
   for (const [name, value] of configs) {
     const definition = brokerConfigs.get(name);

@@ -216,6 +216,20 @@ describe("recovery", () => {
     ]);
   });
 
+  test("forgets the leader epochs of batches that were cut", async () => {
+    const disk = new MemoryDisk();
+    const log = openTestLog(disk, { config: oneSegment });
+    const first = testBatch({ baseOffset: 0, partitionLeaderEpoch: 3 });
+    appendAll(log, [first, testBatch({ baseOffset: 1, partitionLeaderEpoch: 5 })]);
+    await log.sync();
+    disk.kill();
+    disk.cut(logPath, first.bytes.length + 10);
+    const recovery = { kind: "verifyFrom", offset: 0 } as const;
+    const after = openTestLog(disk, { config: oneSegment, recovery });
+    expect([after.endOffset, after.latestEpoch]).toEqual([1, 3]);
+    expect(after.endOffsetFor(3)).toEqual({ epoch: 3, endOffset: 1 });
+  });
+
   test("passes over a damaged snapshot", async () => {
     const disk = new MemoryDisk();
     const log = openTestLog(disk, { config: oneSegment });

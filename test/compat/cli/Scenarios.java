@@ -1,5 +1,4 @@
 import java.util.List;
-import java.util.concurrent.FutureTask;
 import java.util.stream.Collectors;
 import java.util.stream.IntStream;
 import java.util.stream.Stream;
@@ -8,13 +7,11 @@ import java.util.stream.Stream;
 final class Scenarios {
     private static final String TOPICS = "org.apache.kafka.tools.TopicCommand";
     private static final String CONFIGS = "kafka.admin.ConfigCommand";
-    private static final String GROUPS = "org.apache.kafka.tools.consumer.group.ConsumerGroupCommand";
     private static final String PRODUCER = "org.apache.kafka.tools.ConsoleProducer";
-    private static final String CONSUMER = "org.apache.kafka.tools.consumer.ConsoleConsumer";
+    static final String CONSUMER = "org.apache.kafka.tools.consumer.ConsoleConsumer";
     private static final String OFFSETS = "org.apache.kafka.tools.GetOffsetShell";
     private static final String LOG_DIRS = "org.apache.kafka.tools.LogDirsCommand";
-    private static final String NONE = "";
-    private static final int STATE_ATTEMPTS_MAX = 30;
+    static final String NONE = "";
 
     interface Steps {
         void run() throws Exception;
@@ -38,7 +35,7 @@ final class Scenarios {
                 new Scenario("codecs", scenarios::codecs),
                 new Scenario("records", scenarios::records),
                 new Scenario("seek", scenarios::seek),
-                new Scenario("group-admin", scenarios::groupAdmin),
+                new Scenario("group-admin", new GroupScenarios(tools, prefix)::groupAdmin),
                 new Scenario("log-dirs", scenarios::logDirs));
     }
 
@@ -48,19 +45,64 @@ final class Scenarios {
 
     private void topics() throws Exception {
         String topic = name("topics");
-        String[] create = {"--create", "--topic", topic, "--partitions", "3", "--config", "retention.ms=3600000"};
+        String[] create = {
+            "--create", "--topic", topic, "--partitions", "3", "--config", "retention.ms=3600000"
+        };
         tools.show("topics/create", TOPICS, NONE, create);
         tools.show("topics/create-again", TOPICS, NONE, create);
-        tools.show("topics/create-if-not-exists", TOPICS, NONE, "--create", "--if-not-exists", "--topic", topic);
-        tools.show("topics/create-invalid-name", TOPICS, NONE, "--create", "--topic", name("bad name!"));
+        tools.show(
+                "topics/create-if-not-exists",
+                TOPICS,
+                NONE,
+                "--create",
+                "--if-not-exists",
+                "--topic",
+                topic);
+        tools.show(
+                "topics/create-invalid-name",
+                TOPICS,
+                NONE,
+                "--create",
+                "--topic",
+                name("bad name!"));
         tools.show("topics/list", TOPICS, NONE, "--list", "--topic", prefix + ".*");
-        tools.show("topics/describe", TOPICS, NONE, "--describe", "--topic", topic);
-        tools.show("topics/describe-overrides", TOPICS, NONE, "--describe", "--topics-with-overrides", "--topic", topic);
-        tools.show("topics/describe-unavailable", TOPICS, NONE, "--describe", "--unavailable-partitions", "--topic", topic);
-        tools.show("topics/add-partitions", TOPICS, NONE, "--alter", "--topic", topic, "--partitions", "5");
-        tools.show("topics/add-partitions-fewer", TOPICS, NONE, "--alter", "--topic", topic, "--partitions", "2");
-        tools.show("topics/describe-after-adding", TOPICS, NONE, "--describe", "--topic", topic);
-        tools.show("topics/describe-unknown", TOPICS, NONE, "--describe", "--topic", name("nowhere"));
+        tools.showEachLine("topics/describe", TOPICS, "--describe", "--topic", topic);
+        tools.showEachLine(
+                "topics/describe-overrides",
+                TOPICS,
+                "--describe",
+                "--topics-with-overrides",
+                "--topic",
+                topic);
+        tools.show(
+                "topics/describe-unavailable",
+                TOPICS,
+                NONE,
+                "--describe",
+                "--unavailable-partitions",
+                "--topic",
+                topic);
+        tools.show(
+                "topics/add-partitions",
+                TOPICS,
+                NONE,
+                "--alter",
+                "--topic",
+                topic,
+                "--partitions",
+                "5");
+        tools.show(
+                "topics/add-partitions-fewer",
+                TOPICS,
+                NONE,
+                "--alter",
+                "--topic",
+                topic,
+                "--partitions",
+                "2");
+        tools.showEachLine("topics/describe-after-adding", TOPICS, "--describe", "--topic", topic);
+        tools.show(
+                "topics/describe-unknown", TOPICS, NONE, "--describe", "--topic", name("nowhere"));
         tools.show("topics/delete", TOPICS, NONE, "--delete", "--topic", topic);
         tools.show("topics/delete-again", TOPICS, NONE, "--delete", "--topic", topic);
         tools.show("topics/list-after-deleting", TOPICS, NONE, "--list", "--topic", prefix + ".*");
@@ -70,32 +112,86 @@ final class Scenarios {
         String topic = name("configs");
         tools.run(TOPICS, NONE, "--create", "--topic", topic);
         String[] entity = {"--entity-type", "topics", "--entity-name", topic};
-        tools.show("configs/alter", CONFIGS, NONE,
-                with(entity, "--alter", "--add-config", "retention.ms=60000,cleanup.policy=[compact,delete]"));
+        tools.show(
+                "configs/alter",
+                CONFIGS,
+                NONE,
+                with(
+                        entity,
+                        "--alter",
+                        "--add-config",
+                        "retention.ms=60000,cleanup.policy=[compact,delete]"));
         tools.show("configs/describe", CONFIGS, NONE, with(entity, "--describe"));
         tools.showEachLine("configs/describe-all", CONFIGS, with(entity, "--describe", "--all"));
-        tools.show("configs/delete", CONFIGS, NONE, with(entity, "--alter", "--delete-config", "retention.ms"));
+        tools.show(
+                "configs/delete",
+                CONFIGS,
+                NONE,
+                with(entity, "--alter", "--delete-config", "retention.ms"));
         tools.show("configs/describe-after-deleting", CONFIGS, NONE, with(entity, "--describe"));
-        tools.show("configs/delete-absent", CONFIGS, NONE, with(entity, "--alter", "--delete-config", "retention.ms"));
-        tools.show("configs/invalid-value", CONFIGS, NONE, with(entity, "--alter", "--add-config", "retention.ms=soon"));
+        tools.show(
+                "configs/delete-absent",
+                CONFIGS,
+                NONE,
+                with(entity, "--alter", "--delete-config", "retention.ms"));
+        tools.show(
+                "configs/invalid-value",
+                CONFIGS,
+                NONE,
+                with(entity, "--alter", "--add-config", "retention.ms=soon"));
         String[] brokers = {"--entity-type", "brokers", "--entity-default"};
-        tools.show("configs/alter-brokers", CONFIGS, NONE, with(brokers, "--alter", "--add-config", "log.retention.ms=70000000"));
-        tools.show("configs/describe-brokers", CONFIGS, NONE, with(brokers, "--describe"));
-        tools.show("configs/delete-of-brokers", CONFIGS, NONE, with(brokers, "--alter", "--delete-config", "log.retention.ms"));
-        tools.show("configs/describe-unknown", CONFIGS, NONE,
-                "--entity-type", "topics", "--entity-name", name("nowhere"), "--describe");
+        tools.show(
+                "configs/alter-brokers",
+                CONFIGS,
+                NONE,
+                with(brokers, "--alter", "--add-config", "log.retention.ms=70000000"));
+        tools.showEachLine("configs/describe-brokers", CONFIGS, with(brokers, "--describe"));
+        tools.show(
+                "configs/delete-of-brokers",
+                CONFIGS,
+                NONE,
+                with(brokers, "--alter", "--delete-config", "log.retention.ms"));
+        tools.show(
+                "configs/describe-unknown",
+                CONFIGS,
+                NONE,
+                "--entity-type",
+                "topics",
+                "--entity-name",
+                name("nowhere"),
+                "--describe");
     }
 
     private void codecs() throws Exception {
-        String lines = IntStream.range(0, 20).mapToObj(i -> ("value-" + i + ";").repeat(40)).collect(Collectors.joining("\n"));
+        String lines =
+                IntStream.range(0, 20)
+                        .mapToObj(i -> ("value-" + i + ";").repeat(40))
+                        .collect(Collectors.joining("\n"));
         for (String codec : List.of("none", "gzip", "snappy", "lz4", "zstd")) {
             String topic = name("codec-" + codec);
             tools.run(TOPICS, NONE, "--create", "--topic", topic);
-            tools.show("codecs/" + codec, PRODUCER, lines, "--topic", topic, "--compression-codec", codec);
-            ToolRunner.Run consumed = tools.run(CONSUMER, NONE,
-                    "--topic", topic, "--from-beginning", "--max-messages", "20", "--timeout-ms", "10000");
+            tools.show(
+                    "codecs/" + codec,
+                    PRODUCER,
+                    lines,
+                    "--topic",
+                    topic,
+                    "--compression-codec",
+                    codec);
+            ToolRunner.Run consumed =
+                    tools.run(
+                            CONSUMER,
+                            NONE,
+                            "--topic",
+                            topic,
+                            "--from-beginning",
+                            "--max-messages",
+                            "20",
+                            "--timeout-ms",
+                            "10000");
             if (!String.join("\n", consumed.stdoutLines()).equals(lines)) {
-                throw new IllegalStateException("not what was produced with " + codec + ": " + consumed.stdoutLines());
+                throw new IllegalStateException(
+                        "not what was produced with " + codec + ": " + consumed.stdoutLines());
             }
         }
     }
@@ -103,98 +199,95 @@ final class Scenarios {
     private void records() throws Exception {
         String topic = name("records");
         tools.run(TOPICS, NONE, "--create", "--topic", topic, "--partitions", "2");
-        String[] properties = Stream.of("parse.key=true", "parse.headers=true", "null.marker=NULL")
-                .flatMap(property -> Stream.of("--reader-property", property)).toArray(String[]::new);
+        String[] properties =
+                Stream.of("parse.key=true", "parse.headers=true", "null.marker=NULL")
+                        .flatMap(property -> Stream.of("--reader-property", property))
+                        .toArray(String[]::new);
         String lines = "h:1,empty:\tk1\tv1\nh:2\tk2\tNULL\nNULL\tk3\tv3\nNULL\tk4\t";
-        tools.show("records/produced", PRODUCER, lines, with(properties, "--topic", topic, "--sync"));
+        tools.show(
+                "records/produced", PRODUCER, lines, with(properties, "--topic", topic, "--sync"));
         tools.show("records/offsets", OFFSETS, NONE, "--topic", topic);
         for (String partition : List.of("0", "1")) {
-            tools.show("records/consumed-" + partition, CONSUMER, NONE, with(printing(), "--topic", topic,
-                    "--partition", partition, "--offset", "earliest", "--timeout-ms", "1000"));
+            tools.show(
+                    "records/consumed-" + partition,
+                    CONSUMER,
+                    NONE,
+                    with(
+                            printing(),
+                            "--topic",
+                            topic,
+                            "--partition",
+                            partition,
+                            "--offset",
+                            "earliest",
+                            "--timeout-ms",
+                            "1000"));
         }
-        tools.show("records/produced-to-unknown-topic", PRODUCER, "v", "--topic", name("created"), "--sync");
-        tools.show("records/describe-created", TOPICS, NONE, "--describe", "--topic", name("created"));
+        tools.show(
+                "records/produced-to-unknown-topic",
+                PRODUCER,
+                "v",
+                "--topic",
+                name("created"),
+                "--sync");
+        tools.showEachLine(
+                "records/describe-created", TOPICS, "--describe", "--topic", name("created"));
     }
 
     private void seek() throws Exception {
         String topic = name("records");
         tools.show("seek/default", OFFSETS, NONE, "--topic", topic);
-        for (String time : List.of("earliest", "latest", "max-timestamp", "1700000000000", "4000000000000")) {
+        for (String time :
+                List.of("earliest", "latest", "max-timestamp", "1700000000000", "4000000000000")) {
             tools.show("seek/" + time, OFFSETS, NONE, "--topic", name("created"), "--time", time);
         }
-        tools.show("seek/partitions", OFFSETS, NONE, "--topic-partitions", topic + ":1", "--time", "-1");
+        tools.show(
+                "seek/partitions",
+                OFFSETS,
+                NONE,
+                "--topic-partitions",
+                topic + ":1",
+                "--time",
+                "-1");
         tools.show("seek/unknown", OFFSETS, NONE, "--topic", name("nowhere"));
         tools.run(PRODUCER, "v1\nv2\nv3", "--topic", name("created"));
-        tools.show("seek/from-2", CONSUMER, NONE, with(printing(), "--topic", name("created"),
-                "--partition", "0", "--offset", "2", "--max-messages", "2", "--timeout-ms", "10000"));
-    }
-
-    private void groupAdmin() throws Exception {
-        String topic = name("created");
-        String[] group = {"--group", name("group")};
-        tools.show("group-admin/describe-unknown", GROUPS, NONE, with(group, "--describe"));
-        tools.show("group-admin/consumed", CONSUMER, NONE, with(group, "--topic", topic, "--from-beginning",
-                "--max-messages", "3", "--timeout-ms", "10000"));
-        tools.showLinesWith(name("group"), "group-admin/list", GROUPS, "--list", "--state", "empty");
-        tools.showLinesWith(name("group"), "group-admin/list-types", GROUPS, "--list", "--type", "classic");
-        tools.show("group-admin/describe", GROUPS, NONE, with(group, "--describe"));
-        tools.show("group-admin/describe-state", GROUPS, NONE, with(group, "--describe", "--state"));
-        withMember(topic, () -> {
-            tools.show("group-admin/describe-with-member", GROUPS, NONE, with(group, "--describe"));
-            tools.show("group-admin/describe-members", GROUPS, NONE, with(group, "--describe", "--members", "--verbose"));
-            tools.show("group-admin/describe-state-with-member", GROUPS, NONE, with(group, "--describe", "--state"));
-            tools.show("group-admin/reset-with-member", GROUPS, NONE,
-                    with(group, "--reset-offsets", "--to-earliest", "--topic", topic, "--execute"));
-            tools.show("group-admin/delete-offsets-of-subscribed", GROUPS, NONE, with(group, "--delete-offsets", "--topic", topic));
-            tools.show("group-admin/delete-with-member", GROUPS, NONE, with(group, "--delete"));
-        });
-        tools.show("group-admin/reset-dry-run", GROUPS, NONE,
-                with(group, "--reset-offsets", "--shift-by", "-2", "--topic", topic, "--dry-run"));
-        tools.show("group-admin/reset", GROUPS, NONE,
-                with(group, "--reset-offsets", "--to-offset", "1", "--topic", topic + ":0", "--execute"));
-        tools.show("group-admin/reset-to-time", GROUPS, NONE,
-                with(group, "--reset-offsets", "--to-datetime", "2020-01-01T00:00:00.000", "--topic", topic, "--execute"));
-        tools.show("group-admin/delete-offsets", GROUPS, NONE, with(group, "--delete-offsets", "--topic", topic));
-        tools.show("group-admin/delete", GROUPS, NONE, with(group, "--delete"));
-        tools.show("group-admin/delete-again", GROUPS, NONE, with(group, "--delete"));
-    }
-
-    /** Runs the steps while a console consumer is a member of the group. */
-    private void withMember(String topic, Steps steps) throws Exception {
-        ToolRunner.Run run = new ToolRunner.Run();
-        FutureTask<Void> member = new FutureTask<>(() -> {
-            tools.runInto(run, CONSUMER, NONE, "--group", name("group"), "--topic", topic,
-                    "--command-property", "enable.auto.commit=false");
-            return null;
-        });
-        new Thread(member).start();
-        try {
-            ToolRunner.Run state;
-            int attempts = 0;
-            do {
-                state = tools.run(GROUPS, NONE, "--group", name("group"), "--describe", "--state");
-                if (member.isDone() || attempts++ == STATE_ATTEMPTS_MAX) {
-                    throw new IllegalStateException("no member: " + state.stdoutLines() + run.stderrLines());
-                }
-            } while (state.stdoutLines().stream().noneMatch(line -> line.endsWith(" Stable 1")));
-            steps.run();
-        } finally {
-            run.end();
-        }
-        member.get();
+        tools.show(
+                "seek/from-2",
+                CONSUMER,
+                NONE,
+                with(
+                        printing(),
+                        "--topic",
+                        name("created"),
+                        "--partition",
+                        "0",
+                        "--offset",
+                        "2",
+                        "--max-messages",
+                        "2",
+                        "--timeout-ms",
+                        "10000"));
     }
 
     private void logDirs() throws Exception {
-        tools.show("log-dirs/describe", LOG_DIRS, NONE, "--describe", "--topic-list", name("created"));
-        tools.show("log-dirs/describe-unknown", LOG_DIRS, NONE, "--describe", "--topic-list", name("nowhere"));
+        tools.show(
+                "log-dirs/describe", LOG_DIRS, NONE, "--describe", "--topic-list", name("created"));
+        tools.show(
+                "log-dirs/describe-unknown",
+                LOG_DIRS,
+                NONE,
+                "--describe",
+                "--topic-list",
+                name("nowhere"));
     }
 
     private static String[] printing() {
         return Stream.of("key", "headers", "partition", "offset", "timestamp")
-                .flatMap(field -> Stream.of("--formatter-property", "print." + field + "=true")).toArray(String[]::new);
+                .flatMap(field -> Stream.of("--formatter-property", "print." + field + "=true"))
+                .toArray(String[]::new);
     }
 
-    private static String[] with(String[] some, String... more) {
+    static String[] with(String[] some, String... more) {
         return Stream.concat(Stream.of(more), Stream.of(some)).toArray(String[]::new);
     }
 }

@@ -14,7 +14,11 @@ func errorCases(s *session) error {
 		err = committed.Error()
 	}
 	outcome("errors/commit-to-unknown-topic", err, nil)
-	client, err := s.client(kgo.AllowAutoTopicCreation(), kgo.ProducerBatchMaxBytes(2_000_000), kgo.UnknownTopicRetries(20))
+	client, err := s.client(
+		kgo.AllowAutoTopicCreation(),
+		kgo.ProducerBatchMaxBytes(2_000_000),
+		kgo.UnknownTopicRetries(20),
+	)
 	if err != nil {
 		return err
 	}
@@ -27,7 +31,9 @@ func errorCases(s *session) error {
 	send("produce-unknown-topic-is-created", s.name("created"), []byte("v"))
 	emitDescription(s, "errors/created", s.name("created"))
 	send("produce-invalid-topic", s.name("bad name!"), []byte("v"))
-	if err := s.createTopic(s.name("small"), 1, map[string]*string{"max.message.bytes": kadm.StringPtr("1000")}); err != nil {
+	small := map[string]*string{"max.message.bytes": kadm.StringPtr("1000")}
+	err = s.createTopic(s.name("small"), 1, small)
+	if err != nil {
 		return err
 	}
 	random := make([]byte, 1_500_000)
@@ -50,7 +56,9 @@ func produceWithoutAcks(s *session) error {
 		return err
 	}
 	defer client.Close()
-	err = client.ProduceSync(s.ctx, &kgo.Record{Topic: s.name("small"), Value: []byte("unacknowledged")}).FirstErr()
+	record := &kgo.Record{Topic: s.name("small"), Value: []byte("unacknowledged")}
+	err = client.ProduceSync(s.ctx, record).
+		FirstErr()
 	outcome("errors/produce-acks-0", err, nil)
 	return emitConsumed(s, "errors/consumed", s.name("created"), 1)
 }

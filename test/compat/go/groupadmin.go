@@ -17,12 +17,20 @@ func groupAdmin(s *session) error {
 	if err := s.produceNumbered(topic, 1, 0, 5); err != nil {
 		return err
 	}
-	member, err := s.member(group, topic, kgo.ClientID("member"), kgo.Balancers(kgo.RangeBalancer()))
+	member, err := s.member(
+		group,
+		topic,
+		kgo.ClientID("member"),
+		kgo.Balancers(kgo.RangeBalancer()),
+	)
 	if err != nil {
 		return err
 	}
 	defer member.close()
-	if err := pollUntil(s.ctx, "the records", func() bool { return len(member.values) == 5 }, member); err != nil {
+	err = pollUntil(s.ctx, "the records", func() bool {
+		return len(member.values) == 5
+	}, member)
+	if err != nil {
 		return err
 	}
 	if err := member.client.CommitUncommittedOffsets(s.ctx); err != nil {
@@ -69,7 +77,10 @@ func emitGroup(s *session, when string) {
 		members = append(members, []any{member.ClientID, member.ClientHost, assigned})
 	}
 	outcome("group-admin/describe-"+when, err, fields{
-		"state": detail.State, "protocolType": detail.ProtocolType, "assignor": detail.Protocol, "members": members,
+		"state":        detail.State,
+		"protocolType": detail.ProtocolType,
+		"assignor":     detail.Protocol,
+		"members":      members,
 	})
 }
 
@@ -81,14 +92,19 @@ func emitOffsets(s *session, at string) {
 		if strings.HasPrefix(metadata, "member-") {
 			metadata = "(the member's id)"
 		}
-		offsets = append(offsets, []any{offset.Topic, offset.Partition, offset.At, metadata, errorName(offset.Err)})
+		offsets = append(
+			offsets,
+			[]any{offset.Topic, offset.Partition, offset.At, metadata, errorName(offset.Err)},
+		)
 	}
 	outcome(at, err, offsets)
 }
 
 func alterOffset(s *session, at, topic string) {
 	offsets := kadm.Offsets{}
-	offsets.Add(kadm.Offset{Topic: topic, Partition: 0, At: 1, LeaderEpoch: -1, Metadata: "altered"})
+	offsets.Add(
+		kadm.Offset{Topic: topic, Partition: 0, At: 1, LeaderEpoch: -1, Metadata: "altered"},
+	)
 	committed, err := s.admin.CommitOffsets(s.ctx, s.name("group-admin"), offsets)
 	if err == nil {
 		err = committed.Error()

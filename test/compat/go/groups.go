@@ -15,7 +15,10 @@ const groupPartitions = 5
 
 func assignors() []kgo.GroupBalancer {
 	return []kgo.GroupBalancer{
-		kgo.RangeBalancer(), kgo.RoundRobinBalancer(), kgo.StickyBalancer(), kgo.CooperativeStickyBalancer(),
+		kgo.RangeBalancer(),
+		kgo.RoundRobinBalancer(),
+		kgo.StickyBalancer(),
+		kgo.CooperativeStickyBalancer(),
 	}
 }
 
@@ -45,21 +48,27 @@ func (s *session) member(group, topic string, options ...kgo.Opt) (*member, erro
 		kgo.HeartbeatInterval(200 * time.Millisecond),
 		kgo.DisableAutoCommit(),
 		kgo.BlockRebalanceOnPoll(),
-		kgo.OnPartitionsAssigned(func(_ context.Context, _ *kgo.Client, partitions map[string][]int32) {
-			m.mutex.Lock()
-			defer m.mutex.Unlock()
-			m.rebalances++
-			for _, partition := range partitions[topic] {
-				m.assigned[partition] = true
-			}
-		}),
-		kgo.OnPartitionsRevoked(func(ctx context.Context, client *kgo.Client, partitions map[string][]int32) {
-			if err := client.CommitUncommittedOffsets(ctx); err != nil {
-				emit("group/commit-failed", fields{"error": errorName(err)})
-			}
-			release(partitions)
-		}),
-		kgo.OnPartitionsLost(func(_ context.Context, _ *kgo.Client, partitions map[string][]int32) { release(partitions) }),
+		kgo.OnPartitionsAssigned(
+			func(_ context.Context, _ *kgo.Client, partitions map[string][]int32) {
+				m.mutex.Lock()
+				defer m.mutex.Unlock()
+				m.rebalances++
+				for _, partition := range partitions[topic] {
+					m.assigned[partition] = true
+				}
+			},
+		),
+		kgo.OnPartitionsRevoked(
+			func(ctx context.Context, client *kgo.Client, partitions map[string][]int32) {
+				if err := client.CommitUncommittedOffsets(ctx); err != nil {
+					emit("group/commit-failed", fields{"error": errorName(err)})
+				}
+				release(partitions)
+			},
+		),
+		kgo.OnPartitionsLost(
+			func(_ context.Context, _ *kgo.Client, partitions map[string][]int32) { release(partitions) },
+		),
 	}, options...)...)
 	m.client = client
 	return m, err
@@ -68,7 +77,9 @@ func (s *session) member(group, topic string, options ...kgo.Opt) (*member, erro
 func (m *member) poll(ctx context.Context) error {
 	m.client.AllowRebalance()
 	fetches := poll(ctx, m.client, 7)
-	fetches.EachRecord(func(record *kgo.Record) { m.values = append(m.values, string(record.Value)) })
+	fetches.EachRecord(
+		func(record *kgo.Record) { m.values = append(m.values, string(record.Value)) },
+	)
 	return fetches.Err()
 }
 
@@ -106,7 +117,11 @@ func balanced(first, second *member) bool {
 func handover(s *session, assignor kgo.GroupBalancer) error {
 	at := "group-" + assignor.ProtocolName()
 	topic := s.name(at)
-	if err := errors.Join(s.createTopic(topic, groupPartitions, nil), s.produceNumbered(topic, groupPartitions, 0, 60)); err != nil {
+	err := errors.Join(
+		s.createTopic(topic, groupPartitions, nil),
+		s.produceNumbered(topic, groupPartitions, 0, 60),
+	)
+	if err != nil {
 		return err
 	}
 	first, err := s.member(topic, topic, kgo.Balancers(assignor))
@@ -114,7 +129,10 @@ func handover(s *session, assignor kgo.GroupBalancer) error {
 		return err
 	}
 	defer first.close()
-	if err := pollUntil(s.ctx, "some records", func() bool { return len(first.values) >= 20 }, first); err != nil {
+	err = pollUntil(s.ctx, "some records", func() bool {
+		return len(first.values) >= 20
+	}, first)
+	if err != nil {
 		return err
 	}
 	emit(at+"/one-member", fields{"partitions": len(first.partitions())})
@@ -143,14 +161,23 @@ func handover(s *session, assignor kgo.GroupBalancer) error {
 	return resume(s, at, topic, assignor)
 }
 
-// joinAndLeave adds a second member, which consumes its share, commits and leaves: what it consumed.
-func joinAndLeave(s *session, at, topic string, first *member, assignor kgo.GroupBalancer) ([]string, error) {
+// joinAndLeave adds a second member, which consumes its share, commits and leaves: what it
+// consumed.
+func joinAndLeave(
+	s *session,
+	at, topic string,
+	first *member,
+	assignor kgo.GroupBalancer,
+) ([]string, error) {
 	second, err := s.member(topic, topic, kgo.Balancers(assignor))
 	if err != nil {
 		return nil, err
 	}
 	defer second.close()
-	if err := pollUntil(s.ctx, "both members", func() bool { return balanced(first, second) }, first, second); err != nil {
+	err = pollUntil(s.ctx, "both members", func() bool {
+		return balanced(first, second)
+	}, first, second)
+	if err != nil {
 		return nil, err
 	}
 	if err := s.produceNumbered(topic, groupPartitions, 60, 100); err != nil {
@@ -180,7 +207,10 @@ func resume(s *session, at, topic string, assignor kgo.GroupBalancer) error {
 		return err
 	}
 	defer fresh.close()
-	if err := pollUntil(s.ctx, "the records after the commit", func() bool { return len(fresh.values) >= 5 }, fresh); err != nil {
+	err = pollUntil(s.ctx, "the records after the commit", func() bool {
+		return len(fresh.values) >= 5
+	}, fresh)
+	if err != nil {
 		return err
 	}
 	committed, err := s.admin.FetchOffsets(s.ctx, topic)
@@ -225,7 +255,10 @@ func staticMembers(s *session) error {
 		return err
 	}
 	defer again.close()
-	if err := pollUntil(s.ctx, "the restarted member", func() bool { return len(again.partitions()) == 2 }, one, again); err != nil {
+	err = pollUntil(s.ctx, "the restarted member", func() bool {
+		return len(again.partitions()) == 2
+	}, one, again)
+	if err != nil {
 		return err
 	}
 	emit("static/restarted", fields{
@@ -237,7 +270,10 @@ func staticMembers(s *session) error {
 		return err
 	}
 	defer successor.close()
-	if err := pollUntil(s.ctx, "the successor", func() bool { return len(successor.partitions()) == 2 }, successor); err != nil {
+	err = pollUntil(s.ctx, "the successor", func() bool {
+		return len(successor.partitions()) == 2
+	}, successor)
+	if err != nil {
 		return err
 	}
 	err = pollUntil(s.ctx, "the fence", func() bool { return false }, again)

@@ -1,4 +1,5 @@
-// Command go runs franz-go against a broker: it prints the transcript that test/compat/scenarios.md describes.
+// Command go runs franz-go against a broker: it prints the transcript that test/compat/scenarios.md
+// describes.
 package main
 
 import (
@@ -32,7 +33,12 @@ func scenarios() []scenario {
 			return handover(s, assignor)
 		}})
 	}
-	return append(all, scenario{"static", staticMembers}, scenario{"group-admin", groupAdmin}, scenario{"errors", errorCases})
+	return append(
+		all,
+		scenario{"static", staticMembers},
+		scenario{"group-admin", groupAdmin},
+		scenario{"errors", errorCases},
+	)
 }
 
 func main() {
@@ -95,7 +101,8 @@ func (s *session) createTopic(topic string, partitions int32, configs map[string
 	})
 }
 
-// letSpread waits after a change until Kafka's broker surely has it too: its controller answers first.
+// letSpread waits after a change until Kafka's broker surely has it too: its controller answers
+// first.
 func letSpread() { time.Sleep(200 * time.Millisecond) }
 
 // produceNumbered sends the values from .. to-1, spread over the partitions in turn.
@@ -107,7 +114,14 @@ func (s *session) produceNumbered(topic string, partitions, from, to int) error 
 	defer client.Close()
 	var batch []*kgo.Record
 	for i := from; i < to; i++ {
-		batch = append(batch, &kgo.Record{Topic: topic, Partition: int32(i % partitions), Value: []byte(fmt.Sprint(i))})
+		batch = append(
+			batch,
+			&kgo.Record{
+				Topic:     topic,
+				Partition: int32(i % partitions),
+				Value:     []byte(fmt.Sprint(i)),
+			},
+		)
 	}
 	return client.ProduceSync(s.ctx, batch...).FirstErr()
 }

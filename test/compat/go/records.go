@@ -40,7 +40,10 @@ func produceWith(s *session, codec codec) error {
 	if err := s.createTopic(topic, 1, nil); err != nil {
 		return err
 	}
-	client, err := s.client(kgo.ProducerBatchCompression(codec.compression), kgo.ProducerLinger(20*time.Millisecond))
+	client, err := s.client(
+		kgo.ProducerBatchCompression(codec.compression),
+		kgo.ProducerLinger(20*time.Millisecond),
+	)
 	if err != nil {
 		return err
 	}
@@ -48,7 +51,10 @@ func produceWith(s *session, codec codec) error {
 	value := func(i int64) string { return strings.Repeat(fmt.Sprintf("value-%d;", i), 40) }
 	var batch []*kgo.Record
 	for i := range int64(20) {
-		batch = append(batch, &kgo.Record{Topic: topic, Key: []byte(fmt.Sprint("key-", i)), Value: []byte(value(i))})
+		batch = append(
+			batch,
+			&kgo.Record{Topic: topic, Key: []byte(fmt.Sprint("key-", i)), Value: []byte(value(i))},
+		)
 	}
 	var offsets []int64
 	for _, result := range client.ProduceSync(s.ctx, batch...) {
@@ -62,7 +68,10 @@ func produceWith(s *session, codec codec) error {
 	for _, record := range consumed {
 		intact = intact && string(record.Value) == value(record.Offset)
 	}
-	emit("codecs/"+codec.name, fields{"offsets": offsets, "consumed": len(consumed), "intact": intact})
+	emit(
+		"codecs/"+codec.name,
+		fields{"offsets": offsets, "consumed": len(consumed), "intact": intact},
+	)
 	return err
 }
 
@@ -71,21 +80,40 @@ func records(s *session) error {
 	if err := s.createTopic(topic, 3, nil); err != nil {
 		return err
 	}
-	headers := []kgo.RecordHeader{{Key: "h", Value: []byte("1")}, {Key: "empty", Value: []byte{}}, {Key: "null"}, {Key: "h", Value: []byte("2")}}
+	headers := []kgo.RecordHeader{
+		{Key: "h", Value: []byte("1")},
+		{Key: "empty", Value: []byte{}},
+		{Key: "null"},
+		{Key: "h", Value: []byte("2")},
+	}
 	placed := []*kgo.Record{
-		{Key: []byte("k1"), Value: []byte("v1"), Headers: headers, Timestamp: time.UnixMilli(firstTimestamp)},
+		{
+			Key:       []byte("k1"),
+			Value:     []byte("v1"),
+			Headers:   headers,
+			Timestamp: time.UnixMilli(firstTimestamp),
+		},
 		{Value: []byte("v2")},
 		{Key: []byte("k3")},
-		{Partition: 1, Key: []byte{}, Value: []byte{}, Timestamp: time.UnixMilli(firstTimestamp + 1000)},
+		{
+			Partition: 1,
+			Key:       []byte{},
+			Value:     []byte{},
+			Timestamp: time.UnixMilli(firstTimestamp + 1000),
+		},
 		{Partition: 2, Timestamp: time.UnixMilli(1)},
 		{Partition: 2, Key: []byte("clé"), Value: []byte("välue ☃")},
 	}
-	if err := produceEach(s, topic, placed, kgo.RecordPartitioner(kgo.ManualPartitioner())); err != nil {
+	err := produceEach(s, topic, placed, kgo.RecordPartitioner(kgo.ManualPartitioner()))
+	if err != nil {
 		return err
 	}
 	var partitioned []*kgo.Record
 	for i := range 10 {
-		partitioned = append(partitioned, &kgo.Record{Key: []byte(fmt.Sprint("key-", i)), Value: []byte("partitioned")})
+		partitioned = append(
+			partitioned,
+			&kgo.Record{Key: []byte(fmt.Sprint("key-", i)), Value: []byte("partitioned")},
+		)
 	}
 	if err := produceEach(s, topic, partitioned); err != nil {
 		return err
@@ -104,7 +132,10 @@ func produceEach(s *session, topic string, all []*kgo.Record, options ...kgo.Opt
 		if err := client.ProduceSync(s.ctx, record).FirstErr(); err != nil {
 			return err
 		}
-		emit("records/produced", fields{"key": text(record.Key), "partition": record.Partition, "offset": record.Offset})
+		emit(
+			"records/produced",
+			fields{"key": text(record.Key), "partition": record.Partition, "offset": record.Offset},
+		)
 	}
 	return nil
 }
@@ -120,7 +151,11 @@ func timestamps(s *session) error {
 		return err
 	}
 	defer client.Close()
-	record := &kgo.Record{Topic: topic, Value: []byte("v"), Timestamp: time.UnixMilli(firstTimestamp)}
+	record := &kgo.Record{
+		Topic:     topic,
+		Value:     []byte("v"),
+		Timestamp: time.UnixMilli(firstTimestamp),
+	}
 	if err := client.ProduceSync(s.ctx, record).FirstErr(); err != nil {
 		return err
 	}
@@ -135,9 +170,14 @@ func emitConsumed(s *session, at, topic string, partitions int32) error {
 			headers = append(headers, []any{header.Key, text(header.Value)})
 		}
 		emit(at, fields{
-			"partition": record.Partition, "offset": record.Offset, "key": text(record.Key), "value": text(record.Value),
-			"headers": headers, "timestampType": record.Attrs.TimestampType(), "timestamp": when(record.Timestamp.UnixMilli()),
-			"codec": record.Attrs.CompressionType(),
+			"partition":     record.Partition,
+			"offset":        record.Offset,
+			"key":           text(record.Key),
+			"value":         text(record.Value),
+			"headers":       headers,
+			"timestampType": record.Attrs.TimestampType(),
+			"timestamp":     when(record.Timestamp.UnixMilli()),
+			"codec":         record.Attrs.CompressionType(),
 		})
 	}
 	return err
@@ -189,6 +229,7 @@ func seek(s *session) error {
 		listed, err = s.admin.ListOffsetsAfterMilli(s.ctx, firstTimestamp+time.after, topic)
 		list(time.name, listed, err)
 	}
+	emitEndOfEpoch(s, topic)
 	emitFrom(s, "seek/from-7", topic, kgo.NewOffset().At(7))
 	emitFrom(s, "seek/from-time", topic, kgo.NewOffset().AfterMilli(firstTimestamp+6500))
 	emitFrom(s, "seek/last-two", topic, kgo.NewOffset().AtEnd().Relative(-2))
@@ -196,10 +237,33 @@ func seek(s *session) error {
 	return nil
 }
 
-// emitFrom consumes from an offset up to the tenth record, without a reset that would hide an error.
+// emitEndOfEpoch asks where the topic's present leader epoch ends.
+func emitEndOfEpoch(s *session, topic string) {
+	ends, err := s.admin.ListEndOffsets(s.ctx, topic)
+	if err != nil {
+		outcome("seek/end-of-epoch", err, nil)
+		return
+	}
+	end, _ := ends.Lookup(topic, 0)
+	var request kadm.OffsetForLeaderEpochRequest
+	request.Add(topic, 0, end.LeaderEpoch)
+	answer, err := s.admin.OffetForLeaderEpoch(s.ctx, request)
+	found := answer[topic][0]
+	if err == nil {
+		err = found.Err
+	}
+	outcome("seek/end-of-epoch", err, []any{found.EndOffset, found.LeaderEpoch == end.LeaderEpoch})
+}
+
+// emitFrom consumes from an offset up to the tenth record, without a reset that would hide an
+// error.
 func emitFrom(s *session, at, topic string, offset kgo.Offset) {
 	partitions := map[string]map[int32]kgo.Offset{topic: {0: offset}}
-	client, err := s.client(kgo.ConsumePartitions(partitions), kgo.ConsumeResetOffset(kgo.NoResetOffset()), kgo.KeepRetryableFetchErrors())
+	client, err := s.client(
+		kgo.ConsumePartitions(partitions),
+		kgo.ConsumeResetOffset(kgo.NoResetOffset()),
+		kgo.KeepRetryableFetchErrors(),
+	)
 	if err != nil {
 		outcome(at, err, nil)
 		return

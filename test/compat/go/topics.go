@@ -36,8 +36,20 @@ func topics(s *session) error {
 	create("create-invalid-name", s.name("bad name!"), 1, 1, nil)
 	create("create-zero-partitions", s.name("zero"), 0, 1, nil)
 	create("create-replication-0", s.name("rf0"), 1, 0, nil)
-	create("create-unknown-config", s.name("unknown"), 1, 1, map[string]*string{"no.such.config": one})
-	create("create-invalid-config-value", s.name("invalid"), 1, 1, map[string]*string{"retention.ms": soon})
+	create(
+		"create-unknown-config",
+		s.name("unknown"),
+		1,
+		1,
+		map[string]*string{"no.such.config": one},
+	)
+	create(
+		"create-invalid-config-value",
+		s.name("invalid"),
+		1,
+		1,
+		map[string]*string{"retention.ms": soon},
+	)
 	validated, err := s.admin.ValidateCreateTopics(s.ctx, 1, 1, nil, s.name("validated"))
 	if err != nil {
 		return err
@@ -70,7 +82,10 @@ func topics(s *session) error {
 
 func emitListing(s *session, at string) {
 	listed, err := s.admin.ListTopics(s.ctx)
-	names := slices.DeleteFunc(listed.Names(), func(name string) bool { return !strings.HasPrefix(name, s.prefix) })
+	names := slices.DeleteFunc(
+		listed.Names(),
+		func(name string) bool { return !strings.HasPrefix(name, s.prefix) },
+	)
 	outcome(at, err, names)
 }
 
@@ -84,7 +99,11 @@ func emitDescription(s *session, at, topic string) {
 	var partitions [][]any
 	for _, partition := range detail.Partitions.Sorted() {
 		partitions = append(partitions, []any{
-			partition.Partition, partition.Leader >= 0, len(partition.Replicas), len(partition.ISR), errorName(partition.Err),
+			partition.Partition,
+			partition.Leader >= 0,
+			len(partition.Replicas),
+			len(partition.ISR),
+			errorName(partition.Err),
 		})
 	}
 	outcome(at, detail.Err, fields{"internal": detail.IsInternal, "partitions": partitions})
@@ -92,7 +111,9 @@ func emitDescription(s *session, at, topic string) {
 
 func configs(s *session) error {
 	topic := s.name("configs")
-	if err := s.createTopic(topic, 1, map[string]*string{"segment.bytes": kadm.StringPtr("1048576")}); err != nil {
+	segmentBytes := map[string]*string{"segment.bytes": kadm.StringPtr("1048576")}
+	err := s.createTopic(topic, 1, segmentBytes)
+	if err != nil {
 		return err
 	}
 	described, err := describeConfigs(s, topic)
@@ -107,7 +128,11 @@ func configs(s *session) error {
 		}
 	}
 	alter := func(at, name, key string, value *string, op kadm.IncrementalOp) {
-		altered, err := s.admin.AlterTopicConfigs(s.ctx, []kadm.AlterConfig{{Op: op, Name: key, Value: value}}, name)
+		altered, err := s.admin.AlterTopicConfigs(
+			s.ctx,
+			[]kadm.AlterConfig{{Op: op, Name: key, Value: value}},
+			name,
+		)
 		if err == nil {
 			err = altered[0].Err
 		}
@@ -121,7 +146,13 @@ func configs(s *session) error {
 	emitChosen(s, "configs/after-deleting")
 	alter("invalid-value", topic, "retention.ms", kadm.StringPtr("soon"), kadm.SetConfig)
 	alter("unknown-name", topic, "no.such.config", kadm.StringPtr("1"), kadm.SetConfig)
-	alter("alter-unknown-topic", s.name("nowhere"), "retention.ms", kadm.StringPtr("1"), kadm.SetConfig)
+	alter(
+		"alter-unknown-topic",
+		s.name("nowhere"),
+		"retention.ms",
+		kadm.StringPtr("1"),
+		kadm.SetConfig,
+	)
 	replace := []kadm.AlterConfig{{Name: "retention.ms", Value: kadm.StringPtr("90000")}}
 	replaced, err := s.admin.AlterTopicConfigsState(s.ctx, replace, topic)
 	if err != nil {
@@ -140,7 +171,10 @@ func describeConfigs(s *session, topic string) ([]kadm.Config, error) {
 		return nil, err
 	}
 	resource := described[0]
-	slices.SortFunc(resource.Configs, func(a, b kadm.Config) int { return strings.Compare(a.Key, b.Key) })
+	slices.SortFunc(
+		resource.Configs,
+		func(a, b kadm.Config) int { return strings.Compare(a.Key, b.Key) },
+	)
 	return resource.Configs, resource.Err
 }
 

@@ -25,7 +25,8 @@ func emit(at string, line fields) {
 	fmt.Println(string(encoded))
 }
 
-// errorName is the name in Kafka's table of errors, or the words of an error that the client itself raised.
+// errorName is the name in Kafka's table of errors, or the words of an error that the client itself
+// raised.
 func errorName(err error) string {
 	var kafkaError *kerr.Error
 	switch {

@@ -1,4 +1,7 @@
-/** Groups of the classic protocol: handover between members, and what the admin client sees of a group. */
+/**
+ * Groups of the classic protocol: handover between members, and what the admin client sees of a
+ * group.
+ */
 import { createTopic, produceNumbered } from "./records.mjs";
 import { attempt, emit, text, until } from "./transcript.mjs";
 
@@ -58,8 +61,8 @@ export async function handover(session) {
 }
 
 /**
- * Lets fetches of the time before a rebalance come back empty: this client hands on what they bring, also from
- * partitions that it no longer has.
+ * Lets fetches of the time before a rebalance come back empty: this client hands on what they
+ * bring, also from partitions that it no longer has.
  */
 function oldFetchesEnd() {
   return new Promise((resolve) => setTimeout(resolve, 300));

@@ -33,7 +33,10 @@ export async function produceNumbered(session, topic, { partitions, from, to }) 
   await withProducer(session, {}, (producer) => producer.send({ topic, messages }));
 }
 
-/** KafkaJS has no assign: a group of its own, with no commits, reads a topic from the beginning to its ends. */
+/**
+ * KafkaJS has no assign: a group of its own, with no commits, reads a topic from the beginning to
+ * its ends.
+ */
 async function readAll({ kafka, admin, name }, topic) {
   const ends = await admin.fetchTopicOffsets(topic);
   const total = ends.reduce((sum, { high }) => sum + Number(high), 0);

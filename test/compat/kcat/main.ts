@@ -1,6 +1,7 @@
 /**
- * Drives kcat (librdkafka, as Debian ships it): prints the transcript that test/compat/scenarios.md describes.
- * kcat has no admin calls, so its topics are the broker's automatically created ones, of one partition each.
+ * Drives kcat (librdkafka, as Debian ships it): prints the transcript that test/compat/scenarios.md
+ * describes. kcat has no admin calls, so its topics are the broker's automatically created ones, of
+ * one partition each.
  */
 import { type ChildProcessWithoutNullStreams, spawn, spawnSync } from "node:child_process";
 
@@ -123,7 +124,10 @@ function errors(): void {
   produce("errors/produce-acks-0", ["-t", `${prefix}unacknowledged`, "-X", "acks=0"], "v\n");
 }
 
-/** A running member of a group; what it consumed and how many topics' partitions its last assignment had. */
+/**
+ * A running member of a group; what it consumed and how many topics' partitions its last assignment
+ * had.
+ */
 class Member {
   readonly #child: ChildProcessWithoutNullStreams;
   readonly #closed: Promise<void>;
@@ -134,6 +138,7 @@ class Member {
     const options = [
       "auto.offset.reset=earliest",
       "heartbeat.interval.ms=200",
+      "session.timeout.ms=6000",
       "partition.assignment.strategy=roundrobin",
     ];
     const args = [
@@ -236,12 +241,35 @@ async function handover(): Promise<void> {
   emit("group-roundrobin/resumed", { values: [...fresh.values()].sort() });
 }
 
+/**
+ * A member that dies without a word: the group goes on without it once its session has timed out.
+ */
+async function expiry(): Promise<void> {
+  const group = `${prefix}expiry`;
+  const names = [1, 2].map((number) => `${prefix}expiry-${number}`);
+  produceNumbered(names, 0);
+  const first = join(group, names);
+  await until("the first records", () => first.values().length >= 20);
+  const second = join(group, names);
+  await until("both members", () => first.partitionCount() === 1 && second.partitionCount() === 1);
+  second.kill();
+  await until("the survivor's partitions", () => first.partitionCount() === 2);
+  produceNumbered(names, 10);
+  await until("the survivor's records", () => first.values().length >= 40);
+  await first.leave();
+  emit("expiry/survivor", {
+    records: first.values().length,
+    distinct: new Set(first.values()).size,
+  });
+}
+
 const scenarios: Readonly<Record<string, () => void | Promise<void>>> = {
   codecs,
   records,
   topics,
   seek,
   "group-roundrobin": handover,
+  expiry,
   errors,
 };
 for (const [name, scenario] of Object.entries(scenarios)) {

@@ -1,4 +1,7 @@
-/** Groups of the classic protocol: handover between members, static members, and what the admin client sees. */
+/**
+ * Groups of the classic protocol: handover between members, static members, and what the admin
+ * client sees.
+ */
 import { Consumer, cooperativeStickyAssigner, roundRobinAssigner } from "@platformatic/kafka";
 import { createTopic, produceNumbered } from "./records.mjs";
 import { attempt, emit, text, until } from "./transcript.mjs";
@@ -80,8 +83,8 @@ export async function handover(session, assignor) {
 }
 
 /**
- * Lets fetches of the time before a rebalance come back empty: this client hands on what they bring, also from
- * partitions that it no longer has.
+ * Lets fetches of the time before a rebalance come back empty: this client hands on what they
+ * bring, also from partitions that it no longer has.
  */
 function oldFetchesEnd() {
   return new Promise((resolve) => setTimeout(resolve, 300));

@@ -1,4 +1,7 @@
-/** @platformatic/kafka against a broker: prints the transcript that test/compat/scenarios.md describes. */
+/**
+ * @platformatic/kafka against a broker: prints the transcript that test/compat/scenarios.md
+ * describes.
+ */
 import { Admin } from "@platformatic/kafka";
 import { cluster, configs, topics } from "./admin.mjs";
 import { groupAdmin, handover, staticMembers } from "./groups.mjs";

@@ -42,8 +42,9 @@ export async function createTopic({ admin }, topic, partitions, configs = {}) {
 }
 
 /**
- * Values from .. to - 1, spread over the partitions in turn, one request a partition: after a refusal by one
- * partition (a topic that was created a moment ago) this client sends the whole request again.
+ * Values from .. to - 1, spread over the partitions in turn, one request a partition: after a
+ * refusal by one partition (a topic that was created a moment ago) this client sends the whole
+ * request again.
  */
 export async function produceNumbered(session, topic, { partitions, from, to }) {
   const messages = [];
@@ -68,7 +69,10 @@ async function listOffsets({ connection, name }, topic, timestamp) {
   }
 }
 
-/** Reads from given offsets until the end: a stream in manual mode, in a group of its own that never commits. */
+/**
+ * Reads from given offsets until the end: a stream in manual mode, in a group of its own that never
+ * commits.
+ */
 async function readFrom(session, topic, offsets) {
   const ends = await listOffsets(session, topic, -1n);
   const total = ends.reduce(

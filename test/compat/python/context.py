@@ -41,9 +41,11 @@ class Context:
         return [partition.leader >= 0 for partition in described] == [True] * partitions
 
     def send(self, producer, topic, **record):
-        """Sends one record and waits for its acknowledgement: (message, None) or (None, error's name)."""
+        """Sends one record and waits: (message, None) or (None, the error's name)."""
         delivered = []
-        producer.produce(topic, on_delivery=lambda error, message: delivered.append((error, message)), **record)
+        producer.produce(
+            topic, on_delivery=lambda error, message: delivered.append((error, message)), **record
+        )
         until("a delivery", lambda: producer.poll(0.05) >= 0 and delivered)
         error, message = delivered[0]
         return (message, None) if error is None else (None, error_name(error))

@@ -1,4 +1,4 @@
-"""Groups of the classic protocol: handover between members, static members, and what the admin client sees."""
+"""Groups of the classic protocol: handover, static members, what the admin client sees."""
 
 from confluent_kafka import ConsumerGroupTopicPartitions, KafkaException, TopicPartition
 
@@ -15,7 +15,9 @@ class Member:
         self.consumer = context.consumer(group_id=group, **overrides)
         self.values = []
         self.rebalances = 0
-        self.consumer.subscribe([topic], on_assign=self.assigned, on_revoke=self.revoked, on_lost=lambda *_: None)
+        self.consumer.subscribe(
+            [topic], on_assign=self.assigned, on_revoke=self.revoked, on_lost=lambda *_: None
+        )
 
     def assigned(self, _consumer, _partitions):
         self.rebalances += 1
@@ -55,8 +57,13 @@ def handover(context, assignor):
     second = Member(context, topic, topic, **options)
     until("both members", lambda: balanced(first.poll(), second.poll()))
     context.produce_numbered(topic, PARTITIONS, 60, 100)
-    until("records after the join", lambda: len(first.poll().values) + len(second.poll().values) >= 100)
-    emit(f"{at}/two-members", partitions=sorted([len(first.partitions()), len(second.partitions())]))
+    until(
+        "records after the join",
+        lambda: len(first.poll().values) + len(second.poll().values) >= 100,
+    )
+    emit(
+        f"{at}/two-members", partitions=sorted([len(first.partitions()), len(second.partitions())])
+    )
     second.commit()
     second.close()
     until("one member again", lambda: len(first.poll().partitions()) == PARTITIONS)
@@ -77,7 +84,10 @@ def handover(context, assignor):
 
 
 def balanced(first, second):
-    return sorted(first.partitions() + second.partitions()) == list(range(PARTITIONS)) and second.partitions()
+    return (
+        sorted(first.partitions() + second.partitions()) == list(range(PARTITIONS))
+        and second.partitions()
+    )
 
 
 def static_members(context):
@@ -88,7 +98,10 @@ def static_members(context):
         return Member(context, topic, topic, group_instance_id=instance, session_timeout_ms=30000)
 
     one, two = member("one"), member("two")
-    until("both members", lambda: [len(one.poll().partitions()), len(two.poll().partitions())] == [2, 2])
+    until(
+        "both members",
+        lambda: [len(one.poll().partitions()), len(two.poll().partitions())] == [2, 2],
+    )
     before, rebalances = two.partitions(), one.rebalances
     two.close()
     again = member("two")
@@ -106,7 +119,7 @@ def static_members(context):
 
 
 def fatal_error(member):
-    """What ends a member for good: librdkafka calls it _FATAL and says in words which error it was."""
+    """What ends a member for good: _FATAL, and only its words say which error it was."""
     fatal = []
 
     def ended():
@@ -134,7 +147,10 @@ def group_admin(context):
     emit_group(context, "with-member")
     emit_offsets(context, "group-admin/offsets")
     attempt("group-admin/alter-offsets-with-member", lambda: alter_offsets(context, topic, 1))
-    attempt("group-admin/delete-with-member", lambda: only(context.admin.delete_consumer_groups([group])))
+    attempt(
+        "group-admin/delete-with-member",
+        lambda: only(context.admin.delete_consumer_groups([group])),
+    )
     member.consumer.unsubscribe()
     member.close()
     emit_group(context, "empty")
@@ -150,7 +166,9 @@ def emit_group(context, when):
     listed = [g for g in context.admin.list_consumer_groups().result().valid if g.group_id == group]
     emit(
         f"group-admin/list-{when}",
-        groups=[[g.group_id, g.state.name, g.type.name, g.is_simple_consumer_group] for g in listed],
+        groups=[
+            [g.group_id, g.state.name, g.type.name, g.is_simple_consumer_group] for g in listed
+        ],
     )
     try:
         described = only(context.admin.describe_consumer_groups([group]))
@@ -161,12 +179,16 @@ def emit_group(context, when):
         f"group-admin/describe-{when}",
         state=described.state.name,
         assignor=described.partition_assignor,
-        members=[[m.client_id, m.host, len(m.assignment.topic_partitions)] for m in described.members],
+        members=[
+            [m.client_id, m.host, len(m.assignment.topic_partitions)] for m in described.members
+        ],
     )
 
 
 def alter_offsets(context, topic, offset):
-    request = ConsumerGroupTopicPartitions(context.name("group-admin"), [TopicPartition(topic, 0, offset)])
+    request = ConsumerGroupTopicPartitions(
+        context.name("group-admin"), [TopicPartition(topic, 0, offset)]
+    )
     for partition in only(context.admin.alter_consumer_group_offsets([request])).topic_partitions:
         if partition.error:
             raise KafkaException(partition.error)

@@ -1,4 +1,4 @@
-"""confluent-kafka (librdkafka) against a broker: prints the transcript that test/compat/scenarios.md describes."""
+"""confluent-kafka (librdkafka) against a broker: prints the transcript of scenarios.md."""
 
 import functools
 import sys
@@ -20,7 +20,10 @@ SCENARIOS = {
     "timestamps": records.timestamps,
     "seek": records.seek,
     "idempotent": records.idempotent,
-    **{f"group-{name}": functools.partial(groups.handover, assignor=name) for name in groups.ASSIGNORS},
+    **{
+        f"group-{name}": functools.partial(groups.handover, assignor=name)
+        for name in groups.ASSIGNORS
+    },
     "static": groups.static_members,
     "group-admin": groups.group_admin,
     "errors": records.errors,

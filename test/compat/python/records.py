@@ -22,7 +22,9 @@ def codecs(context):
                 topic,
                 key=f"key-{i}",
                 value=f"value-{i};" * 40,
-                on_delivery=lambda error, message: offsets.append(error_name(error) if error else message.offset()),
+                on_delivery=lambda error, message: offsets.append(
+                    error_name(error) if error else message.offset()
+                ),
             )
         producer.flush(20)
         messages = context.read_all(topic, 1)
@@ -49,7 +51,12 @@ def records(context):
         if error:
             emit("records/produced", key=record.get("key"), error=error)
         else:
-            emit("records/produced", key=record.get("key"), partition=message.partition(), offset=message.offset())
+            emit(
+                "records/produced",
+                key=record.get("key"),
+                partition=message.partition(),
+                offset=message.offset(),
+            )
     for message in context.read_all(topic, 3):
         emit_message("records/consumed", message)
 
@@ -58,7 +65,12 @@ def timestamps(context):
     topic = context.name("timestamps")
     context.create_topic(topic, 1, {"message.timestamp.type": "LogAppendTime"})
     message, error = context.send(context.producer(), topic, value="v", timestamp=FIRST_TIMESTAMP)
-    emit("timestamps/produced", error=error, offset=message.offset(), timestamp=when(message.timestamp()[1]))
+    emit(
+        "timestamps/produced",
+        error=error,
+        offset=message.offset(),
+        timestamp=when(message.timestamp()[1]),
+    )
     for message in context.read_all(topic, 1):
         emit_message("timestamps/consumed", message)
 
@@ -92,7 +104,9 @@ def seek(context):
     emit("seek/offsets", beginning=low, end=high)
     times = {"before-first": -1, "between": 4500, "exactly": 5000, "after-last": 9001}
     for name, after in times.items():
-        (found,) = consumer.offsets_for_times([TopicPartition(topic, 0, FIRST_TIMESTAMP + after)], timeout=10)
+        (found,) = consumer.offsets_for_times(
+            [TopicPartition(topic, 0, FIRST_TIMESTAMP + after)], timeout=10
+        )
         emit(f"seek/{name}", offset="end" if found.offset == OFFSET_END else found.offset)
     consumer.assign([TopicPartition(topic, 0, 7)])
     emit("seek/from-7", values=values_until(consumer, 3))
@@ -136,12 +150,18 @@ def idempotent(context):
         producer.produce(
             topic,
             value=f"value-{i}",
-            on_delivery=lambda error, message: offsets.append(error_name(error) if error else message.offset()),
+            on_delivery=lambda error, message: offsets.append(
+                error_name(error) if error else message.offset()
+            ),
         )
     producer.flush(20)
     values = [text(message.value()) for message in context.read_all(topic, 1)]
     expected = [f"value-{i}" for i in range(200)]
-    emit("idempotent/consumed", records=len(values), inOrder=values == expected and offsets == list(range(200)))
+    emit(
+        "idempotent/consumed",
+        records=len(values),
+        inOrder=values == expected and offsets == list(range(200)),
+    )
 
 
 def errors(context):
@@ -149,16 +169,25 @@ def errors(context):
     consumer.subscribe([context.name("nowhere")])
     attempt("errors/consume-unknown-topic", lambda: values_until(consumer, 1))
     unknown = [TopicPartition(context.name("nowhere"), 0, 1)]
-    attempt("errors/commit-to-unknown-topic", lambda: committed(consumer.commit(offsets=unknown, asynchronous=False)))
+    attempt(
+        "errors/commit-to-unknown-topic",
+        lambda: committed(consumer.commit(offsets=unknown, asynchronous=False)),
+    )
     consumer.close()
     producer = context.producer(message_max_bytes=2_000_000)
 
     def emit_sent(at, topic, **record):
         message, error = context.send(producer, topic, **record)
-        emit(f"errors/{at}", error=error or "NONE", **({"offset": message.offset()} if message else {}))
+        emit(
+            f"errors/{at}",
+            error=error or "NONE",
+            **({"offset": message.offset()} if message else {}),
+        )
 
     emit_sent("produce-unknown-topic-is-created", context.name("created"), value="v")
-    created = context.admin.list_topics(context.name("created"), timeout=10).topics[context.name("created")]
+    created = context.admin.list_topics(context.name("created"), timeout=10).topics[
+        context.name("created")
+    ]
     emit("errors/created", partitions=len(created.partitions))
     context.create_topic(context.name("small"), 1, {"max.message.bytes": "1000"})
     emit_sent("produce-oversized", context.name("small"), value=b"\0" * 1001)

@@ -13,7 +13,12 @@ from confluent_kafka.admin import (
 
 from transcript import attempt, emit, let_spread, only
 
-BROKER_CONFIGS = ["auto.create.topics.enable", "log.cleanup.policy", "message.max.bytes", "num.partitions"]
+BROKER_CONFIGS = [
+    "auto.create.topics.enable",
+    "log.cleanup.policy",
+    "message.max.bytes",
+    "num.partitions",
+]
 
 
 def cluster(context):
@@ -23,7 +28,9 @@ def cluster(context):
         nodes=len(described.nodes),
         controllerIsANode=described.controller.id in [node.id for node in described.nodes],
         clusterIdIsSet=bool(described.cluster_id),
-        authorizedOperations=sorted(operation.name for operation in described.authorized_operations),
+        authorizedOperations=sorted(
+            operation.name for operation in described.authorized_operations
+        ),
     )
 
 
@@ -38,10 +45,18 @@ def topics(context):
     attempt("topics/create-again", lambda: create(topic, 3))
     attempt("topics/create-invalid-name", lambda: create(context.name("bad name!")))
     attempt("topics/create-replication-0", lambda: create(context.name("rf0"), 1, 0))
-    attempt("topics/create-unknown-config", lambda: create(context.name("unknown"), config={"no.such.config": "1"}))
-    attempt("topics/create-invalid-config-value", lambda: create(context.name("invalid"), config={"retention.ms": "soon"}))
+    attempt(
+        "topics/create-unknown-config",
+        lambda: create(context.name("unknown"), config={"no.such.config": "1"}),
+    )
+    attempt(
+        "topics/create-invalid-config-value",
+        lambda: create(context.name("invalid"), config={"retention.ms": "soon"}),
+    )
     validated = [NewTopic(context.name("validated"), 1, 1)]
-    attempt("topics/validate-only", lambda: only(admin.create_topics(validated, validate_only=True)))
+    attempt(
+        "topics/validate-only", lambda: only(admin.create_topics(validated, validate_only=True))
+    )
     let_spread()
     emit_listing(context, "topics/list")
     emit_description(context, "topics/describe", topic)
@@ -73,7 +88,9 @@ def emit_listing(context, at):
 
 def emit_description(context, at, topic):
     described = describe(context, topic)
-    partitions = [[p.id, p.leader is not None, len(p.replicas), len(p.isr)] for p in described.partitions]
+    partitions = [
+        [p.id, p.leader is not None, len(p.replicas), len(p.isr)] for p in described.partitions
+    ]
     emit(at, internal=described.is_internal, partitions=partitions)
 
 
@@ -110,12 +127,17 @@ def alter_configs(context, topic):
     attempt("configs/set", lambda: alter("retention.ms", "60000", AlterConfigOpType.SET))
     attempt("configs/append", lambda: alter("cleanup.policy", "compact", AlterConfigOpType.APPEND))
     emit_chosen(context, "configs/after-setting", topic)
-    attempt("configs/subtract", lambda: alter("cleanup.policy", "delete", AlterConfigOpType.SUBTRACT))
+    attempt(
+        "configs/subtract", lambda: alter("cleanup.policy", "delete", AlterConfigOpType.SUBTRACT)
+    )
     attempt("configs/delete", lambda: alter("retention.ms", None, AlterConfigOpType.DELETE))
     emit_chosen(context, "configs/after-deleting", topic)
     attempt("configs/invalid-value", lambda: alter("retention.ms", "soon", AlterConfigOpType.SET))
     unknown = context.name("nowhere")
-    attempt("configs/alter-unknown-topic", lambda: alter("retention.ms", "1", AlterConfigOpType.SET, unknown))
+    attempt(
+        "configs/alter-unknown-topic",
+        lambda: alter("retention.ms", "1", AlterConfigOpType.SET, unknown),
+    )
     replace = ConfigResource(ResourceType.TOPIC, topic, set_config={"retention.ms": "90000"})
     attempt("configs/replace", lambda: only(context.admin.alter_configs([replace])))
     emit_chosen(context, "configs/after-replacing", topic)
@@ -129,4 +151,8 @@ def emit_chosen(context, at, topic):
     let_spread()
     described = describe_configs(context, ResourceType.TOPIC, topic)
     for name in ["cleanup.policy", "retention.ms", "segment.bytes"]:
-        emit(f"{at}/{name}", value=described[name].value, source=ConfigSource(described[name].source).name)
+        emit(
+            f"{at}/{name}",
+            value=described[name].value,
+            source=ConfigSource(described[name].source).name,
+        )

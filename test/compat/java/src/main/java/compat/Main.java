@@ -1,18 +1,28 @@
 package compat;
 
-import java.util.LinkedHashMap;
-import java.util.Map;
 import org.apache.kafka.clients.admin.Admin;
 
-/** kafka-clients (Java) against a broker: prints the transcript that test/compat/scenarios.md describes. */
+import java.util.LinkedHashMap;
+import java.util.Map;
+
+/**
+ * kafka-clients (Java) against a broker: prints the transcript that test/compat/scenarios.md
+ * describes.
+ */
 public final class Main {
     interface Scenario {
         void run(Context context) throws Exception;
     }
 
     public static void main(String[] args) {
-        Map<String, Object> configs = Map.of(
-                "bootstrap.servers", args[0], "default.api.timeout.ms", 20_000, "request.timeout.ms", 10_000);
+        Map<String, Object> configs =
+                Map.of(
+                        "bootstrap.servers",
+                        args[0],
+                        "default.api.timeout.ms",
+                        20_000,
+                        "request.timeout.ms",
+                        10_000);
         boolean complete = true;
         try (Admin admin = Admin.create(configs)) {
             Context context = new Context(args[0], args[1], admin);
@@ -33,8 +43,11 @@ public final class Main {
         scenarios.put("timestamps", RecordScenarios::timestamps);
         scenarios.put("seek", RecordScenarios::seek);
         scenarios.put("idempotent", RecordScenarios::idempotent);
-        GroupScenarios.ASSIGNORS.forEach((name, assignor) ->
-                scenarios.put("group-" + name, context -> GroupScenarios.handover(context, name, assignor)));
+        GroupScenarios.ASSIGNORS.forEach(
+                (name, assignor) ->
+                        scenarios.put(
+                                "group-" + name,
+                                context -> GroupScenarios.handover(context, name, assignor)));
         scenarios.put("static", GroupScenarios::staticMembers);
         scenarios.put("group-admin", GroupAdminScenarios::groupAdmin);
         scenarios.put("errors", ErrorScenarios::errors);

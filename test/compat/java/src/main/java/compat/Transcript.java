@@ -1,17 +1,21 @@
 package compat;
 
+import org.apache.kafka.common.protocol.Errors;
+
 import java.util.Collection;
 import java.util.LinkedHashMap;
 import java.util.Map;
 import java.util.concurrent.ExecutionException;
 import java.util.stream.Collectors;
-import org.apache.kafka.common.protocol.Errors;
 
 /** Prints the transcript: one JSON object a line, "at" first. */
 final class Transcript {
     private Transcript() {}
 
-    /** {@code fields} alternates names and values; values are null, booleans, numbers, strings, collections, maps. */
+    /**
+     * {@code fields} alternates names and values; values are null, booleans, numbers, strings,
+     * collections, maps.
+     */
     static void emit(String at, Object... fields) {
         Map<String, Object> line = new LinkedHashMap<>();
         line.put("at", at);
@@ -25,7 +29,10 @@ final class Transcript {
         Object run() throws Exception;
     }
 
-    /** Emits the outcome of a call: "error" with the Kafka name of what it refused with, or NONE and its result. */
+    /**
+     * Emits the outcome of a call: "error" with the Kafka name of what it refused with, or NONE and
+     * its result.
+     */
     static void attempt(String at, Call call) throws Exception {
         try {
             Object result = call.run();
@@ -39,11 +46,15 @@ final class Transcript {
         }
     }
 
-    /** The name in Kafka's table of errors, or the class of an error that the client itself raised. */
+    /**
+     * The name in Kafka's table of errors, or the class of an error that the client itself raised.
+     */
     static String errorName(Throwable failure) {
         Throwable cause = failure instanceof ExecutionException ? failure.getCause() : failure;
         Errors error = Errors.forException(cause);
-        return error == Errors.UNKNOWN_SERVER_ERROR ? cause.getClass().getSimpleName() : error.name();
+        return error == Errors.UNKNOWN_SERVER_ERROR
+                ? cause.getClass().getSimpleName()
+                : error.name();
     }
 
     static String json(Object value) {

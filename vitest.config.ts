@@ -19,10 +19,20 @@ const config: ViteUserConfig = defineConfig({
       {
         test: {
           name: "process",
-          include: ["test/integration/**/*.test.ts"],
+          include: ["test/{integration,formats}/**/*.test.ts"],
           exclude,
           testTimeout: 120_000,
           hookTimeout: 60_000,
+        },
+      },
+      {
+        // Not part of `npm test`: installs a client from its registry.
+        test: {
+          name: "clients",
+          include: ["test/clients/**/*.test.ts"],
+          exclude,
+          testTimeout: 300_000,
+          hookTimeout: 300_000,
         },
       },
     ],

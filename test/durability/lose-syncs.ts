@@ -7,10 +7,10 @@
  */
 import {
   closeSync,
+  existsSync,
   openSync,
   readdirSync,
   readFileSync,
-  statSync,
   truncateSync,
   writeSync,
 } from "node:fs";
@@ -26,6 +26,8 @@ export interface Damage {
 /** Paths relative to the data folder → bytes that were durable when the broker died. */
 export function readSyncLog(path: string): ReadonlyMap<string, number> {
   const lengths = new Map<string, number>();
+  // No file: no fdatasync has completed yet.
+  if (!existsSync(path)) return lengths;
   for (const line of readFileSync(path, "utf8").split("\n")) {
     if (line === "") continue;
     const entry = JSON.parse(line) as { readonly path: string; readonly length: number };
@@ -43,7 +45,7 @@ export function loseUnsynced(
   for (const folder of ["partitions", "journal"]) {
     for (const path of filesBelow(join(data, folder))) {
       const syncedBytes = synced.get(relative(data, path)) ?? 0;
-      const size = statSync(path).size;
+      const size = writtenEnd(path);
       if (size <= syncedBytes) continue;
       const keep = syncedBytes + Math.floor(random() * (size - syncedBytes));
       const how = random() < 0.5 ? "cut" : "overwritten";
@@ -64,6 +66,14 @@ function overwrite(
   const file = openSync(path, "r+");
   writeSync(file, noise, 0, length, span.from);
   closeSync(file);
+}
+
+/** A journal file is preallocated with zeros: what was written ends before them. */
+function writtenEnd(path: string): number {
+  const bytes = readFileSync(path);
+  let end = bytes.length;
+  while (end > 0 && bytes[end - 1] === 0) end -= 1;
+  return end;
 }
 
 function filesBelow(folder: string): readonly string[] {

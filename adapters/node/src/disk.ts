@@ -26,8 +26,9 @@ import { Turns } from "./turns.ts";
 export interface NodeDiskOptions {
   readonly openFilesMax?: number;
   /**
-   * Called when a file's sync is complete: that many first bytes of it are durable. For tests that
-   * cut files to what a loss of power could have left.
+   * Called when a file's sync is complete: what was written to its first `length` bytes before is
+   * durable. Space that was only reserved does not count, so that `length` is the end of the last
+   * write. For tests that cut files to what a loss of power could have left.
    */
   readonly onSynced?: (path: string, length: number) => void;
 }
@@ -56,7 +57,9 @@ export class NodeDisk implements Disk {
     this.#root = root;
     this.#files = new OpenFiles(options.openFilesMax ?? openFilesMax);
     const syncs = new Turns(syncsMax);
-    this.#shared = { files: this.#files, syncs, onSynced: options.onSynced };
+    const { onSynced } = options;
+    const written = onSynced === undefined ? undefined : new Map<string, number>();
+    this.#shared = { files: this.#files, syncs, onSynced, written };
   }
 
   /** Descriptors held at the moment. */
@@ -69,7 +72,10 @@ export class NodeDisk implements Disk {
     const full = this.#resolve(path);
     try {
       const file = this.#files.open(full, flags);
-      return new NodeFile(path, file, this.#shared);
+      const opened = new NodeFile(path, file, this.#shared);
+      const { written } = this.#shared;
+      if (written?.has(path) === false) written.set(path, opened.size());
+      return opened;
     } catch (error) {
       if (options.create === "never" && absentCodes.has(codeOf(error))) return undefined;
       throw diskError(path, "no", error);
@@ -86,12 +92,19 @@ export class NodeDisk implements Disk {
     }
   }
 
+  /** A new file under the name begins with nothing that is durable. */
+  #forget(path: string): void {
+    const { written, onSynced } = this.#shared;
+    if (written?.delete(path) === true) onSynced?.(path, 0);
+  }
+
   makeDirectory(directory: string): void {
     const full = this.#resolve(directory);
     attempt(directory, () => mkdirSync(full, { recursive: true }));
   }
 
   remove(path: string): void {
+    this.#forget(path);
     const full = this.#resolve(path);
     try {
       unlinkSync(full);
@@ -105,6 +118,12 @@ export class NodeDisk implements Disk {
   rename(from: string, to: string): void {
     const paths = [this.#resolve(from), this.#resolve(to)] as const;
     attempt(from, () => renameSync(...paths));
+    const { written, onSynced } = this.#shared;
+    const length = written?.get(from);
+    if (length === undefined) return;
+    written?.set(to, length);
+    onSynced?.(to, length);
+    this.#forget(from);
   }
 
   async syncDirectory(directory: string): Promise<void> {
@@ -126,6 +145,8 @@ interface Shared {
   readonly files: OpenFiles;
   readonly syncs: Turns;
   readonly onSynced: ((path: string, length: number) => void) | undefined;
+  /** Only with `onSynced`: each file's end of what was written. */
+  readonly written: Map<string, number> | undefined;
 }
 
 class NodeFile implements DiskFile {
@@ -152,6 +173,7 @@ class NodeFile implements DiskFile {
     } catch (error) {
       throw diskError(this.#path, "maybe", error);
     }
+    this.#wrote(position, parts);
   }
 
   read(position: number, into: Uint8Array): number {
@@ -174,7 +196,7 @@ class NodeFile implements DiskFile {
     const descriptor = this.#descriptor();
     try {
       const before = fstatSync(descriptor).size;
-      if (size < before) ftruncateSync(descriptor, size);
+      if (size < before) this.#truncate(descriptor, size);
       if (size > before) writeZeros(descriptor, before, size);
     } catch (error) {
       throw diskError(this.#path, "maybe", error);
@@ -192,10 +214,14 @@ class NodeFile implements DiskFile {
 
   async #syncNow(): Promise<void> {
     // Closed while it waited for its turn: any descriptor of the file syncs all of the file.
-    if (this.#file.closed) return syncByPath(this.#file.path, this.#path, readWrite);
+    const { onSynced, files, written } = this.#shared;
+    const length = written?.get(this.#path) ?? 0;
+    if (this.#file.closed) {
+      await syncByPath(this.#file.path, this.#path, readWrite);
+      onSynced?.(this.#path, length);
+      return;
+    }
     const descriptor = this.#descriptor();
-    const { onSynced, files } = this.#shared;
-    const length = onSynced === undefined ? 0 : this.size();
     this.#file.busy += 1;
     try {
       await syncData(descriptor);
@@ -205,6 +231,19 @@ class NodeFile implements DiskFile {
       files.release(this.#file);
     }
     onSynced?.(this.#path, length);
+  }
+
+  #wrote(position: number, parts: readonly Uint8Array[]): void {
+    const { written } = this.#shared;
+    if (written === undefined) return;
+    const end = parts.reduce((sum, part) => sum + part.byteLength, position);
+    written.set(this.#path, Math.max(end, written.get(this.#path) ?? 0));
+  }
+
+  #truncate(descriptor: number, size: number): void {
+    ftruncateSync(descriptor, size);
+    const end = this.#shared.written?.get(this.#path);
+    if (end !== undefined && end > size) this.#shared.written?.set(this.#path, size);
   }
 
   #descriptor(): number {

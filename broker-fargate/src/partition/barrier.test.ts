@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { Rig, batchOf, offsetOf, readAllRecords, turn } from "./test-rig.ts";
+import { Rig, batchOf, offsetOf, readAllRecords, turn } from "./fixtures.ts";
 
 const append = (values: readonly number[]) =>
   ({ records: batchOf(values), waitFor: "durable" }) as const;
@@ -72,5 +72,18 @@ describe("a change of millrace.durability on a live topic", () => {
     await rig.setDurability("t", "journal");
     expect(await owner.append(append([2]))).toMatchObject({ reason: "diskFailed" });
     expect(owner.durability).toBe("local");
+  });
+
+  it("is put off while the disk is full, and the old policy goes on", async () => {
+    const rig = await new Rig().start();
+    const topic = await rig.createTopic("t", { configs: { "millrace.durability": "local" } });
+    const owner = await rig.partitions.open(topic, 0);
+    await owner.append(append([1]));
+    rig.disk.setCapacity(1);
+    await rig.setDurability("t", "journal");
+    await turn();
+    expect(owner.durability).toBe("local");
+    expect(await owner.append(append([2]))).toMatchObject({ reason: "diskFull" });
+    expect(rig.failures).toEqual([]);
   });
 });

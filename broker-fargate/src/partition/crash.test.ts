@@ -4,7 +4,7 @@ import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import type { AppendResult } from "./append.ts";
 import type { PartitionOwner } from "./owner.ts";
-import { Rig, batchOf, readAllRecords, turn } from "./test-rig.ts";
+import { Rig, batchOf, readAllRecords, turn } from "./fixtures.ts";
 
 interface Acked {
   readonly offset: number;

@@ -49,7 +49,9 @@ export class DirtyMark {
     if (this.#state === "marked") await this.#items.putDirty(this.#at, recoveryPoint);
   }
 
-  /** Takes the mark away: everything is durable, and nothing is written until it is marked again. */
+  /**
+   * Takes the mark away: everything is durable, and nothing is written until it is marked again.
+   */
   async remove(): Promise<void> {
     if (this.#state !== "marked") return;
     this.#state = "unmarking";

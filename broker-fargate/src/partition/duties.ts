@@ -38,6 +38,8 @@ export class Duties {
   #running: Promise<void> | undefined;
   #closed = false;
   #lastJournaledMs = 0;
+  /** The disk was full: nothing is tried again before. */
+  #pausedUntilMs = 0;
 
   constructor(deps: DutiesDeps) {
     this.#deps = deps;
@@ -69,9 +71,22 @@ export class Duties {
     this.#arm(this.#deps.clock.monotonicMs() + this.#deps.limits.diskRetryMs);
   }
 
-  syncFailed(owner: PartitionOwner, cause: unknown): void {
+  /**
+   * What a sync's failure means. A full disk: nothing is durable yet, and a later try may do (the
+   * log itself refuses one that would prove nothing). Anything else: the owner takes no more
+   * appends.
+   */
+  syncFailed(owner: PartitionOwner, cause: unknown): "diskFull" | "diskFailed" {
+    const { clock, limits, onSyncFailed, warn } = this.#deps;
+    if (!(cause instanceof DiskError)) throw cause;
+    if (cause.reason === "full") {
+      warn("a partition could not be synced", cause);
+      this.#pausedUntilMs = clock.monotonicMs() + limits.diskRetryMs;
+      return "diskFull";
+    }
     owner.fail();
-    this.#deps.onSyncFailed(cause);
+    onSyncFailed(cause);
+    return "diskFailed";
   }
 
   /** The partition is gone: nothing of it holds the trim. */
@@ -89,15 +104,20 @@ export class Duties {
     await this.#running;
     for (const owner of this.#stalled) owner.applyDurable();
     await this.#syncMany([...this.#local.keys()], (owner) => this.#syncLocal(owner, "settle"));
-    await this.#syncMany([...this.#journaled.keys()], (owner) => this.#syncJournaled(owner));
+    await this.#syncMany(this.#unsynced(), (owner) => this.#syncJournaled(owner));
     await this.#trim();
+  }
+
+  /** Oldest first. */
+  #unsynced(): readonly PartitionOwner[] {
+    return [...new Set([...this.#syncing.keys(), ...this.#journaled.keys()])];
   }
 
   #arm(dueMs: number): void {
     if (this.#closed || this.#running !== undefined) return;
     const { clock, limits } = this.#deps;
     const nowMs = clock.monotonicMs();
-    const delayMs = Math.max(limits.dutyPauseMs, dueMs - nowMs);
+    const delayMs = Math.max(limits.dutyPauseMs, dueMs - nowMs, this.#pausedUntilMs - nowMs);
     // A timer that comes soon enough stays, or steady load would put it off for ever.
     if (this.#timer !== undefined && this.#timer.dueMs <= nowMs + delayMs) return;
     this.#timer?.timer.cancel();
@@ -154,10 +174,12 @@ export class Duties {
 
   async #syncLocal(owner: PartitionOwner, then: "settle" | "goOn"): Promise<void> {
     this.#local.delete(owner);
-    if (owner.isClosed) return;
+    if (owner.isOver) return;
     if (then === "settle") this.#settle(owner);
     const end = owner.log.endOffset;
-    if (!(await this.#sync(owner))) return;
+    const outcome = await this.#sync(owner);
+    if (outcome === "diskFull") this.#local.set(owner, this.#deps.clock.monotonicMs());
+    if (outcome !== "synced") return;
     const isStill = owner.log.endOffset === end && !this.#local.has(owner);
     // What is journaled needs no mark: a replay writes it again, whatever became of the log.
     const needsNone = owner.durability === "journal" || (isStill && then === "settle");
@@ -185,23 +207,20 @@ export class Duties {
   }
 
   async #syncJournaled(owner: PartitionOwner): Promise<void> {
-    const seq = this.#journaled.get(owner);
-    if (seq === undefined || owner.isStalled || owner.isClosed) return;
+    const seq = this.#syncing.get(owner) ?? this.#journaled.get(owner);
+    if (seq === undefined || owner.isStalled || owner.isOver) return;
     this.#journaled.delete(owner);
     this.#syncing.set(owner, seq);
-    // On failure the seq stays, and with it the journal: only a replay can write the log again.
-    if (!(await this.#sync(owner))) return;
-    this.#syncing.delete(owner);
+    // Otherwise the seq stays, and with it the journal, until a sync succeeds or a replay does.
+    if ((await this.#sync(owner)) === "synced") this.#syncing.delete(owner);
   }
 
-  async #sync(owner: PartitionOwner): Promise<boolean> {
+  async #sync(owner: PartitionOwner): Promise<"synced" | "diskFull" | "diskFailed"> {
     try {
       await owner.log.sync();
-      return true;
+      return "synced";
     } catch (error) {
-      if (!(error instanceof DiskError)) throw error;
-      this.syncFailed(owner, error);
-      return false;
+      return this.syncFailed(owner, error);
     }
   }
 
@@ -216,7 +235,7 @@ export class Duties {
     const isOld = oldestMs + limits.journalTrimAgeMs <= nowMs;
     if (!isOld && journal.untrimmedBytes < limits.journalTrimBytes) return;
     // What is dirty now, oldest first; what comes meanwhile waits for the next round.
-    await this.#syncMany([...this.#journaled.keys()], (owner) => this.#syncJournaled(owner));
+    await this.#syncMany(this.#unsynced(), (owner) => this.#syncJournaled(owner));
     await this.#trim();
   }
 

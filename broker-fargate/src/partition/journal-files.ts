@@ -8,9 +8,9 @@ import type { PartitionLimits } from "./limits.ts";
  * The files of one incarnation's journal: `journal/{incarnation}/{first seq, 20 digits}.journal`.
  *
  * Objects lie in them in the order of their seqs, each at a multiple of the alignment, with no seq
- * left out; one object lies in one file. A file is preallocated in steps, so that most commits change
- * no metadata of the file system and their fdatasync is one write. What follows the last object is
- * zeros. Only one object is ever written and not yet synced.
+ * left out; one object lies in one file. A file is preallocated in steps, so that most commits
+ * change no metadata of the file system and their fdatasync is one write. What follows the last
+ * object is zeros. Only one object is ever written and not yet synced.
  */
 export class JournalFiles {
   readonly directory: string;

@@ -11,8 +11,8 @@ export interface OpenJournal {
 }
 
 /**
- * The journal part of an incarnation's item: {state: open | closed, trim}. All but the state changes
- * only on condition that the state is open (ownership rule 3).
+ * The journal part of an incarnation's item: {state: open | closed, trim}. All but the state
+ * changes only on condition that the state is open (ownership rule 3).
  */
 export class JournalItems {
   readonly #access: StoreAccess;

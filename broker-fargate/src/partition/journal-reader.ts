@@ -14,8 +14,8 @@ import { align, firstSeqOf, journalDirectory } from "./journal-files.ts";
  *
  * Only one object at a time was written and not yet synced. So the journal ends, rightly, at the
  * first place where the next seq's object is not whole, if nothing of a later seq exists behind it:
- * that one was never acknowledged. If something does, or a file is missing in the middle, then bytes
- * that were durable are gone, which is never taken for an end: JournalDamagedError.
+ * that one was never acknowledged. If something does, or a file is missing in the middle, then
+ * bytes that were durable are gone, which is never taken for an end: JournalDamagedError.
  */
 export interface JournalSource {
   readonly disk: Disk;
@@ -31,7 +31,9 @@ export interface FoundObject {
   readonly bytes: Uint8Array;
 }
 
-/** Acknowledged bytes are missing, or of a newer format. Nobody may serve before a person looked. */
+/**
+ * Acknowledged bytes are missing, or of a newer format. Nobody may serve before a person looked.
+ */
 export class JournalDamagedError extends Error {
   override readonly name = "JournalDamagedError";
   readonly path: string;

@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import type { AppendResult } from "./append.ts";
 import type { PartitionOwner } from "./owner.ts";
-import { Rig, batchOf, offsetOf, readAllRecords, turn } from "./test-rig.ts";
+import { Rig, batchOf, offsetOf, readAllRecords, turn } from "./fixtures.ts";
 
 const journal = { "millrace.durability": "journal" };
 

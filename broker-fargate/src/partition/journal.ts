@@ -11,8 +11,8 @@ import type { PartitionLimits } from "./limits.ts";
  * An entry goes into the group that collects. The first entry after idle sends its group at the end
  * of the present turn of the event loop; while one fdatasync is in flight the next group collects,
  * so the disk's own latency is the linger. When a group is durable, its entries are told so, in the
- * order in which they were appended; groups are durable strictly in the order of their seqs. A seq's
- * bytes are fixed once (nonce included), also when the write has to be tried again.
+ * order in which they were appended; groups are durable strictly in the order of their seqs. A
+ * seq's bytes are fixed once (nonce included), also when the write has to be tried again.
  *
  * Promised: `durable` is called only after the entry's fdatasync, with every earlier entry told
  * before. Nothing is lost between: an entry is either told `durable`, or the journal failed.
@@ -54,7 +54,6 @@ export class Journal {
   readonly #options: JournalOptions;
   readonly #files: JournalFiles;
   #collecting: PendingEntry[] = [];
-  #collectingBytes = 0;
   /** Bytes of entries that are decided and not yet durable. */
   #pendingBytes = 0;
   #nextSeq = 0;
@@ -127,7 +126,6 @@ export class Journal {
     assert(this.#state === "open" || this.#state === "diskFull", "the journal takes entries");
     const bytes = entryBytes(entry);
     this.#collecting.push(entry);
-    this.#collectingBytes += bytes;
     this.#pendingBytes += bytes;
     if (this.#flushing) return;
     this.#flushing = true;

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { Rig, batchOf, offsetOf, readAllRecords, turn } from "./test-rig.ts";
+import { Rig, batchOf, offsetOf, readAllRecords, turn } from "./fixtures.ts";
 
 const local = { "millrace.durability": "local" };
 

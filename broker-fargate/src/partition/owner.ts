@@ -42,26 +42,25 @@ export interface OwnerStart {
   readonly isListed: boolean;
 }
 
-const noBound = Number.MAX_SAFE_INTEGER;
-
 /**
  * The single writer of one partition.
  *
  * An append is decided and handed over in the turn in which it comes, on the state that earlier
- * appends leave, unless appends have to wait; then it queues behind them. Under `local` the hand-over
- * is the log itself (the partition is on the dirty list before the log's first unsynced byte). Under
- * `journal` it is the journal; once durable there, and only then, the batch goes into the log.
- * So the log's end is the high watermark under both, and nobody reads what may be lost.
+ * appends leave, unless appends have to wait; then it queues behind them. Under `local` the
+ * hand-over is the log itself (the partition is on the dirty list before the log's first unsynced
+ * byte). Under `journal` it is the journal; once durable there, and only then, the batch goes into
+ * the log. So the log's end is the high watermark under both, and nobody reads what may be lost.
  *
  * States: writable → stalled (durable entries found the disk full: they are kept, in order, and
  * tried again; new appends are refused) → writable; any → failed (a sync failed, or the journal:
- * reads go on, appends are refused until a restart); any → closed. A change of `millrace.durability`
- * is a barrier: appends wait, the log is synced up to its end, the journal records the change
- * durably, appends go on under the new policy (ownership rule 18, in one process).
+ * reads go on, appends are refused until a restart); any → closed. A change of
+ * `millrace.durability` is a barrier: appends wait, the log is synced up to its end, the journal
+ * records the change durably, appends go on under the new policy (ownership rule 18, in one
+ * process).
  *
- * Promised: replies to appends that `waitFor` durability leave in the order of the appends, when the
- * high watermark covers what they say. A refusal may come for what is appended nevertheless (full
- * disk, closing): the outcome is then unknown, as Kafka's clients expect of these errors.
+ * Promised: replies to appends that `waitFor` durability leave in the order of the appends, when
+ * the high watermark covers what they say. A refusal may come for what is appended nevertheless
+ * (full disk, closing): the outcome is then unknown, as Kafka's clients expect of these errors.
  */
 export class PartitionOwner extends PartitionReads implements EntryOwner {
   readonly topicId: TopicId;
@@ -103,7 +102,10 @@ export class PartitionOwner extends PartitionReads implements EntryOwner {
     this.mark = new DirtyMark(start, {
       items: deps.items,
       onMarked: () => this.#drain(),
-      onFailed: (cause) => this.#markFailed(cause),
+      onFailed: (cause) => {
+        deps.warn("the dirty mark could not be written", cause);
+        this.#queue.refuseAll(refused("timedOut", "the metadata store did not answer"));
+      },
     });
     const { clock, limits } = deps;
     const lateReason = (): "journalFull" | "timedOut" =>
@@ -130,8 +132,9 @@ export class PartitionOwner extends PartitionReads implements EntryOwner {
     return this.#settings;
   }
 
-  get isClosed(): boolean {
-    return this.#state === "closed";
+  /** Closed, or failed until a restart. */
+  get isOver(): boolean {
+    return this.#state === "failed" || this.#state === "closed";
   }
 
   /** Bytes that only the journal has, because the disk had no room for them in the log. */
@@ -227,12 +230,8 @@ export class PartitionOwner extends PartitionReads implements EntryOwner {
 
   /** Resolves when nothing of the partition is on its way through the journal. */
   settled(): Promise<void> {
-    if (this.#pending.length === 0 || this.#isOver()) return Promise.resolve();
+    if (this.#pending.length === 0 || this.isOver) return Promise.resolve();
     return new Promise((resolve) => this.#settled.push(resolve));
-  }
-
-  #isOver(): boolean {
-    return this.#state === "failed" || this.#state === "closed";
   }
 
   #refuseAll(refusal: Refused): void {
@@ -268,11 +267,6 @@ export class PartitionOwner extends PartitionReads implements EntryOwner {
     this.#stopRoom = undefined;
   }
 
-  #markFailed(cause: unknown): void {
-    this.#deps.warn("the dirty mark could not be written", cause);
-    this.#queue.refuseAll(refused("timedOut", "the metadata store did not answer"));
-  }
-
   #decide(request: AppendRequest): Promise<AppendResult> {
     const { clock, wire } = this.#deps;
     const state = {
@@ -286,8 +280,8 @@ export class PartitionOwner extends PartitionReads implements EntryOwner {
     if (decision.kind === "invalid") return this.#reply(request, refusedBatch(decision));
     if (decision.kind === "duplicate") {
       const { baseOffset, lastOffset, timestamp } = decision;
-      const isLogAppendTime = this.#settings.messageTimestampType === "LogAppendTime";
-      const logAppendTimeMs = isLogAppendTime ? timestamp : -1;
+      const keepsTimes = this.#settings.messageTimestampType === "CreateTime";
+      const logAppendTimeMs = keepsTimes ? -1 : timestamp;
       const offsets = { baseOffset, lastOffset, logAppendTimeMs, logStartOffset };
       return this.#reply(request, { kind: "duplicate", ...offsets });
     }
@@ -331,9 +325,7 @@ export class PartitionOwner extends PartitionReads implements EntryOwner {
     this.#advanced();
     this.#unflushedMessages += result.lastOffset - result.baseOffset + 1;
     const { flushMessages } = this.#settings;
-    if (flushMessages >= noBound || this.#unflushedMessages < flushMessages) {
-      return Promise.resolve(result);
-    }
+    if (this.#unflushedMessages < flushMessages) return Promise.resolve(result);
     this.#unflushedMessages = 0;
     return this.#flushed(result);
   }
@@ -344,8 +336,7 @@ export class PartitionOwner extends PartitionReads implements EntryOwner {
       await this.log.sync();
       return result;
     } catch (error) {
-      this.#deps.duties.syncFailed(this, error);
-      return refused("diskFailed");
+      return refused(this.#deps.duties.syncFailed(this, error));
     }
   }
 
@@ -355,7 +346,7 @@ export class PartitionOwner extends PartitionReads implements EntryOwner {
   }
 
   #startSwitch(): void {
-    if (this.#switching || this.#isOver()) return;
+    if (this.#switching || this.isOver) return;
     if (this.#settings.durability === this.#policy) return;
     this.#switching = true;
     void this.#switchPolicy();
@@ -368,10 +359,10 @@ export class PartitionOwner extends PartitionReads implements EntryOwner {
     try {
       await this.log.sync();
     } catch (error) {
-      this.#deps.duties.syncFailed(this, error);
+      if (this.#deps.duties.syncFailed(this, error) === "diskFull") this.#putOffSwitch();
       return;
     }
-    if (this.#isOver()) return;
+    if (this.isOver) return;
     const { state } = this.#deps.journal;
     if (state === "failed" || state === "closed") {
       // Without the journal's word a replay would cut what the new policy appends.
@@ -379,11 +370,19 @@ export class PartitionOwner extends PartitionReads implements EntryOwner {
       return;
     }
     await this.#journalPolicy(to === "local" ? "localFrom" : "journalFrom");
-    if (this.#isOver()) return;
+    if (this.isOver) return;
     this.#policy = to;
     this.#switching = false;
     this.#startSwitch();
     this.#drain();
+  }
+
+  /** The old policy goes on until the disk has room for the barrier. */
+  #putOffSwitch(): void {
+    this.#switching = false;
+    this.#drain();
+    const { clock, limits } = this.#deps;
+    clock.after(limits.diskRetryMs, () => this.#startSwitch());
   }
 
   /** Resolves when the change is durable, or the partition is over. */

@@ -32,8 +32,9 @@ interface Change {
  * A partition that nobody touched has no item.
  *
  * While one transaction is under way, further changes collect for the next one. Each transaction
- * holds on condition that the slots' heads are still this incarnation's (an absent item can carry no
- * claim). Rejects with MetadataError, when nobody knows whether the change was made, or FencedError.
+ * holds on condition that the slots' heads are still this incarnation's (an absent item can carry
+ * no claim). Rejects with MetadataError, when nobody knows whether the change was made, or with
+ * FencedError.
  */
 export class PartitionItems {
   readonly #access: StoreAccess;
@@ -112,9 +113,9 @@ export class PartitionItems {
         // The items are this owner's alone, so an earlier try's effect refuses nothing.
         const outcome = await transact(this.#access, writes, () => false);
         if (!outcome.ok) throw new FencedError(`${outcome.refused[0]?.key} is another owner's`);
-        for (const { done } of changes) for (const tell of done) tell();
+        changes.flatMap(({ done }) => done).forEach((tell) => tell());
       } catch (error) {
-        for (const { failed } of changes) for (const tell of failed) tell(error);
+        changes.flatMap(({ failed }) => failed).forEach((tell) => tell(error));
       }
     }
     this.#writing = false;

@@ -25,8 +25,8 @@ export type OwnerRead =
   | { readonly kind: "failed" };
 
 /**
- * What readers see of a partition: the log, up to the high watermark. Under every policy that is the
- * log's end, because what is not as durable as the policy says is not in the log.
+ * What readers see of a partition: the log, up to the high watermark. Under every policy that is
+ * the log's end, because what is not as durable as the policy says is not in the log.
  */
 export class PartitionReads {
   readonly log: PartitionLog;

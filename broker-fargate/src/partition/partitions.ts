@@ -192,9 +192,9 @@ export class Partitions {
   }
 
   /**
-   * Ends in order: appends are refused, what was decided becomes durable, logs are synced with their
-   * snapshots, the dirty list is cleared and the journal closed, so that the next start has nothing
-   * to recover. What fails on the way is left for that start.
+   * Ends in order: appends are refused, what was decided becomes durable, logs are synced with
+   * their snapshots, the dirty list is cleared and the journal closed, so that the next start has
+   * nothing to recover. What fails on the way is left for that start.
    */
   async close(): Promise<void> {
     if (this.#closed) return;

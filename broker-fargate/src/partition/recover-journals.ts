@@ -7,8 +7,8 @@ import type { PartitionLimits } from "./limits.ts";
 
 /**
  * Replays the journals of all former incarnations that are not closed, oldest first; then closes
- * each and deletes its files. In this order: segments durable → item closed → files deleted, so that
- * dying between two steps leaves a state from which the next start does the rest.
+ * each and deletes its files. In this order: segments durable → item closed → files deleted, so
+ * that dying between two steps leaves a state from which the next start does the rest.
  */
 export async function recoverJournals(deps: {
   readonly disk: Disk;

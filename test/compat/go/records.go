@@ -14,6 +14,11 @@ const (
 	anHourMs       = int64(3_600_000)
 )
 
+// kept is for records with old timestamps: they stay when the broker looks for expired ones.
+func kept() map[string]*string {
+	return map[string]*string{"retention.ms": kadm.StringPtr("-1")}
+}
+
 type codec struct {
 	name        string
 	compression kgo.CompressionCodec
@@ -77,7 +82,7 @@ func produceWith(s *session, codec codec) error {
 
 func records(s *session) error {
 	topic := s.name("records")
-	if err := s.createTopic(topic, 3, nil); err != nil {
+	if err := s.createTopic(topic, 3, kept()); err != nil {
 		return err
 	}
 	headers := []kgo.RecordHeader{
@@ -192,7 +197,7 @@ func when(millis int64) any {
 
 func seek(s *session) error {
 	topic := s.name("seek")
-	if err := s.createTopic(topic, 1, nil); err != nil {
+	if err := s.createTopic(topic, 1, kept()); err != nil {
 		return err
 	}
 	client, err := s.client()

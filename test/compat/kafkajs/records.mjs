@@ -5,6 +5,8 @@ import { attempt, emit, text, until } from "./transcript.mjs";
 const { CompressionTypes, Partitioners } = kafkajs;
 const FIRST_TIMESTAMP = 1_700_000_000_000;
 const AN_HOUR_MS = 3_600_000;
+/** Records with old timestamps, kept when the broker looks for expired ones. */
+const KEPT = { "retention.ms": "-1" };
 
 export async function withProducer({ kafka }, options, use) {
   const producer = kafka.producer({
@@ -86,7 +88,7 @@ export async function codecs(session) {
 
 export async function records(session) {
   const topic = session.name("records");
-  await createTopic(session, topic, 3);
+  await createTopic(session, topic, 3, KEPT);
   const headers = { h: ["1", "2"], empty: "", bytes: Buffer.from([1, 2]) };
   const messages = [
     { partition: 0, key: "k1", value: "v1", headers, timestamp: String(FIRST_TIMESTAMP) },
@@ -146,7 +148,7 @@ export async function timestamps(session) {
 export async function seek(session) {
   const { admin, kafka, name } = session;
   const topic = name("seek");
-  await createTopic(session, topic, 1);
+  await createTopic(session, topic, 1, KEPT);
   const messages = Array.from({ length: 10 }, (_, i) => ({
     value: `v${i}`,
     timestamp: String(FIRST_TIMESTAMP + i * 1000),

@@ -9,6 +9,8 @@ from transcript import attempt, emit, error_name, only, text, until
 
 FIRST_TIMESTAMP = 1_700_000_000_000
 AN_HOUR_MS = 3_600_000
+# Records with old timestamps, kept when the broker looks for expired ones.
+KEPT = {"retention.ms": "-1"}
 
 
 def codecs(context):
@@ -34,7 +36,7 @@ def codecs(context):
 
 def records(context):
     topic = context.name("records")
-    context.create_topic(topic, 3)
+    context.create_topic(topic, 3, KEPT)
     producer = context.producer()
     headers = [("h", b"1"), ("empty", b""), ("null", None), ("h", b"2")]
     sent = [
@@ -95,7 +97,7 @@ def when(millis):
 
 def seek(context):
     topic = context.name("seek")
-    context.create_topic(topic, 1)
+    context.create_topic(topic, 1, KEPT)
     producer = context.producer()
     for i in range(10):
         context.send(producer, topic, value=f"v{i}", timestamp=FIRST_TIMESTAMP + i * 1000)

@@ -145,7 +145,9 @@ export function decodeJournalObject(
   return { kind: "ok", object: { header, entries } };
 }
 
-/** undefined for what no writer of this format writes: CRCs guard against damage, not against bugs. */
+/**
+ * undefined for what no writer of this format writes: CRCs guard against damage, not against bugs.
+ */
 function readEntry(view: DataView, at: number, expectedPosition: number): JournalEntry | undefined {
   const kind = kindFromCode(view.getUint32(at + ENTRY_KIND_AT));
   const partition = view.getInt32(at + ENTRY_PARTITION_AT);

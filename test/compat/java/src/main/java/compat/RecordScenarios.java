@@ -28,6 +28,9 @@ import java.util.concurrent.Future;
 /** Produced and consumed records. */
 final class RecordScenarios {
     static final long FIRST_TIMESTAMP = 1_700_000_000_000L;
+    /** Records with old timestamps, kept when the broker looks for expired ones. */
+    private static final Map<String, String> KEPT = Map.of("retention.ms", "-1");
+
     private static final long AN_HOUR_MS = 3_600_000;
 
     private RecordScenarios() {}
@@ -77,7 +80,7 @@ final class RecordScenarios {
 
     static void records(Context context) throws Exception {
         String topic = context.name("records");
-        context.createTopic(topic, 3, Map.of());
+        context.createTopic(topic, 3, KEPT);
         List<Header> headers =
                 List.of(
                         new RecordHeader("h", bytes("1")), new RecordHeader("empty", bytes("")),
@@ -138,7 +141,7 @@ final class RecordScenarios {
 
     static void seek(Context context) throws Exception {
         TopicPartition partition = new TopicPartition(context.name("seek"), 0);
-        context.createTopic(partition.topic(), 1, Map.of());
+        context.createTopic(partition.topic(), 1, KEPT);
         try (KafkaProducer<byte[], byte[]> producer = context.producer(Map.of())) {
             for (int i = 0; i < 10; i++) {
                 producer.send(

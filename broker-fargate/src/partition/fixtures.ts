@@ -177,22 +177,23 @@ export interface SeenRecord {
 export function readAllRecords(owner: PartitionOwner): readonly SeenRecord[] {
   const seen: SeenRecord[] = [];
   const rules = { codecs: jsCodecs as CodecSet, ...recordLimits };
+  const open = (bytes: Uint8Array, at: number): void => {
+    const batch = readRecords(bytes, at, rules);
+    if (batch.kind === "fault") throw new Error(batch.fault);
+    for (const { offset, value } of batch.records) {
+      if (value === null) throw new Error("a value is missing");
+      seen.push({ offset, value: new DataView(value.buffer, value.byteOffset).getUint32(0) });
+    }
+  };
   let from = owner.logStartOffset;
   while (from < owner.highWatermark) {
     const range = { from, maxBytes: 1 << 20, isolation: "uncommitted", atLeastOneBatch: true };
     const read = owner.read(range as Parameters<PartitionOwner["read"]>[0]);
     if (read.kind !== "ok" || read.records.length === 0) throw new Error(`no records: ${from}`);
     for (const bytes of read.records) {
-      for (const at of splitBatches(bytes).starts) {
-        const batch = readRecords(bytes, at, rules);
-        if (batch.kind === "fault") throw new Error(batch.fault);
-        for (const { offset, value } of batch.records) {
-          if (value === null) throw new Error("a value is missing");
-          seen.push({ offset, value: new DataView(value.buffer, value.byteOffset).getUint32(0) });
-          from = offset + 1;
-        }
-      }
+      for (const at of splitBatches(bytes).starts) open(bytes, at);
     }
+    from = (seen.at(-1)?.offset ?? from) + 1;
   }
   return seen;
 }

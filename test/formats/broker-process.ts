@@ -1,0 +1,74 @@
+/** A real broker on a directory, on a free port. */
+import { type ChildProcess, spawn } from "node:child_process";
+import { join } from "node:path";
+
+const main = join(import.meta.dirname, "../../broker-fargate/src/main.ts");
+
+/**
+ * Nothing in a directory may come of age while it waits for its next reader: no committed offset.
+ * (Records and producers carry timestamps of a far future.)
+ */
+const settings = ["offsets.retention.minutes=2147483647", "group.initial.rebalance.delay.ms=0"];
+
+export interface BrokerProcess {
+  readonly port: number;
+  /** Sends the signal and resolves when the process is gone; with its exit code, if it has one. */
+  end(signal: "SIGTERM" | "SIGKILL"): Promise<number | null>;
+}
+
+export interface Refusal {
+  readonly exitCode: number | null;
+  readonly stderr: string;
+}
+
+interface Started {
+  readonly child: ChildProcess;
+  readonly exited: Promise<Refusal>;
+  readonly listening: Promise<number>;
+}
+
+function start(directory: string): Started {
+  const flags = ["--data", directory, "--port", "0", "--http-port", "off"];
+  const sets = settings.flatMap((setting) => ["--set", setting]);
+  const child = spawn(process.execPath, [main, ...flags, ...sets]);
+  let stdout = "";
+  let stderr = "";
+  child.stderr.on("data", (chunk: Buffer) => {
+    stderr += chunk.toString();
+  });
+  const exited = new Promise<Refusal>((resolve) => {
+    child.on("close", (exitCode) => resolve({ exitCode, stderr }));
+  });
+  const listening = new Promise<number>((resolve) => {
+    child.stdout.on("data", (chunk: Buffer) => {
+      stdout += chunk.toString();
+      const port = /kafka\s+127\.0\.0\.1:(\d+)/i.exec(stdout)?.[1];
+      if (port !== undefined) resolve(Number(port));
+    });
+  });
+  return { child, exited, listening };
+}
+
+/** Resolves when it listens; rejects, with what it said, when it ends before that. */
+export async function startBroker(directory: string): Promise<BrokerProcess> {
+  const { child, exited, listening } = start(directory);
+  const port = await Promise.race([listening, exited]);
+  if (typeof port !== "number") throw new Error(`the broker did not start: ${port.stderr}`);
+  return {
+    port,
+    end: async (signal) => {
+      child.kill(signal);
+      return (await exited).exitCode;
+    },
+  };
+}
+
+/** Starts a broker that is to refuse the directory; rejects when it listens instead. */
+export async function startRefused(directory: string): Promise<Refusal> {
+  const { child, exited, listening } = start(directory);
+  const refusal = await Promise.race([exited, listening]);
+  if (typeof refusal !== "number") return refusal;
+  child.kill("SIGKILL");
+  await exited;
+  throw new Error("the broker started");
+}

@@ -13,7 +13,6 @@ import {
   recordLimits,
   splitBatches,
 } from "@millrace/wire";
-import type { CodecSet } from "@millrace/wire";
 import { Cluster } from "../cluster/cluster.ts";
 import type { AppendResult } from "./append.ts";
 import { checked, partitionLimits } from "./limits.ts";
@@ -66,7 +65,7 @@ export class Rig {
     this.#cluster = cluster;
     this.#partitions = await Partitions.open({
       ...{ clock, cluster, crc32c, disk, limits, random, store },
-      codecs: jsCodecs as CodecSet,
+      codecs: jsCodecs,
       log: {
         warn: (fields, message) => this.warnings.push(`${message}: ${JSON.stringify(fields)}`),
         error: (_, message) => this.warnings.push(message),
@@ -176,7 +175,7 @@ export interface SeenRecord {
 /** All readable records, from the log's start to the high watermark. */
 export function readAllRecords(owner: PartitionOwner): readonly SeenRecord[] {
   const seen: SeenRecord[] = [];
-  const rules = { codecs: jsCodecs as CodecSet, ...recordLimits };
+  const rules = { codecs: jsCodecs, ...recordLimits };
   const open = (bytes: Uint8Array, at: number): void => {
     const batch = readRecords(bytes, at, rules);
     if (batch.kind === "fault") throw new Error(batch.fault);

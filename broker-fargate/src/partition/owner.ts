@@ -18,7 +18,7 @@ import { ReplyQueue } from "./reply-queue.ts";
 import type { PartitionItems } from "./partition-items.ts";
 import type { WireFormat } from "./wire-format.ts";
 
-export type { Isolation, OwnerRead, OwnerReadRange } from "./partition-reads.ts";
+export type { Isolation } from "./partition-reads.ts";
 
 export interface OwnerDeps {
   readonly clock: Clock;

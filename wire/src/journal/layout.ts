@@ -19,8 +19,7 @@ export const FORMAT_VERSION = 1;
 export const HEADER_BYTES = 80;
 export const MAGIC_AT = 0;
 export const FORMAT_VERSION_AT = 4;
-/** Two bytes, zero in format 1. */
-export const RESERVED_AT = 6;
+/** Bytes 6 and 7 are zero in format 1. */
 /** The incarnation's counter, 8 bytes, then its 16 random bytes. */
 export const INCARNATION_COUNTER_AT = 8;
 export const INCARNATION_RANDOM_AT = 16;
@@ -32,8 +31,7 @@ export const NONCE_BYTES = 16;
 export const WALL_MS_AT = 56;
 export const BODY_BYTES_AT = 64;
 export const ENTRY_COUNT_AT = 68;
-/** Four bytes, zero in format 1. */
-export const RESERVED_2_AT = 72;
+/** Bytes 72 to 75 are zero in format 1. */
 export const HEADER_CRC_AT = 76;
 
 export const ENTRY_BYTES = 56;

@@ -11,6 +11,7 @@ const root = join(import.meta.dirname, "..");
 const lanes: readonly Lane[] = [
   { name: "check", args: ["tools/check.ts"] },
   { name: "test", args: ["tools/test.ts"] },
+  { name: "examples", args: ["tools/test.ts", "--project", "clients"] },
   { name: "compat", args: ["test/compat/run.ts"] },
   { name: "durability", args: ["test/durability/run.ts"] },
 ];

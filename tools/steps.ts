@@ -48,7 +48,7 @@ export function describeResult(result: StepResult): string {
 /** The number that the pattern's last group captured last, or 0. */
 export function lastNumber(pattern: RegExp): (output: string) => number {
   return (output) => {
-    const all = [...output.matchAll(new RegExp(pattern, "g"))];
+    const all = [...output.matchAll(new RegExp(pattern, `${pattern.flags}g`))];
     return Number(all.at(-1)?.[1] ?? 0);
   };
 }

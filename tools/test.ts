@@ -1,4 +1,7 @@
-/** `npm test`: unit tests and the tests that start real brokers; ends with one line of counts. */
+/**
+ * `npm test`: unit tests and the tests that start real brokers; ends with one line of counts. With
+ * arguments, what they ask vitest for: `node tools/test.ts --project clients`.
+ */
 import { spawn } from "node:child_process";
 import { join } from "node:path";
 import { stripVTControlCharacters } from "node:util";
@@ -6,7 +9,10 @@ import { lastNumber } from "./steps.ts";
 
 const root = join(import.meta.dirname, "..");
 const vitest = join(root, "node_modules/vitest/vitest.mjs");
-const child = spawn(process.execPath, [vitest, "run", ...process.argv.slice(2)], {
+const usual = ["--project", "unit", "--project", "process"];
+const asked = process.argv.slice(2);
+const args = [vitest, "run", ...(asked.length > 0 ? asked : usual)];
+const child = spawn(process.execPath, args, {
   cwd: root,
   stdio: ["ignore", "pipe", "inherit"],
 });

@@ -22,24 +22,19 @@ function programTable(): string {
   ].join("\n");
 }
 
-function inCell(line: unknown): string {
-  return line === null ? "(no line)" : `\`${JSON.stringify(line).replaceAll("|", "\\|")}\``;
+function inline(line: unknown): string {
+  return line === null ? "nothing" : `\`${JSON.stringify(line)}\``;
 }
 
-/** One row for all the programs that see the same difference at the same step. */
-function exceptionTable(exceptions: readonly Exception[]): string {
+/** Each reason, and below it the steps that it excuses. */
+function exceptionList(exceptions: readonly Exception[]): string {
   if (exceptions.length === 0) return "None.";
-  const rows = new Map<string, string[]>();
+  const steps = new Map<string, string[]>();
   for (const { program, at, kafka, millrace, reason } of exceptions) {
-    const row = `\`${at}\` | ${inCell(kafka)} | ${inCell(millrace)} | ${reason}`;
-    rows.set(row, [...(rows.get(row) ?? []), program]);
+    const step = `- ${program}, \`${at}\`: Kafka ${inline(kafka)}, Millrace ${inline(millrace)}`;
+    steps.set(reason, [...(steps.get(reason) ?? []), step]);
   }
-  const lines = [...rows].map(([row, programs]) => `| ${programs.join(", ")} | ${row} |`);
-  return [
-    "| programs | step | Apache Kafka 4.3.1 | Millrace | reason |",
-    "| --- | --- | --- | --- | --- |",
-    ...lines,
-  ].join("\n");
+  return [...steps].map(([reason, lines]) => `${reason}\n\n${lines.join("\n")}`).join("\n\n");
 }
 
 /** The page with its generated part replaced; throws when the markers are not there. */
@@ -48,6 +43,6 @@ export function renderConformance(page: string, exceptions: readonly Exception[]
   const after = rest?.split(END)[1];
   if (before === undefined || after === undefined)
     throw new Error("docs/conformance.md has lost its markers");
-  const generated = `## Programs and scenarios\n\n${programTable()}\n\n## Exceptions\n\n${exceptionTable(exceptions)}`;
+  const generated = `## Programs and scenarios\n\n${programTable()}\n\n## Exceptions\n\n${exceptionList(exceptions)}`;
   return `${before}${BEGIN}\n\n${generated}\n\n${END}${after}`;
 }

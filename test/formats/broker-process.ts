@@ -8,7 +8,10 @@ const main = join(import.meta.dirname, "../../broker-fargate/src/main.ts");
  * Nothing in a directory may come of age while it waits for its next reader: no committed offset.
  * (Records and producers carry timestamps of a far future.)
  */
-const settings = ["offsets.retention.minutes=2147483647", "group.initial.rebalance.delay.ms=0"];
+const ageless: readonly string[] = [
+  "offsets.retention.minutes=2147483647",
+  "group.initial.rebalance.delay.ms=0",
+];
 
 export interface BrokerProcess {
   readonly port: number;
@@ -27,7 +30,7 @@ interface Started {
   readonly listening: Promise<number>;
 }
 
-function start(directory: string): Started {
+function start(directory: string, settings: readonly string[]): Started {
   const flags = ["--data", directory, "--port", "0", "--http-port", "off"];
   const sets = settings.flatMap((setting) => ["--set", setting]);
   const child = spawn(process.execPath, [main, ...flags, ...sets]);
@@ -50,8 +53,11 @@ function start(directory: string): Started {
 }
 
 /** Resolves when it listens; rejects, with what it said, when it ends before that. */
-export async function startBroker(directory: string): Promise<BrokerProcess> {
-  const { child, exited, listening } = start(directory);
+export async function startBroker(
+  directory: string,
+  settings: readonly string[] = ageless,
+): Promise<BrokerProcess> {
+  const { child, exited, listening } = start(directory, settings);
   const port = await Promise.race([listening, exited]);
   if (typeof port !== "number") throw new Error(`the broker did not start: ${port.stderr}`);
   return {
@@ -65,7 +71,7 @@ export async function startBroker(directory: string): Promise<BrokerProcess> {
 
 /** Starts a broker that is to refuse the directory; rejects when it listens instead. */
 export async function startRefused(directory: string): Promise<Refusal> {
-  const { child, exited, listening } = start(directory);
+  const { child, exited, listening } = start(directory, ageless);
   const refusal = await Promise.race([exited, listening]);
   if (typeof refusal !== "number") return refusal;
   child.kill("SIGKILL");

@@ -5,10 +5,7 @@ import {
   type BatchFields,
   buildBatch,
   type CompressionType,
-  encodeConsumerProtocolAssignment,
-  encodeConsumerProtocolSubscription,
   type NewRecord,
-  Writer,
 } from "@millrace/wire";
 import type { WireClient } from "./wire-client.ts";
 
@@ -55,6 +52,8 @@ export const topicsToMake: readonly TopicToMake[] = [
     configs: { ...keepForever, "cleanup.policy": "compact" },
     written: 2,
   },
+  { name: "switched", partitionCount: 1, configs: keepForever, written: 1 },
+  { name: "switched-back", partitionCount: 1, configs: keepForever, written: 1 },
   { name: "untouched", partitionCount: 5, configs: {}, written: 0 },
 ];
 
@@ -65,19 +64,29 @@ export const discardedTopic: TopicToMake = {
   written: 2,
 };
 
-/** An id that is escaped in keys, and one that is too long for one. */
-export const offsetGroups: readonly string[] = ["bücher/eins %", `long-${"é".repeat(180)}`];
-export const memberGroup = "orders-readers";
-export const staticInstance = "reader-1";
-/** The most that a broker lets a member be silent by default. */
-export const sessionTimeoutMs = 1_800_000;
-
 export async function createTopic(client: WireClient, topic: TopicToMake): Promise<void> {
   const { configs, name, partitionCount: numPartitions } = topic;
   const entries = Object.entries(configs).map(([key, value]) => ({ name: key, value }));
   const wanted = { name, numPartitions, replicationFactor: 1, assignments: [], configs: entries };
   const response = await client.ask(ApiKey.CreateTopics, 7, { topics: [wanted], timeoutMs: 5_000 });
   if (response.topics[0]?.errorCode !== 0) throw new Error(JSON.stringify(response));
+}
+
+export interface ConfigChange {
+  /** Kafka's number: 2 a topic, 4 a broker. */
+  readonly resourceType: number;
+  readonly resourceName: string;
+  readonly name: string;
+  readonly value: string;
+}
+
+export async function setConfig(client: WireClient, change: ConfigChange): Promise<void> {
+  const { name, resourceName, resourceType, value } = change;
+  const configs = [{ name, value, configOperation: 0 }];
+  const resources = [{ resourceType, resourceName, configs }];
+  const request = { resources, validateOnly: false };
+  const response = await client.ask(ApiKey.IncrementalAlterConfigs, 1, request);
+  if (response.responses[0]?.errorCode !== 0) throw new Error(JSON.stringify(response));
 }
 
 export interface Place {
@@ -211,70 +220,4 @@ export async function produceNext(
     nextSequence += sequencesPerBatch;
   }
   return { ...producer, nextSequence, remembered };
-}
-
-/** Commits as a consumer does that assigns itself its partitions. */
-export async function commitOffset(
-  client: WireClient,
-  groupId: string,
-  commit: Place & { readonly offset: number; readonly metadata: string },
-): Promise<void> {
-  const partition = {
-    partitionIndex: commit.partition,
-    committedOffset: commit.offset,
-    committedLeaderEpoch: 1,
-    committedMetadata: commit.metadata,
-  };
-  const topics = [{ name: commit.topic, partitions: [partition] }];
-  const response = await client.ask(ApiKey.OffsetCommit, 9, { groupId, topics });
-  const errorCode = response.topics[0]?.partitions[0]?.errorCode;
-  if (errorCode !== 0) throw new Error(`OffsetCommit: error ${errorCode}`);
-}
-
-export interface Joined {
-  readonly errorCode: number;
-  readonly generation: number;
-  readonly memberId: string;
-}
-
-/** Joins, or joins again, as the static member that reads `orders`. */
-export async function joinStatically(client: WireClient): Promise<Joined> {
-  const writer = new Writer();
-  writer.int16(1);
-  encodeConsumerProtocolSubscription(writer, 1, { topics: ["orders"] });
-  const response = await client.ask(ApiKey.JoinGroup, 9, {
-    groupId: memberGroup,
-    sessionTimeoutMs,
-    rebalanceTimeoutMs: 300_000,
-    memberId: "",
-    groupInstanceId: staticInstance,
-    protocolType: "consumer",
-    protocols: [{ name: "range", metadata: writer.finishBytes() }],
-  });
-  const { errorCode, generationId: generation, memberId } = response;
-  return { errorCode, generation, memberId };
-}
-
-/** Fetches the assignment; with `partitions`, as the leader that gives them to itself. */
-export async function syncStatically(
-  client: WireClient,
-  { generation, memberId }: Joined,
-  partitions?: readonly number[],
-): Promise<Uint8Array> {
-  const writer = new Writer();
-  writer.int16(1);
-  const assignedPartitions = [{ topic: "orders", partitions: partitions ?? [] }];
-  encodeConsumerProtocolAssignment(writer, 1, { assignedPartitions });
-  const assignment = writer.finishBytes();
-  const response = await client.ask(ApiKey.SyncGroup, 5, {
-    groupId: memberGroup,
-    generationId: generation,
-    memberId,
-    groupInstanceId: staticInstance,
-    protocolType: "consumer",
-    protocolName: "range",
-    assignments: partitions === undefined ? [] : [{ memberId, assignment }],
-  });
-  if (response.errorCode !== 0) throw new Error(`SyncGroup: error ${response.errorCode}`);
-  return response.assignment;
 }

@@ -1,23 +1,22 @@
 /** The present broker finds in a released format's directory what was acknowledged there. */
+import { readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { LmdbMetadataStore } from "@millrace/adapter-node";
 import { formatVersion, type ItemValue, keys } from "@millrace/core";
-import { ApiKey, ErrorCode } from "@millrace/wire";
+import { ApiKey, crc32c, ErrorCode } from "@millrace/wire";
 import { describe, expect, test } from "vitest";
 import { type BrokerProcess, startBroker, startRefused } from "./broker-process.ts";
 import {
-  commitOffset,
   createTopic,
   type IdempotentProducer,
-  joinStatically,
   middleTimestamp,
-  offsetGroups,
+  newProducer,
   produceNext,
   produceSequence,
   sequencesPerBatch,
-  syncStatically,
 } from "./contents.ts";
 import { type Expected, type Fixture, fixtures, withCopy } from "./fixtures.ts";
+import { commitOffset, join as joinGroup, offsetGroups, reader, sync } from "./group-contents.ts";
 import { type Observation, observe } from "./observe.ts";
 import { WireClient } from "./wire-client.ts";
 
@@ -63,10 +62,11 @@ async function deletedTopicIsGone(client: WireClient, expected: Expected): Promi
 
 /** A static member comes back as one that was away for a moment: no rebalance. */
 async function memberComesBack(client: WireClient, expected: Expected): Promise<void> {
-  const joined = await joinStatically(client);
+  const joined = await joinGroup(client, reader);
   expect(joined).toMatchObject({ errorCode: 0, generation: expected.generation });
-  const [member] = expected.observation.groups.flatMap((group) => group.members);
-  const assignment = await syncStatically(client, joined);
+  const { groups } = expected.observation;
+  const [member] = groups.find(({ groupId }) => groupId === reader.groupId)?.members ?? [];
+  const assignment = await sync(client, joined, []);
   expect(Buffer.from(assignment).toString("hex")).toBe(member?.assignment);
 }
 
@@ -82,6 +82,8 @@ async function checkAndGrow(client: WireClient, expected: Expected): Promise<Gro
   for (const producer of expected.producers) {
     producers.push(await continueProducer(client, producer));
   }
+  const fresh = await newProducer(client, { topic: "orders", partition: 1 });
+  expect(expected.producers.map(({ producerId }) => producerId)).not.toContain(fresh.producerId);
   await memberComesBack(client, expected);
   for (const groupId of offsetGroups) {
     const commit = { topic: "orders", partition: 0, offset: 7, metadata: "grown" };
@@ -126,6 +128,44 @@ describe("a data directory of a released format", () => {
 
   test.each(released)("$name holds what was acknowledged, and goes on from there", openGrowRestart);
 });
+
+describe("a directory whose broker was killed", () => {
+  const killed = released.filter(({ expected }) => expected.end === "SIGKILL");
+
+  test.each(killed)("$name has records in its journal only", (fixture) =>
+    withCopy(fixture, async (directory) => {
+      rmSync(join(directory, "journal"), { recursive: true });
+      await withBroker(directory, "SIGKILL", async (client) => {
+        const found = await observe(client, middleTimestamp);
+        const { observation } = fixture.expected;
+        expect(endOffset(found, "payments", 0)).toBeLessThan(endOffset(observation, "payments", 0));
+        expect(endOffset(found, "orders", 0)).toBe(endOffset(observation, "orders", 0));
+      });
+    }),
+  );
+
+  test.each(killed)("$name is refused if its journal is of a newer format", (fixture) =>
+    withCopy(fixture, async (directory) => {
+      raiseJournalVersion(directory);
+      const { exitCode, stderr } = await startRefused(directory);
+      expect(stderr).toMatch(/journal.*newer/);
+      expect(stderr).not.toMatch(/^\s+at /m);
+      expect(exitCode).toBe(1);
+    }),
+  );
+});
+
+/** The first object of the one journal file, with the next version and the CRC that belongs to it. */
+function raiseJournalVersion(directory: string): void {
+  const [file = ""] = readdirSync(join(directory, "journal"), { recursive: true })
+    .map(String)
+    .filter((name) => name.endsWith(".journal"));
+  const path = join(directory, "journal", file);
+  const bytes = readFileSync(path);
+  bytes.writeUInt16BE(bytes.readUInt16BE(4) + 1, 4);
+  bytes.writeUInt32BE(crc32c(bytes.subarray(0, 76)), 76);
+  writeFileSync(path, bytes);
+}
 
 async function changeItem(directory: string, key: string, value: ItemValue): Promise<void> {
   const store = LmdbMetadataStore.open(join(directory, "metadata"));

@@ -23,20 +23,26 @@ import { ApiKey } from "@millrace/wire";
 import { pack } from "./archive.ts";
 import { startBroker } from "./broker-process.ts";
 import {
-  commitOffset,
+  type ConfigChange,
   createTopic,
   discardedTopic,
   fillTopic,
   type IdempotentProducer,
-  joinStatically,
   middleTimestamp,
   newProducer,
-  offsetGroups,
   produceNext,
-  syncStatically,
+  setConfig,
   topicsToMake,
 } from "./contents.ts";
 import { archiveName, type Expected, expectedName, releasedDirectory } from "./fixtures.ts";
+import {
+  commitOffset,
+  formWideGroup,
+  join as joinGroup,
+  offsetGroups,
+  reader,
+  sync,
+} from "./group-contents.ts";
 import { type Observation, observe } from "./observe.ts";
 import { WireClient } from "./wire-client.ts";
 
@@ -53,7 +59,7 @@ interface FirstLife {
   readonly deletedTopicId: string;
 }
 
-async function firstLife(client: WireClient): Promise<FirstLife> {
+async function firstLife([client]: Clients): Promise<FirstLife> {
   for (const topic of [...topicsToMake, discardedTopic]) {
     await createTopic(client, topic);
     await fillTopic(client, topic, 1);
@@ -77,20 +83,26 @@ async function firstLife(client: WireClient): Promise<FirstLife> {
 }
 
 async function setConfigs(client: WireClient): Promise<void> {
-  const set = (name: string, value: string) => [{ name, configOperation: 0, value }];
-  const resources = [
-    { resourceType: 4, resourceName: "", configs: set("message.max.bytes", "2000000") },
-    {
-      resourceType: 4,
-      resourceName: await ownId(client),
-      configs: set("log.cleaner.threads", "2"),
-    },
-    { resourceType: 2, resourceName: "profiles", configs: set("min.compaction.lag.ms", "1000") },
-  ];
-  const request = { resources, validateOnly: false };
-  const response = await client.ask(ApiKey.IncrementalAlterConfigs, 1, request);
-  const refused = response.responses.filter(({ errorCode }) => errorCode !== 0);
-  if (refused.length > 0) throw new Error(JSON.stringify(refused));
+  const own = { resourceType: 4, resourceName: await ownId(client) };
+  const all = { resourceType: 4, resourceName: "" };
+  const topic = { resourceType: 2, resourceName: "profiles" };
+  await setConfig(client, { ...all, name: "message.max.bytes", value: "2000000" });
+  await setConfig(client, { ...own, name: "log.cleaner.threads", value: "2" });
+  await setConfig(client, { ...topic, name: "min.compaction.lag.ms", value: "1000" });
+}
+
+/** Each change of policy is an entry in the journal. */
+async function switchPolicies(client: WireClient, topicName: string): Promise<void> {
+  const topic = topicsToMake.find(({ name }) => name === topicName);
+  if (topic === undefined) throw new Error(`${topicName} is not made`);
+  for (const value of ["journal", "local"]) {
+    await setConfig(client, durability(topicName, value));
+    await fillTopic(client, topic, 2);
+  }
+}
+
+function durability(resourceName: string, value: string): ConfigChange {
+  return { resourceType: 2, resourceName, name: "millrace.durability", value };
 }
 
 async function ownId(client: WireClient): Promise<string> {
@@ -104,32 +116,44 @@ interface SecondLife {
   readonly observation: Observation;
 }
 
+/** `journaledOnly` is called when what follows in these topics goes to the journal. */
 async function secondLife(
-  client: WireClient,
+  [client, other]: Clients,
   before: readonly IdempotentProducer[],
+  journaledOnly: (topicNames: readonly string[]) => Promise<void>,
 ): Promise<SecondLife> {
+  for (const name of ["switched", "switched-back"]) await switchPolicies(client, name);
+  await setConfig(client, durability("switched", "journal"));
+  await journaledOnly(["payments", "switched"]);
   for (const topic of topicsToMake) await fillTopic(client, topic, 2);
   const producers: IdempotentProducer[] = [];
   for (const producer of before) producers.push(await produceNext(client, producer, 4));
   const [group = ""] = offsetGroups;
   await commitOffset(client, group, { topic: "orders", partition: 1, offset: 41, metadata: "é" });
-  const joined = await joinStatically(client);
+  const joined = await joinGroup(client, reader);
   if (joined.errorCode !== 0) throw new Error(`JoinGroup: error ${joined.errorCode}`);
-  await syncStatically(client, joined, [0, 1, 2]);
+  await sync(client, joined, [{ memberId: joined.memberId, partitions: [0, 1, 2] }]);
+  await formWideGroup(client, other);
   const observation = await observe(client, middleTimestamp);
   return { producers, generation: joined.generation, observation };
 }
 
+/** Two connections: of two members that join, both wait for each other. */
+type Clients = readonly [WireClient, WireClient];
+
 async function inOneLife<Result>(
   directory: string,
   signal: "SIGTERM" | "SIGKILL",
-  use: (client: WireClient) => Promise<Result>,
+  use: (clients: Clients) => Promise<Result>,
 ): Promise<Result> {
   const broker = await startBroker(directory);
   try {
-    const client = await WireClient.open(broker.port);
-    const result = await use(client);
-    client.close();
+    const clients: Clients = [
+      await WireClient.open(broker.port),
+      await WireClient.open(broker.port),
+    ];
+    const result = await use(clients);
+    for (const client of clients) client.close();
     return result;
   } finally {
     await broker.end(signal);
@@ -177,12 +201,15 @@ async function fill(
 ): Promise<{ readonly archive: Uint8Array; readonly expected: Expected }> {
   const first = await inOneLife(directory, "SIGTERM", firstLife);
   const whole = new Map<string, number>();
-  const second = await inOneLife(directory, end, async (client) => {
-    const metadata = await client.ask(ApiKey.Metadata, 12, { topics: null });
-    const journaled = metadata.topics.find((topic) => topic.name === "payments");
-    for (const entry of segmentLengths(directory, journaled?.topicId ?? "")) whole.set(...entry);
-    return secondLife(client, first.producers);
-  });
+  const second = await inOneLife(directory, end, (clients) =>
+    secondLife(clients, first.producers, async (topicNames) => {
+      const metadata = await clients[0].ask(ApiKey.Metadata, 12, { topics: null });
+      const journaled = metadata.topics.filter(({ name }) => topicNames.includes(name ?? ""));
+      for (const { topicId } of journaled) {
+        for (const entry of segmentLengths(directory, topicId)) whole.set(...entry);
+      }
+    }),
+  );
   if (end === "SIGKILL") loseUnsynced(whole);
   const manifest = join(import.meta.dirname, "../../package.json");
   const { version } = JSON.parse(readFileSync(manifest, "utf8")) as { readonly version: string };

@@ -42,7 +42,7 @@ export interface ObservedMember {
   readonly instanceId: string | null;
   readonly clientId: string;
   readonly clientHost: string;
-  /** Hexadecimal. */
+  /** In hexadecimal, or, where that would be long, its SHA-256. */
   readonly metadata: string;
   readonly assignment: string;
 }
@@ -209,6 +209,11 @@ function hex(bytes: Uint8Array | null): string | null {
   return bytes === null ? null : Buffer.from(bytes).toString("hex");
 }
 
+function hexOrHash(bytes: Uint8Array): string {
+  if (bytes.length <= 1_000) return Buffer.from(bytes).toString("hex");
+  return `sha256:${createHash("sha256").update(bytes).digest("hex")}`;
+}
+
 async function topicConfigs(
   client: WireClient,
   resourceName: string,
@@ -251,8 +256,8 @@ async function observeGroups(client: WireClient): Promise<readonly ObservedGroup
         instanceId: member.groupInstanceId,
         clientId: member.clientId,
         clientHost: member.clientHost,
-        metadata: hex(member.memberMetadata) ?? "",
-        assignment: hex(member.memberAssignment) ?? "",
+        metadata: hexOrHash(member.memberMetadata),
+        assignment: hexOrHash(member.memberAssignment),
       })),
       offsets: await committedOffsets(client, groupId),
     });

@@ -11,6 +11,8 @@ export interface DiskFault {
   readonly matches?: (path: string) => boolean;
   readonly after?: number;
   readonly times?: number;
+  /** "io" by default. */
+  readonly reason?: "full" | "io";
 }
 
 export interface MemoryDiskOptions {
@@ -268,7 +270,8 @@ export class MemoryDisk implements Disk {
       }
       armed.failures -= 1;
       if (armed.failures <= 0) this.#faults = this.#faults.filter((other) => other !== armed);
-      throw ioError(path, `${operation} was made to fail`);
+      const cause = new Error(`${operation} was made to fail`);
+      throw new DiskError(armed.fault.reason ?? "io", { path, applied: "no", cause });
     }
   }
 }

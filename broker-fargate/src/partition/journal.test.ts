@@ -127,6 +127,19 @@ describe("a partition under journal durability", () => {
     expect(journals).toEqual([]);
   });
 
+  it("replays records below a start that was moved past them, with other logs in between", async () => {
+    const rig = await new Rig().start();
+    const topic = await rig.createTopic("t", { partitions: 3, configs: journal });
+    for (let i = 0; i < 30; i++) {
+      await durable(await rig.partitions.open(topic, i % 3), batchOf([i]));
+    }
+    const owner = await rig.partitions.open(topic, 0);
+    expect(await owner.deleteRecordsBefore(8)).toMatchObject({ kind: "ok", logStartOffset: 8 });
+    await rig.crash();
+    const again = await rig.partitions.open(topic, 0);
+    expect(readAllRecords(again).map(({ value }) => value)).toEqual([24, 27]);
+  });
+
   it("skips what the journal holds of a topic that was deleted", async () => {
     const rig = await new Rig().start();
     const gone = await rig.createTopic("gone", { configs: journal });

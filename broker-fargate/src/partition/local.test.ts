@@ -235,6 +235,18 @@ describe("a partition under local durability", () => {
     expect(readAllRecords(again)).toEqual([{ offset: 3, value: 3 }]);
   });
 
+  it("never stores a start below one that it has deleted up to", async () => {
+    const rig = await new Rig().start();
+    const small = { "segment.index.bytes": "12", "index.interval.bytes": "0" };
+    const owner = await rig.partitions.open(await rig.createTopic("t", { configs: small }), 0);
+    for (let i = 0; i < 9; i++) await owner.append({ records: batchOf([i]), waitFor: "durable" });
+    await Promise.all([7, 2].map((offset) => owner.deleteRecordsBefore(offset)));
+    expect(owner.logStartOffset).toBe(7);
+    await rig.kill();
+    const again = await rig.partitions.open(owner.topicId, 0);
+    expect(readAllRecords(again).map(({ value }) => value)).toEqual([7, 8]);
+  });
+
   it("stores records in the topic's codec, whatever the producer used", async () => {
     const rig = await new Rig().start();
     const configs = { ...local, "compression.type": "lz4" };

@@ -59,15 +59,17 @@ export class LogOpener {
 
   /**
    * For replay: cut at `cutAt`, since what lies there or above is the journal's to tell; undefined:
-   * replay opened it before and has synced what is there.
+   * replay opened it before and has synced what is there, up to `next`.
    */
   async openForReplay(
     place: PartitionPlace,
     settings: TopicSettings,
-    how: { readonly cutAt: number | undefined; readonly epoch: Epoch },
+    how: { readonly cutAt: number | undefined; readonly next: number; readonly epoch: Epoch },
   ): Promise<PartitionLog> {
-    const { cutAt, epoch } = how;
-    const startOffset = await this.#deps.items.startOffset(place);
+    const { cutAt, epoch, next } = how;
+    const stored = await this.#deps.items.startOffset(place);
+    // The journal may still hold what lies before the start; such entries are replayed as well.
+    const startOffset = Math.min(stored, next);
     if (cutAt === undefined) {
       return this.#open(place, { settings, startOffset, recovery: { kind: "clean" } });
     }

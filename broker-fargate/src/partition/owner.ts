@@ -85,6 +85,8 @@ export class PartitionOwner extends PartitionReads implements EntryOwner {
   /** Decided and not in the log yet, in order. */
   #pending: OwnedEntry[] = [];
   #pendingEnd: number;
+  /** The highest start that was stored, or is being stored. */
+  #storedStart = 0;
   #unflushedMessages = 0;
   #settled: (() => void)[] = [];
 
@@ -155,8 +157,13 @@ export class PartitionOwner extends PartitionReads implements EntryOwner {
     { readonly kind: "ok"; readonly logStartOffset: number } | { readonly kind: "outOfRange" }
   > {
     if (offset > this.highWatermark || offset < 0) return { kind: "outOfRange" };
-    if (offset > this.log.logStartOffset) await this.#deps.items.putStartOffset(this.#at, offset);
-    if (this.#state !== "closed") this.log.advanceStartOffset(offset);
+    if (offset > this.log.logStartOffset) {
+      // Never below what an earlier call is storing: its segments may be deleted before this ends.
+      const start = Math.max(this.#storedStart, offset);
+      this.#storedStart = start;
+      await this.#deps.items.putStartOffset(this.#at, start);
+      if (this.#state !== "closed") this.log.advanceStartOffset(start);
+    }
     return { kind: "ok", logStartOffset: this.log.logStartOffset };
   }
 

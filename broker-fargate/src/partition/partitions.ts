@@ -1,8 +1,9 @@
-import { DiskError, assert } from "@millrace/core";
+import { DiskError, MetadataError, assert } from "@millrace/core";
 import type {
   Clock,
   Disk,
   MetadataStore,
+  PartitionLog,
   Random,
   Settings,
   TopicId,
@@ -88,6 +89,8 @@ export class Partitions {
   readonly #duties: Duties;
   readonly #owners = new Map<TopicId, Map<number, PartitionOwner>>();
   readonly #opening = new Map<string, Promise<PartitionOwner>>();
+  /** Partitions whose log could not be synced when it was opened, until a restart. */
+  readonly #unusable = new Map<string, DiskError>();
   readonly #removals = new Set<Promise<void>>();
   readonly #stopListening: (() => void)[] = [];
   #closed = false;
@@ -101,10 +104,7 @@ export class Partitions {
     this.#journalItems = new JournalItems(deps);
     const { cluster, clock } = deps;
     const warn = this.#warn;
-    const onFailed = (cause: unknown): void => {
-      deps.log.error({ err: cause }, "a sync failed: partitions take no appends until a restart");
-      deps.onFailed?.(cause);
-    };
+    const onFailed = this.#failed;
     const { incarnation } = cluster;
     const limits = this.#limits;
     this.journal = new Journal({
@@ -148,6 +148,8 @@ export class Partitions {
     const open = this.find(topicId, partition);
     if (open !== undefined) return Promise.resolve(open);
     const key = `${topicId}-${partition}`;
+    const unusable = this.#unusable.get(key);
+    if (unusable !== undefined) return Promise.reject(unusable);
     const before = this.#opening.get(key);
     if (before !== undefined) return before;
     const opening = this.#load(topicId, partition).finally(() => this.#opening.delete(key));
@@ -187,7 +189,10 @@ export class Partitions {
       const slot = cluster.slotOfPartition(topicId, partition);
       disk.remove(partitionDirectory({ topicId, partition }));
       await this.#items.removeAll({ topicId, partition, slot }, () => cluster.openSlot(slot));
+      this.#unusable.delete(`${topicId}-${partition}`);
     }
+    // Once the note is gone nobody looks for folders that a loss of power brought back.
+    await disk.syncDirectory(partitionsRoot);
     await cluster.deletionDone(topicId);
   }
 
@@ -207,19 +212,37 @@ export class Partitions {
     await this.#duties.finish();
     for (const owner of owners) {
       owner.close();
-      this.#closeLog(owner);
+      this.#closeLog(owner.log);
     }
     const isTrimmed = this.journal.trim === this.journal.nextSeq;
     if (this.journal.state === "open" && isTrimmed) {
       this.journal.retireFiles();
-      await this.#journalItems.close(this.#deps.cluster.incarnation);
-      this.#deps.disk.remove(journalDirectory(this.#deps.cluster.incarnation));
+      await this.#closeJournalItem();
     }
     this.journal.close();
   }
 
+  async #closeJournalItem(): Promise<void> {
+    const { cluster, disk } = this.#deps;
+    try {
+      await this.#journalItems.close(cluster.incarnation);
+    } catch (error) {
+      if (!(error instanceof MetadataError)) throw error;
+      // The next start finds an open journal without files, replays nothing, and closes it.
+      this.#warn("the journal's item could not be closed", error);
+      return;
+    }
+    disk.remove(journalDirectory(cluster.incarnation));
+  }
+
   readonly #warn = (what: string, cause: unknown): void => {
     this.#deps.log.warn({ err: cause }, what);
+  };
+
+  readonly #failed = (cause: unknown): void => {
+    const message = "a sync failed: partitions take no appends until a restart";
+    this.#deps.log.error({ err: cause }, message);
+    this.#deps.onFailed?.(cause);
   };
 
   #expose(metrics: Metrics): void {
@@ -274,9 +297,9 @@ export class Partitions {
     owner.log.remove();
   }
 
-  #closeLog(owner: PartitionOwner): void {
+  #closeLog(log: PartitionLog): void {
     try {
-      owner.log.close();
+      log.close();
     } catch (error) {
       if (!(error instanceof DiskError)) throw error;
       this.#warn("a partition could not be closed cleanly", error);
@@ -298,12 +321,26 @@ export class Partitions {
     if (cutBytes > 0) this.#warn(`${partitionDirectory(place)}: cut ${cutBytes} bytes`, "");
     log.beginEpoch(openSlot.epoch);
     // A journaled reply promises everything below it too, so what is below must be durable first.
-    if (isListed || log.isDirty) await log.sync();
+    if (isListed || log.isDirty) await this.#syncOpened(place, log);
     if (this.#closed || !this.#isKnown(place)) {
       log.close();
       throw new UnknownPartitionError(`partition ${partition} of topic ${topicId} is gone`);
     }
     return this.#own({ ...place, openSlot, log, settings: this.#settingsOf(place), isListed });
+  }
+
+  /** A log whose sync failed is not opened again: another sync would succeed and mean nothing. */
+  async #syncOpened({ partition, topicId }: PartitionPlace, log: PartitionLog): Promise<void> {
+    try {
+      await log.sync();
+    } catch (error) {
+      if (!(error instanceof DiskError)) throw error;
+      this.#closeLog(log);
+      if (error.retriable) throw error;
+      this.#unusable.set(`${topicId}-${partition}`, error);
+      this.#failed(error);
+      throw error;
+    }
   }
 
   #own(start: ConstructorParameters<typeof PartitionOwner>[0]): PartitionOwner {
@@ -338,11 +375,11 @@ export class Partitions {
       ...{ disk, wire: this.#wire, items: this.#journalItems, limits: this.#limits },
       incarnation: cluster.incarnation,
       wallMs: () => clock.wallMs(),
-      openLog: async ({ topicId, partition }, cutAt) => {
+      openLog: async ({ topicId, partition, baseOffset: next }, cutAt) => {
         const place = { topicId, partition, slot: cluster.slotOfPartition(topicId, partition) };
         if (!this.#isKnown(place)) return undefined;
         const { epoch } = cluster;
-        return this.#logs.openForReplay(place, this.#settingsOf(place), { cutAt, epoch });
+        return this.#logs.openForReplay(place, this.#settingsOf(place), { cutAt, next, epoch });
       },
     });
     for (const report of reports) log.warn({ ...report }, "replayed a former journal");

@@ -70,8 +70,8 @@ export interface SegmentFacts {
  * (append-decision.ts) and lie in the batches. One owner calls it; nothing here waits but `sync`.
  * Promised: a batch is in the log whole or not at all, also after any crash that `recovery` is
  * chosen rightly for; reads give whole batches. Every method may throw a DiskError; `append` then
- * leaves the log at a batch boundary, which `endOffset` tells. After a failed `sync` the log takes
- * no more appends, because the kernel may have dropped what it could not write.
+ * leaves the log at a batch boundary, which `endOffset` tells. After a `sync` that failed for good
+ * the log takes no more appends, because the kernel may have dropped what it could not write.
  */
 export class PartitionLog {
   /** May be replaced at any time; holds from the next append on. */
@@ -233,7 +233,8 @@ export class PartitionLog {
 
   /**
    * Makes everything durable that was appended before the call, and moves `recoveryPoint` there.
-   * Calls may overlap. Rejects with a DiskError, and every later call with the same one.
+   * Calls may overlap. Rejects with a DiskError. One that is `full` leaves all as it was, to be
+   * tried again; any other one is what every later call rejects with too.
    */
   async sync(): Promise<void> {
     await this.#syncs.sync(() => this.#endOffset, this.#epochs);

@@ -1,3 +1,4 @@
+import { DiskError } from "../ports/disk.ts";
 import type { LeaderEpochs } from "./leader-epochs.ts";
 import type { LogFiles } from "./log-files.ts";
 import type { Segment } from "./segment.ts";
@@ -7,7 +8,8 @@ import type { Segment } from "./segment.ts";
  *
  * One sync runs at a time, and one more may wait, which then covers everybody who asked meanwhile.
  * A sync that failed is final: what the kernel could not write it may have dropped, so that the
- * next sync would succeed and mean nothing.
+ * next sync would succeed and mean nothing. Only a disk too full for the file of leader epochs,
+ * which is written anew before anything is synced, leaves all as it was, to be tried again.
  */
 export class SyncTargets {
   readonly #files: LogFiles;
@@ -18,7 +20,7 @@ export class SyncTargets {
   #waiting: Promise<void> | undefined;
   /** The offset up to which the running sync makes the log durable. */
   #target = 0;
-  #failure: { readonly error: unknown } | undefined;
+  #failure: DiskError | undefined;
 
   constructor(
     files: LogFiles,
@@ -44,7 +46,7 @@ export class SyncTargets {
 
   /** Throws the error of the sync that failed, if one has. */
   assertUsable(): void {
-    if (this.#failure !== undefined) throw this.#failure.error;
+    if (this.#failure !== undefined) throw this.#failure;
   }
 
   wrote(segment: Segment): void {
@@ -76,10 +78,11 @@ export class SyncTargets {
   sync(endOffset: () => number, epochs: LeaderEpochs): Promise<void> {
     if (this.#waiting !== undefined) return this.#waiting;
     if (this.#running === undefined) return this.#begin(endOffset, epochs);
-    this.#waiting = this.#running.then(() => {
+    const next = (): Promise<void> => {
       this.#waiting = undefined;
       return this.#begin(endOffset, epochs);
-    });
+    };
+    this.#waiting = this.#running.then(next, next);
     return this.#waiting;
   }
 
@@ -93,19 +96,37 @@ export class SyncTargets {
   async #run(endOffset: number, epochs: LeaderEpochs): Promise<void> {
     this.assertUsable();
     this.#target = endOffset;
+    const epochsChanged = this.#unsynced.size > 0 && epochs.isDirty;
+    if (epochsChanged) await this.#saveEpochs(epochs);
     const segments = [...this.#unsynced];
-    const directoryChanged = this.#directoryChanged || (segments.length > 0 && epochs.isDirty);
+    const directoryChanged = this.#directoryChanged || epochsChanged;
     this.#unsynced.clear();
     this.#directoryChanged = false;
     try {
-      if (segments.length > 0 && epochs.isDirty) await epochs.save();
       await Promise.all(segments.map((segment) => segment.sync()));
       if (directoryChanged) await this.#syncDirectories();
     } catch (error) {
-      this.#failure = { error };
-      throw error;
+      throw this.#failed(error);
     }
     this.#recoveryPoint = Math.max(this.#recoveryPoint, this.#target);
+  }
+
+  async #saveEpochs(epochs: LeaderEpochs): Promise<void> {
+    try {
+      await epochs.save();
+    } catch (error) {
+      if (error instanceof DiskError && error.reason === "full") throw error;
+      throw this.#failed(error);
+    }
+  }
+
+  /** Remembers the failure; `full` would say of it that it may clear by itself. */
+  #failed(cause: unknown): unknown {
+    if (!(cause instanceof DiskError)) return cause;
+    const { path } = cause;
+    const isFull = cause.reason === "full";
+    this.#failure = isFull ? new DiskError("io", { path, applied: "maybe", cause }) : cause;
+    return this.#failure;
   }
 
   /** The partition's folder and the one that names it. */

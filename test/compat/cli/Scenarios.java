@@ -207,21 +207,10 @@ final class Scenarios {
         tools.show(
                 "records/produced", PRODUCER, lines, with(properties, "--topic", topic, "--sync"));
         tools.show("records/offsets", OFFSETS, NONE, "--topic", topic);
-        for (String partition : List.of("0", "1")) {
-            tools.show(
-                    "records/consumed-" + partition,
-                    CONSUMER,
-                    NONE,
-                    with(
-                            printing(),
-                            "--topic",
-                            topic,
-                            "--partition",
-                            partition,
-                            "--offset",
-                            "earliest",
-                            "--timeout-ms",
-                            "1000"));
+        for (String line : tools.run(OFFSETS, NONE, "--topic", topic).stdoutLines()) {
+            // topic:partition:end
+            String[] fields = line.split(":");
+            consume("records/consumed-" + fields[1], topic, fields[1], fields[2]);
         }
         tools.show(
                 "records/produced-to-unknown-topic",
@@ -232,6 +221,13 @@ final class Scenarios {
                 "--sync");
         tools.showEachLine(
                 "records/describe-created", TOPICS, "--describe", "--topic", name("created"));
+    }
+
+    private void consume(String at, String topic, String partition, String records)
+            throws Exception {
+        String[] which = {"--topic", topic, "--partition", partition, "--offset", "earliest"};
+        String[] limits = {"--max-messages", records, "--timeout-ms", "10000"};
+        tools.show(at, CONSUMER, NONE, with(printing(), with(which, limits)));
     }
 
     private void seek() throws Exception {

@@ -232,7 +232,10 @@ func staticMembers(s *session) error {
 		return err
 	}
 	join := func(instance string) (*member, error) {
-		return s.member(topic, topic, kgo.InstanceID(instance), kgo.SessionTimeout(30*time.Second))
+		// One round a rebalance, so that a late second one can't be taken for another.
+		balancer := kgo.Balancers(kgo.RangeBalancer())
+		timeout := kgo.SessionTimeout(30 * time.Second)
+		return s.member(topic, topic, kgo.InstanceID(instance), timeout, balancer)
 	}
 	one, err := join("one")
 	if err != nil {

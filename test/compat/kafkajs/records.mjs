@@ -28,11 +28,20 @@ export async function createTopic({ admin }, topic, numPartitions, configs = {})
   });
 }
 
-/** Values from .. to - 1, spread over the partitions in turn. */
+/**
+ * Values from .. to - 1, spread over the partitions in turn, one request a partition: after a
+ * refusal by one partition (a topic that was created a moment ago) this client sends the whole
+ * request again.
+ */
 export async function produceNumbered(session, topic, { partitions, from, to }) {
   const messages = [];
   for (let i = from; i < to; i += 1) messages.push({ value: String(i), partition: i % partitions });
-  await withProducer(session, {}, (producer) => producer.send({ topic, messages }));
+  await withProducer(session, {}, async (producer) => {
+    for (let partition = 0; partition < partitions; partition += 1) {
+      const ours = messages.filter((message) => message.partition === partition);
+      await producer.send({ topic, messages: ours });
+    }
+  });
 }
 
 /**

@@ -5,6 +5,7 @@ import {
   normalise,
   parseExceptions,
   scenariosOf,
+  staleExceptions,
 } from "./compare.ts";
 
 const created = '{"at":"topics/create","error":"NONE","partitions":3}';
@@ -86,8 +87,18 @@ describe("exceptions", () => {
     expect(compare(other, [allowed]).differences).toHaveLength(1);
   });
 
-  test("an exception that nothing needed is not used", () => {
-    expect(compare(kafka, [allowed]).used).toEqual([]);
+  test("an exception that nothing needed is stale, as is one of a program that there is not", () => {
+    const used = new Set(compare(kafka, [allowed]).used);
+    const stale = (judged: readonly string[], known: readonly string[]) =>
+      staleExceptions([allowed], used, { judged, known });
+    expect(stale(["java"], ["java", "go"])).toEqual([allowed]);
+    expect(stale(["go"], ["go"])).toEqual([allowed]);
+    expect(stale(["go"], ["java", "go"])).toEqual([]);
+  });
+
+  test("an exception that was needed is not stale", () => {
+    const used = new Set(compare(differing, [allowed]).used);
+    expect(staleExceptions([allowed], used, { judged: ["java"], known: ["java"] })).toEqual([]);
   });
 
   test("an entry without a reason is refused", () => {

@@ -122,6 +122,19 @@ export function compareTranscripts(
   return { compared: transcripts.kafka.length, differences, used: [...used] };
 }
 
+/** The exceptions that a judged program could have used and did not, and those of no known program. */
+export function staleExceptions(
+  exceptions: readonly Exception[],
+  used: ReadonlySet<Exception>,
+  names: { readonly judged: readonly string[]; readonly known: readonly string[] },
+): readonly Exception[] {
+  return exceptions.filter(
+    (exception) =>
+      !used.has(exception) &&
+      (names.judged.includes(exception.program) || !names.known.includes(exception.program)),
+  );
+}
+
 /** Checks what exceptions.json holds. Throws on an entry that has no reason or names no step. */
 export function parseExceptions(json: string): readonly Exception[] {
   const value: unknown = JSON.parse(json);

@@ -21,6 +21,7 @@ import {
   normalise,
   parseExceptions,
   scenariosOf,
+  staleExceptions,
 } from "./compare.ts";
 import { renderConformance } from "./conformance.ts";
 import { killEverythingStarted, runToEnd } from "./processes.ts";
@@ -133,23 +134,6 @@ async function judge(
   };
 }
 
-/**
- * Exceptions that this run could have used and did not, and those of programs that do not exist.
- */
-function staleExceptions(
-  exceptions: readonly Exception[],
-  judged: { readonly programs: readonly Program[]; readonly used: ReadonlySet<Exception> },
-): readonly string[] {
-  return exceptions
-    .filter((exception) => !judged.used.has(exception))
-    .filter(
-      ({ program }) =>
-        judged.programs.some(({ name }) => name === program) ||
-        !PROGRAMS.some(({ name }) => name === program),
-    )
-    .map(({ program, at }) => `stale exception: ${program} ${at}`);
-}
-
 function report(ok: boolean, name: string, text: string): void {
   console.log(`${ok ? "ok  " : "FAIL"} ${name.padEnd(13)} ${text}`);
 }
@@ -188,11 +172,13 @@ async function runLane(
     await Promise.all(targets.map(({ server }) => server.stop()));
     await rm(scratch, { recursive: true, force: true });
   }
-  const stale =
-    kinds.includes("kafka") && kinds.includes("millrace")
-      ? staleExceptions(exceptions, { programs, used })
-      : [];
-  for (const line of stale) console.log(`    ${line}`);
+  const compared = kinds.includes("kafka") && kinds.includes("millrace");
+  const names = {
+    judged: programs.map(({ name }) => name),
+    known: PROGRAMS.map(({ name }) => name),
+  };
+  const stale = compared ? staleExceptions(exceptions, used, names) : [];
+  for (const { program, at } of stale) console.log(`FAIL stale exception: ${program}, ${at}`);
   const checks = programs.length + (stale.length > 0 ? 1 : 0);
   failed += stale.length > 0 ? 1 : 0;
   console.log(`${checks - failed} passed, ${failed} failed`);

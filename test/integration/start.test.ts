@@ -16,9 +16,19 @@ beforeEach(() => {
 });
 
 afterEach(() => {
-  for (const child of children) child.kill("SIGKILL");
+  for (const child of children) killGroup(child);
   rmSync(folder, { recursive: true, force: true });
 });
+
+/** npm does not hand a SIGKILL on: the whole group has to go. */
+function killGroup(child: ChildProcess): void {
+  if (child.pid === undefined) return;
+  try {
+    process.kill(-child.pid, "SIGKILL");
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== "ESRCH") throw error;
+  }
+}
 
 interface Started {
   readonly child: ChildProcess;
@@ -32,6 +42,7 @@ function start(...flags: readonly string[]): Started {
   const child = spawn("npm", ["start", "--silent", "--", ...flags], {
     cwd: root,
     env: { ...process.env, NO_COLOR: "1" },
+    detached: true,
   });
   children.push(child);
   let output = "";

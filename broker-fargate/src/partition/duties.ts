@@ -1,6 +1,7 @@
 import { DiskError, MetadataError } from "@millrace/core";
 import type { Clock, Timer } from "@millrace/core";
 import type { Journal } from "./journal.ts";
+import { inLanes } from "./lanes.ts";
 import type { PartitionLimits } from "./limits.ts";
 import type { PartitionOwner } from "./owner.ts";
 
@@ -256,17 +257,10 @@ export class Duties {
     }
   }
 
-  async #syncMany(
+  #syncMany(
     owners: readonly PartitionOwner[],
     sync: (owner: PartitionOwner) => Promise<void>,
   ): Promise<void> {
-    let next = 0;
-    const work = async (): Promise<void> => {
-      for (let owner = owners[next++]; owner !== undefined; owner = owners[next++]) {
-        await sync(owner);
-      }
-    };
-    const lanes = Math.min(this.#deps.limits.syncsInFlightMax, owners.length);
-    await Promise.all(Array.from({ length: lanes }, work));
+    return inLanes(owners, this.#deps.limits.syncsInFlightMax, sync);
   }
 }

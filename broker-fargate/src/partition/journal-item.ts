@@ -1,5 +1,13 @@
-import { assert, incarnationId, keys, keysUnder } from "@millrace/core";
-import type { IncarnationId, Item, ItemValue } from "@millrace/core";
+import {
+  assert,
+  incarnationId,
+  keys,
+  keysUnder,
+  readHead,
+  slot,
+  transactWritesMax,
+} from "@millrace/core";
+import type { IncarnationId, Item, ItemValue, Write } from "@millrace/core";
 import { FencedError } from "../cluster/slot-claims.ts";
 import { read, readAll, transact } from "../cluster/persist.ts";
 import type { StoreAccess } from "../cluster/persist.ts";
@@ -24,8 +32,8 @@ export class JournalItems {
   /** The incarnations before `own` that are not closed, oldest first. */
   async listOpen(own: IncarnationId): Promise<readonly OpenJournal[]> {
     const open: OpenJournal[] = [];
-    for await (const item of readAll(this.#access, keysUnder("incarnation", pageItems))) {
-      const incarnation = incarnationId(item.key.slice("incarnation/".length));
+    for await (const item of this.#all()) {
+      const incarnation = incarnationOf(item);
       if (incarnation === own || item.value["state"] === "closed") continue;
       open.push({ incarnation, trim: trimOf(item) });
     }
@@ -40,6 +48,36 @@ export class JournalItems {
   /** Everything of its journal lies durably in segments. */
   close(incarnation: IncarnationId): Promise<void> {
     return this.#change(incarnation, (value) => ({ ...value, state: "closed" }));
+  }
+
+  /**
+   * Deletes the items of closed incarnations that no slot's head names: such a head would be taken
+   * for one whose owner is unknown (ownership rule 8). Does nothing until more than `keptMax` have
+   * come together, since every head has to be read for it.
+   */
+  async forgetClosed(options: { readonly slots: number; readonly keptMax: number }): Promise<void> {
+    const closed = new Map<IncarnationId, Write>();
+    for await (const item of this.#all()) {
+      if (item.value["state"] !== "closed") continue;
+      closed.set(incarnationOf(item), { kind: "delete", key: item.key });
+    }
+    if (closed.size <= options.keptMax) return;
+    for (let number = 0; number < options.slots; number += 1) {
+      const item = await read(this.#access, keys.head(slot(number)));
+      if (item === undefined) continue;
+      const { owner, sources } = readHead(item);
+      if (owner !== undefined) closed.delete(owner);
+      for (const { incarnation } of sources) closed.delete(incarnation);
+    }
+    const deletions = [...closed.values()];
+    for (let from = 0; from < deletions.length; from += transactWritesMax) {
+      const some = deletions.slice(from, from + transactWritesMax);
+      await transact(this.#access, some, () => true);
+    }
+  }
+
+  #all(): AsyncIterable<Item> {
+    return readAll(this.#access, keysUnder("incarnation", pageItems));
   }
 
   async #change(
@@ -64,6 +102,10 @@ export class JournalItems {
 }
 
 const pageItems = 1000;
+
+function incarnationOf({ key }: Item): IncarnationId {
+  return incarnationId(key.slice("incarnation/".length));
+}
 
 function trimOf(item: Item): number {
   const trim = item.value["trim"];

@@ -5,6 +5,7 @@ import type { JournalEntry } from "@millrace/wire";
 import { journalDirectory } from "./journal-files.ts";
 import { JournalDamagedError, readJournal } from "./journal-reader.ts";
 import type { JournalSource } from "./journal-reader.ts";
+import { inLanes } from "./lanes.ts";
 import type { WireFormat } from "./wire-format.ts";
 
 export interface ReplayDeps {
@@ -12,6 +13,7 @@ export interface ReplayDeps {
   readonly wallMs: () => number;
   /** Logs held open at a time; past it they are synced and closed. */
   readonly logsMax: number;
+  readonly syncsInFlightMax: number;
   /**
    * Opens the log for replay. `cutAt`: nothing at or above that offset is to be trusted; undefined:
    * replay itself has put there what is above. Undefined is returned for a topic that is gone.
@@ -114,14 +116,14 @@ class Replay {
   }
 
   async finish(): Promise<void> {
-    for (const [key, log] of this.#logs) {
-      this.#logs.delete(key);
-      if (log === undefined) continue;
+    const logs = [...this.#logs.values()].filter((log) => log !== undefined);
+    this.#logs.clear();
+    await inLanes(logs, this.#deps.syncsInFlightMax, async (log) => {
       // The snapshot and the indexes' ends come first, so that the sync covers their names.
       log.settle();
       await log.sync();
       log.close();
-    }
+    });
   }
 
   async #log(entry: JournalEntry, plan: Plan): Promise<PartitionLog | undefined> {

@@ -3,6 +3,7 @@ import type { AppendResult } from "./append.ts";
 import type { PartitionOwner } from "./owner.ts";
 import { Rig, batchOf, offsetOf, readAllRecords, turn } from "./fixtures.ts";
 
+const pageBytes = 4096;
 const journal = { "millrace.durability": "journal" };
 
 /** A rig whose syncs wait until they are let go, one by one. */
@@ -125,6 +126,24 @@ describe("a partition under journal durability", () => {
     }
     const journals = rig.disk.paths().filter((path) => path.startsWith("journal/"));
     expect(journals).toEqual([]);
+  });
+
+  it("survives the ruin of every page that a write under way had touched", async () => {
+    const held = heldRig();
+    const { rig } = held;
+    await rig.start();
+    const owner = await rig.partitions.open(await rig.createTopic("t", { configs: journal }), 0);
+    for (let i = 0; i < 3; i++) await durable(owner, batchOf([i], { padding: 1500 * i }));
+    held.hold = true;
+    void durable(owner, batchOf([3]));
+    await turn();
+    const [path = ""] = rig.disk.paths().filter((name) => name.startsWith("journal/"));
+    const from = Math.floor(rig.disk.syncedTo(path) / pageBytes) * pageBytes;
+    for (let at = from; at < from + pageBytes; at++) rig.disk.flipBit(path, at * 8);
+    held.hold = false;
+    await rig.kill();
+    const again = await rig.partitions.open(owner.topicId, 0);
+    expect(readAllRecords(again).map(({ value }) => value)).toEqual([0, 1, 2]);
   });
 
   it("replays records below a start that was moved past them, with other logs in between", async () => {

@@ -35,6 +35,8 @@ export interface PartitionLimits {
   readonly dutyPauseMs: number;
   /** Logs that replay holds open; past it they are synced and closed. */
   readonly replayLogsMax: number;
+  /** Items of closed incarnations; past it those go at a start that no slot's head names. */
+  readonly closedIncarnationsMax: number;
 }
 
 export const partitionLimits: PartitionLimits = checked({
@@ -53,6 +55,7 @@ export const partitionLimits: PartitionLimits = checked({
   syncsInFlightMax: 4,
   dutyPauseMs: 100,
   replayLogsMax: 512,
+  closedIncarnationsMax: 64,
 });
 
 /** Asserts how the limits must lie to each other. */

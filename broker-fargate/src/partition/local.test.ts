@@ -235,6 +235,22 @@ describe("a partition under local durability", () => {
     expect(readAllRecords(again)).toEqual([{ offset: 3, value: 3 }]);
   });
 
+  it("stays offline after a recovery that could not be synced, until a restart", async () => {
+    const rig = await new Rig().start();
+    const topic = await rig.createTopic("t", { configs: local });
+    const owner = await rig.partitions.open(topic, 0);
+    await owner.append({ records: batchOf([1]), waitFor: "durable" });
+    await rig.kill();
+    rig.disk.failNext({ operation: "sync", matches: (path) => path.endsWith(".log") });
+    for (const _ of [1, 2]) {
+      await expect(rig.partitions.open(topic, 0)).rejects.toMatchObject({ reason: "io" });
+    }
+    expect(rig.failures.length).toBe(1);
+    await rig.kill();
+    const again = await rig.partitions.open(topic, 0);
+    expect(readAllRecords(again)).toEqual([{ offset: 0, value: 1 }]);
+  });
+
   it("never stores a start below one that it has deleted up to", async () => {
     const rig = await new Rig().start();
     const small = { "segment.index.bytes": "12", "index.interval.bytes": "0" };

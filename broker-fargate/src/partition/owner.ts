@@ -16,6 +16,8 @@ import { logConfigOf } from "./log-config.ts";
 import { PartitionReads } from "./partition-reads.ts";
 import { ReplyQueue } from "./reply-queue.ts";
 import type { PartitionItems } from "./partition-items.ts";
+import { StoredStart } from "./stored-start.ts";
+import type { DeleteRecordsOutcome } from "./stored-start.ts";
 import type { WireFormat } from "./wire-format.ts";
 
 export type { Isolation } from "./partition-reads.ts";
@@ -70,7 +72,7 @@ export class PartitionOwner extends PartitionReads implements EntryOwner {
   /** Monotonic time of the last append. */
   lastAppendMs = 0;
   readonly #deps: OwnerDeps;
-  readonly #at: OwnerStart;
+  readonly #start: StoredStart;
   readonly #producers: PendingProducers;
   readonly #queue: AppendQueue;
   readonly #replies = new ReplyQueue<AppendResult>();
@@ -85,8 +87,6 @@ export class PartitionOwner extends PartitionReads implements EntryOwner {
   /** Decided and not in the log yet, in order. */
   #pending: OwnedEntry[] = [];
   #pendingEnd: number;
-  /** The highest start that was stored, or is being stored. */
-  #storedStart = 0;
   #unflushedMessages = 0;
   #settled: (() => void)[] = [];
 
@@ -96,7 +96,7 @@ export class PartitionOwner extends PartitionReads implements EntryOwner {
     this.partition = start.partition;
     this.slot = start.slot;
     this.#deps = deps;
-    this.#at = start;
+    this.#start = new StoredStart(start, deps.items);
     this.#settings = start.settings;
     this.#policy = start.settings.durability;
     this.#pendingEnd = start.log.endOffset;
@@ -151,17 +151,10 @@ export class PartitionOwner extends PartitionReads implements EntryOwner {
   }
 
   /** Makes `offset` the first readable one, at most the high watermark, and deletes what it can. */
-  async deleteRecordsBefore(
-    offset: number,
-  ): Promise<
-    { readonly kind: "ok"; readonly logStartOffset: number } | { readonly kind: "outOfRange" }
-  > {
+  async deleteRecordsBefore(offset: number): Promise<DeleteRecordsOutcome> {
     if (offset > this.highWatermark || offset < 0) return { kind: "outOfRange" };
     if (offset > this.log.logStartOffset) {
-      // Never below what an earlier call is storing: its segments may be deleted before this ends.
-      const start = Math.max(this.#storedStart, offset);
-      this.#storedStart = start;
-      await this.#deps.items.putStartOffset(this.#at, start);
+      const start = await this.#start.raiseTo(offset);
       if (this.#state !== "closed") this.log.advanceStartOffset(start);
     }
     return { kind: "ok", logStartOffset: this.log.logStartOffset };

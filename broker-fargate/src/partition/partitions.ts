@@ -37,6 +37,7 @@ export type PartitionCluster = Pick<
   Cluster,
   | "incarnation"
   | "epoch"
+  | "slots"
   | "topics"
   | "topicSettings"
   | "slotOfPartition"
@@ -374,6 +375,7 @@ export class Partitions {
     const reports = await recoverJournals({
       ...{ disk, wire: this.#wire, items: this.#journalItems, limits: this.#limits },
       incarnation: cluster.incarnation,
+      slots: cluster.slots,
       wallMs: () => clock.wallMs(),
       openLog: async ({ topicId, partition, baseOffset: next }, cutAt) => {
         const place = { topicId, partition, slot: cluster.slotOfPartition(topicId, partition) };

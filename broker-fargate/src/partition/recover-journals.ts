@@ -16,6 +16,8 @@ export async function recoverJournals(deps: {
   readonly items: JournalItems;
   readonly limits: PartitionLimits;
   readonly incarnation: IncarnationId;
+  /** How many slots the cluster has. */
+  readonly slots: number;
   readonly wallMs: () => number;
   readonly openLog: ReplayDeps["openLog"];
 }): Promise<readonly ReplayReport[]> {
@@ -23,8 +25,9 @@ export async function recoverJournals(deps: {
   const reports: ReplayReport[] = [];
   for (const former of await items.listOpen(incarnation)) {
     const source = { disk, crc32c: wire.crc32c, ...former };
-    const logsMax = limits.replayLogsMax;
-    const report = await replayJournal(source, { wire, wallMs, logsMax, openLog });
+    const { replayLogsMax: logsMax, syncsInFlightMax } = limits;
+    const deps = { wire, wallMs, logsMax, syncsInFlightMax, openLog };
+    const report = await replayJournal(source, deps);
     await items.close(former.incarnation);
     if (report.partitions > 0) reports.push(report);
   }
@@ -33,5 +36,6 @@ export async function recoverJournals(deps: {
     const directory = `${journalRoot}/${name}`;
     if (directory !== journalDirectory(incarnation)) disk.remove(directory);
   }
+  await items.forgetClosed({ slots: deps.slots, keptMax: limits.closedIncarnationsMax });
   return reports;
 }

@@ -2,7 +2,7 @@
  * The durability lane: kills the broker with SIGKILL in the middle of load from a real client
  * (librdkafka), restarts it, and checks that nothing acknowledged was lost.
  *
- *     node test/durability/run.ts [--kills 20] [--only local,journal,journal-lost-syncs] [--seed 1]
+ *     npm run durability -- [--kills 20] [--only local,journal,…] [--seed 1]
  *
  * The `lost-syncs` scenarios also take away, after each kill, what no fdatasync had covered.
  * `journal` survives that; `local` does not promise to, and has to be seen losing: the lane bites.

@@ -6,6 +6,7 @@ import { journalDirectory } from "./journal-files.ts";
 import { JournalDamagedError, readJournal } from "./journal-reader.ts";
 import type { JournalSource } from "./journal-reader.ts";
 import { inLanes } from "./lanes.ts";
+import { UnplacedRecords } from "./unplaced-records.ts";
 import type { WireFormat } from "./wire-format.ts";
 
 export interface ReplayDeps {
@@ -22,6 +23,11 @@ export interface ReplayDeps {
     entry: JournalEntry,
     cutAt: number | undefined,
   ) => Promise<PartitionLog | undefined>;
+  /**
+   * Takes the entries from this one on of a partition whose log ends before it, at `endOffset`:
+   * synced records are gone. The partition is then offline.
+   */
+  readonly setAside: (entry: JournalEntry, endOffset: number) => UnplacedRecords;
 }
 
 export interface ReplayReport {
@@ -36,6 +42,7 @@ interface Plan {
   readonly index: number;
   readonly cutAt: number;
   begun: boolean;
+  unplaced?: UnplacedRecords;
 }
 
 /**
@@ -45,6 +52,9 @@ interface Plan {
  * synced before the trim passed it; the rest is cut, unread, and the entries are appended again.
  * (So bytes that a power loss mangled above that offset are never looked at.) Entries before a
  * `localFrom` do not count: the log was synced then, and has grown without the journal since.
+ *
+ * A partition whose log does not reach that offset is put offline with its entries set aside; the
+ * others are not held up by it.
  *
  * Repeatable: dying anywhere in it and beginning anew comes to the same. Two passes over the files,
  * since a later entry may void earlier ones; memory is bounded by partitions, not by entries.
@@ -101,8 +111,12 @@ class Replay {
     const plan = this.#plans.get(keyOf(entry));
     if (plan === undefined || at.seq < plan.seq) return;
     if (at.seq === plan.seq && at.index < plan.index) return;
-    const log = await this.#log(entry, plan);
+    const log = plan.unplaced ?? (await this.#log(entry, plan));
     if (log === undefined) return;
+    if (log instanceof UnplacedRecords) {
+      if (entry.kind === "records") log.append(recordsOf(entry, at.bytes));
+      return;
+    }
     if (log.endOffset !== entry.baseOffset) {
       const path = journalDirectory(this.#source.incarnation);
       const where = `${entry.topicId}-${entry.partition}`;
@@ -110,12 +124,18 @@ class Replay {
       throw new JournalDamagedError(path, `object ${at.seq} ${what}`);
     }
     if (entry.kind !== "records") return;
-    const records = at.bytes.subarray(entry.position, entry.position + entry.length);
+    const records = recordsOf(entry, at.bytes);
     log.append([records], this.#summaries(records), this.#deps.wallMs());
     this.bytes += entry.length;
   }
 
+  /** Makes everything durable that was taken. */
   async finish(): Promise<void> {
+    await this.#closeLogs();
+    for (const { unplaced } of this.#plans.values()) await unplaced?.finish();
+  }
+
+  async #closeLogs(): Promise<void> {
     const logs = [...this.#logs.values()].filter((log) => log !== undefined);
     this.#logs.clear();
     await inLanes(logs, this.#deps.syncsInFlightMax, async (log) => {
@@ -126,11 +146,16 @@ class Replay {
     });
   }
 
-  async #log(entry: JournalEntry, plan: Plan): Promise<PartitionLog | undefined> {
+  async #log(entry: JournalEntry, plan: Plan): Promise<PartitionLog | UnplacedRecords | undefined> {
     const key = keyOf(entry);
     if (this.#logs.has(key)) return this.#logs.get(key);
-    if (this.#logs.size >= this.#deps.logsMax) await this.finish();
+    if (this.#logs.size >= this.#deps.logsMax) await this.#closeLogs();
     const log = await this.#deps.openLog(entry, plan.begun ? undefined : plan.cutAt);
+    if (log !== undefined && !plan.begun && log.endOffset < plan.cutAt) {
+      plan.unplaced = this.#deps.setAside(entry, log.endOffset);
+      log.close();
+      return plan.unplaced;
+    }
     plan.begun = true;
     this.#logs.set(key, log);
     return log;
@@ -141,6 +166,10 @@ class Replay {
     const { format } = this.#deps.wire;
     return splitBatches(records).starts.map((at) => summarizeBatch(format, view, at));
   }
+}
+
+function recordsOf(entry: JournalEntry, object: Uint8Array): Uint8Array {
+  return object.subarray(entry.position, entry.position + entry.length);
 }
 
 function keyOf(entry: JournalEntry): string {

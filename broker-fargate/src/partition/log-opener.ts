@@ -2,6 +2,7 @@ import { PartitionLog } from "@millrace/core";
 import type { Disk, Epoch, LogRecovery, Random, TopicId, TopicSettings } from "@millrace/core";
 import { logConfigOf } from "./log-config.ts";
 import type { PartitionItems, PartitionPlace } from "./partition-items.ts";
+import { assertAllPlaced } from "./unplaced-records.ts";
 import type { WireFormat } from "./wire-format.ts";
 
 export const partitionsRoot = "partitions";
@@ -41,13 +42,17 @@ export class LogOpener {
     this.#deps = deps;
   }
 
-  /** For use: what the dirty list names is read again. `epoch`: no batch has a higher one. */
+  /**
+   * For use: what the dirty list names is read again. `epoch`: no batch has a higher one. Rejects
+   * with a DiskError where the partition is offline.
+   */
   async open(
     place: PartitionPlace,
     settings: TopicSettings,
     epoch: Epoch,
   ): Promise<{ readonly log: PartitionLog; readonly isListed: boolean }> {
-    const { items } = this.#deps;
+    const { disk, items } = this.#deps;
+    assertAllPlaced(disk, partitionDirectory(place));
     const [dirtyFrom, startOffset] = await Promise.all([
       items.dirtyFrom(place),
       items.startOffset(place),

@@ -23,6 +23,7 @@ import { LogOpener, partitionDirectory, partitionsRoot, sizeOnDisk } from "./log
 import { PartitionOwner } from "./owner.ts";
 import { PartitionItems } from "./partition-items.ts";
 import type { PartitionPlace } from "./partition-items.ts";
+import { UnplacedRecords } from "./unplaced-records.ts";
 import { wireFormat } from "./wire-format.ts";
 import type { WireFormat } from "./wire-format.ts";
 
@@ -382,6 +383,11 @@ export class Partitions {
         if (!this.#isKnown(place)) return undefined;
         const { epoch } = cluster;
         return this.#logs.openForReplay(place, this.#settingsOf(place), { cutAt, next, epoch });
+      },
+      setAside: ({ baseOffset, partition, topicId }, endOffset) => {
+        const fields = { topicId, partition, endOffset, lostBelow: baseOffset };
+        log.error(fields, "synced records of a partition are gone from the disk: it is offline");
+        return new UnplacedRecords(disk, partitionDirectory({ topicId, partition }), baseOffset);
       },
     });
     for (const report of reports) log.warn({ ...report }, "replayed a former journal");

@@ -20,14 +20,14 @@ export async function recoverJournals(deps: {
   readonly slots: number;
   readonly wallMs: () => number;
   readonly openLog: ReplayDeps["openLog"];
+  readonly setAside: ReplayDeps["setAside"];
 }): Promise<readonly ReplayReport[]> {
-  const { disk, incarnation, items, limits, openLog, wallMs, wire } = deps;
+  const { disk, incarnation, items, limits } = deps;
+  const { replayLogsMax: logsMax, syncsInFlightMax } = limits;
   const reports: ReplayReport[] = [];
   for (const former of await items.listOpen(incarnation)) {
-    const source = { disk, crc32c: wire.crc32c, ...former };
-    const { replayLogsMax: logsMax, syncsInFlightMax } = limits;
-    const deps = { wire, wallMs, logsMax, syncsInFlightMax, openLog };
-    const report = await replayJournal(source, deps);
+    const source = { disk, crc32c: deps.wire.crc32c, ...former };
+    const report = await replayJournal(source, { ...deps, logsMax, syncsInFlightMax });
     await items.close(former.incarnation);
     if (report.partitions > 0) reports.push(report);
   }

@@ -13,6 +13,10 @@ export const socketReadBytes: number = 256 * kibibyte;
 export const frameFirstAllocationBytes: number = mebibyte;
 /** A larger frame grows by this factor as its bytes arrive: growing copies a third at most. */
 export const frameGrowthFactor = 4;
+/** Smaller frames are not worth keeping for use again. */
+export const pooledFrameBytesMin: number = 16 * kibibyte;
+/** Frames' memory that is kept for use again. */
+export const pooledFrameBytesMax: number = 32 * mebibyte;
 /** The smallest request header: key, version, correlation id. */
 export const requestHeaderBytesMin = 8;
 /** Requests of one connection that were read and are not answered yet. */

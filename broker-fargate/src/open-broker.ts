@@ -12,6 +12,7 @@ import { Cluster } from "./cluster/cluster.ts";
 import { GroupCoordinator } from "./group/coordinator.ts";
 import type { DataFolder } from "./handlers/35-describe-log-dirs.ts";
 import { Metrics } from "./metrics/registry.ts";
+import type { PartitionLimits } from "./partition/limits.ts";
 import { Partitions } from "./partition/partitions.ts";
 import { routesOf } from "./routes.ts";
 import { Dispatcher } from "./server/dispatcher.ts";
@@ -25,6 +26,8 @@ export interface Ports {
   readonly crc32c: Crc32c;
   readonly folder: DataFolder;
   readonly log: Logger;
+  /** Smaller ones for tests. */
+  readonly limits?: PartitionLimits;
   /** The disk can't be trusted with writes any more; what was acknowledged is safe. */
   readonly onFailed?: (cause: unknown) => void;
 }

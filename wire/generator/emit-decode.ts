@@ -150,6 +150,7 @@ function readExpression(context: StructContext, field: Field, version: number): 
     const nullable = contains(field.nullableVersions, version);
     return nullable ? `(reader.structFollows() ? ${read} : null)` : read;
   }
+  if (field.clamped) return "reader.clampedInt64()";
   return `reader.${scalarMethod(context, field, version)}()`;
 }
 

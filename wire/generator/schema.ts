@@ -14,6 +14,8 @@ interface RawField {
   readonly ignorable?: boolean;
   /** All 64 bits matter: the field is a bigint. */
   readonly wide?: boolean;
+  /** Values past 2^53 - 1 are read as that: no number of this kind is so large. */
+  readonly clamped?: boolean;
   readonly fields?: readonly RawField[];
 }
 
@@ -63,6 +65,7 @@ export interface Field {
   readonly type: FieldType;
   readonly isArray: boolean;
   readonly wide: boolean;
+  readonly clamped: boolean;
   readonly versions: VersionRange | null;
   readonly nullableVersions: VersionRange | null;
   readonly taggedVersions: VersionRange | null;
@@ -147,7 +150,7 @@ const fieldKeys: ReadonlySet<string> = new Set(
     "taggedVersions",
     "tag",
     "flexibleVersions",
-  ].concat(["default", "ignorable", "wide", "fields"]),
+  ].concat(["default", "ignorable", "wide", "clamped", "fields"]),
 );
 
 function parseField(raw: RawField, structs: Map<string, Struct>): Field {
@@ -164,6 +167,7 @@ function parseField(raw: RawField, structs: Map<string, Struct>): Field {
     type,
     isArray,
     wide: raw.wide === true,
+    clamped: raw.clamped === true,
     versions: parseVersions(raw.versions),
     nullableVersions: parseVersions(raw.nullableVersions ?? "none"),
     taggedVersions: parseVersions(raw.taggedVersions ?? "none"),

@@ -1,3 +1,4 @@
+import { spawnSync } from "node:child_process";
 import { mkdtempSync, readFileSync, rmSync, statSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -35,6 +36,14 @@ test("holds few descriptors however many files are in use", async () => {
   expect(disk.openFiles).toBeLessThanOrEqual(3);
   for (const file of files) file?.close();
   expect(disk.openFiles).toBe(0);
+});
+
+test("makes do with as few descriptors as the process may have", () => {
+  const program = join(import.meta.dirname, "../test-programs/few-descriptors.ts");
+  const limited = 'ulimit -n 64; exec "$0" "$@"';
+  const args = ["-c", limited, process.execPath, program, newRoot()];
+  const { stdout, stderr } = spawnSync("sh", args, { encoding: "utf8" });
+  expect({ stdout, stderr }).toEqual({ stdout: "200 of 200, 0 left\n", stderr: "" });
 });
 
 test("does not close a file under a sync", async () => {

@@ -85,7 +85,7 @@ export class NodeDisk implements Disk {
   list(directory: string): readonly string[] {
     const full = this.#resolve(directory);
     try {
-      return readdirSync(full).sort();
+      return this.#files.makeDo(() => readdirSync(full)).sort();
     } catch (error) {
       if (absentCodes.has(codeOf(error))) return [];
       throw diskError(directory, "no", error);
@@ -111,7 +111,8 @@ export class NodeDisk implements Disk {
     } catch (error) {
       if (absentCodes.has(codeOf(error))) return;
       // Systems differ in what they say of a folder: EISDIR or EPERM.
-      attempt(path, () => rmSync(full, { recursive: true, force: true }));
+      const remove = (): void => rmSync(full, { recursive: true, force: true });
+      attempt(path, () => this.#files.makeDo(remove));
     }
   }
 
@@ -129,7 +130,8 @@ export class NodeDisk implements Disk {
   async syncDirectory(directory: string): Promise<void> {
     const full = this.#resolve(directory);
     // A folder that was removed meanwhile has no names to keep.
-    await this.#shared.syncs.run(() => syncByPath(full, directory, constants.O_RDONLY));
+    const how = { files: this.#files, flags: constants.O_RDONLY };
+    await this.#shared.syncs.run(() => syncByPath(full, directory, how));
   }
 
   #resolve(path: string): string {
@@ -217,7 +219,7 @@ class NodeFile implements DiskFile {
     const { onSynced, files, written } = this.#shared;
     const length = written?.get(this.#path) ?? 0;
     if (this.#file.closed) {
-      await syncByPath(this.#file.path, this.#path, readWrite);
+      await syncByPath(this.#file.path, this.#path, { files, flags: readWrite });
       onSynced?.(this.#path, length);
       return;
     }
@@ -253,10 +255,14 @@ class NodeFile implements DiskFile {
 }
 
 /** Syncs what lies at `full`; nothing to do where it is gone. */
-async function syncByPath(full: string, path: string, flags: number): Promise<void> {
+async function syncByPath(
+  full: string,
+  path: string,
+  { files, flags }: { readonly files: OpenFiles; readonly flags: number },
+): Promise<void> {
   let descriptor: number | undefined;
   try {
-    descriptor = await openLater(full, flags);
+    descriptor = await files.makeDoLater(() => openLater(full, flags));
     await syncAll(descriptor);
   } catch (error) {
     if (!absentCodes.has(codeOf(error))) throw diskError(path, "maybe", error);

@@ -11,7 +11,8 @@ export interface OpenFile {
 
 /**
  * Keeps the number of descriptors bounded, however many files are in use: a log of a thousand
- * segments must not hold a thousand of them.
+ * segments must not hold a thousand of them. Where the process has none left, because connections
+ * took them, files give theirs up: a sync that fails for want of one would end a partition.
  */
 export class OpenFiles {
   readonly #max: number;
@@ -30,7 +31,8 @@ export class OpenFiles {
   /** Opens by the flags of fs.open; throws what that throws. */
   open(path: string, flags: number): OpenFile {
     this.#makeRoom();
-    const file = { path, descriptor: openSync(path, flags, 0o644), busy: 0, closed: false };
+    const descriptor = this.makeDo(() => openSync(path, flags, 0o644));
+    const file = { path, descriptor, busy: 0, closed: false };
     this.#open.add(file);
     return file;
   }
@@ -40,13 +42,35 @@ export class OpenFiles {
     if (file.closed) throw new Error(`closed: ${file.path}`);
     if (file.descriptor === undefined) {
       this.#makeRoom();
-      file.descriptor = openSync(file.path, flags);
+      file.descriptor = this.makeDo(() => openSync(file.path, flags));
     } else if (this.#open.size === this.#max) {
       // Below the limit nothing will be closed, and order costs more than it is worth.
       this.#open.delete(file);
     }
     this.#open.add(file);
     return file.descriptor;
+  }
+
+  /** Runs what takes a descriptor, again without the least recently used file if there is none. */
+  makeDo<Result>(run: () => Result): Result {
+    for (;;) {
+      try {
+        return run();
+      } catch (error) {
+        if (!isOutOfDescriptors(error) || !this.#closeIdle()) throw error;
+      }
+    }
+  }
+
+  /** The same for what ends later. */
+  async makeDoLater<Result>(run: () => Promise<Result>): Promise<Result> {
+    for (;;) {
+      try {
+        return await run();
+      } catch (error) {
+        if (!isOutOfDescriptors(error) || !this.#closeIdle()) throw error;
+      }
+    }
   }
 
   /** Ends an asynchronous call; closes what was closed, or is too many, meanwhile. */
@@ -63,12 +87,17 @@ export class OpenFiles {
   }
 
   #makeRoom(): void {
-    if (this.#open.size < this.#max) return;
+    if (this.#open.size >= this.#max) this.#closeIdle();
+  }
+
+  /** Whether there was one that nobody is using. */
+  #closeIdle(): boolean {
     for (const file of this.#open) {
       if (file.busy > 0) continue;
       this.#closeNow(file);
-      return;
+      return true;
     }
+    return false;
   }
 
   #closeNow(file: OpenFile): void {
@@ -77,4 +106,10 @@ export class OpenFiles {
     file.descriptor = undefined;
     if (descriptor !== undefined) closeSync(descriptor);
   }
+}
+
+/** Of the process (EMFILE) or of the system (ENFILE). */
+function isOutOfDescriptors(error: unknown): boolean {
+  if (!(error instanceof Error) || !("code" in error)) return false;
+  return error.code === "EMFILE" || error.code === "ENFILE";
 }

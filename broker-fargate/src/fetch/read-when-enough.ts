@@ -10,6 +10,7 @@ import {
   hasPartition,
   leaderEpochError,
   openingErrorCode,
+  type TopicNaming,
   unknownTopicCode,
 } from "../handlers/find-partition.ts";
 import type { ConnectionContext } from "../handlers/handler.ts";
@@ -17,6 +18,7 @@ import type { Isolation, PartitionOwner } from "../partition/owner.ts";
 import type { FetchPosition, SessionPartition } from "./session.ts";
 
 export interface FetchWish {
+  readonly naming: TopicNaming;
   readonly minBytes: number;
   readonly maxBytes: number;
   readonly maxWaitMs: number;
@@ -89,7 +91,7 @@ function readAll(
   let bytes = 0;
   let failed = false;
   for (const entry of entries) {
-    const found = pass.unopened.get(entry) ?? findOwner(broker, entry.asked);
+    const found = pass.unopened.get(entry) ?? findOwner(broker, entry.asked, pass.wish.naming);
     const answer =
       typeof found === "number"
         ? failure(entry.asked, found)
@@ -107,10 +109,13 @@ function readAll(
   return { reads, bytes, failed };
 }
 
-function findOwner(broker: Broker, asked: FetchPosition): PartitionOwner | number {
-  const reference = { name: asked.topic, topicId: asked.topicId };
-  const topic = findTopic(broker, reference);
-  if (topic === undefined) return unknownTopicCode(reference);
+function findOwner(
+  broker: Broker,
+  asked: FetchPosition,
+  naming: TopicNaming,
+): PartitionOwner | number {
+  const topic = findTopic(broker, { name: asked.topic, topicId: asked.topicId });
+  if (topic === undefined) return unknownTopicCode(naming);
   if (!hasPartition(topic, asked.partition)) return ErrorCode.UNKNOWN_TOPIC_OR_PARTITION;
   const id: TopicId = topic.id;
   return broker.partitions.find(id, asked.partition) ?? ErrorCode.NOT_LEADER_OR_FOLLOWER;
@@ -129,37 +134,43 @@ function readOne(
 ): FetchResponsePartitionDataInput {
   const epochError = leaderEpochError(asked.currentLeaderEpoch, owner.leaderEpoch);
   if (epochError !== ErrorCode.NONE) return failure(asked, epochError);
-  const diverging = divergingEpoch(owner, asked);
-  const read = owner.read({
-    from: asked.fetchOffset,
-    maxBytes: diverging === undefined ? Math.max(budget.maxBytes, 0) : 0,
-    isolation: budget.isolation,
-    atLeastOneBatch: diverging === undefined && budget.atLeastOneBatch,
-  });
-  if (read.kind === "outOfRange") return failure(asked, ErrorCode.OFFSET_OUT_OF_RANGE);
-  if (read.kind === "failed") return failure(asked, ErrorCode.KAFKA_STORAGE_ERROR);
-  return {
+  const ends = {
     partitionIndex: asked.partition,
     errorCode: ErrorCode.NONE,
     highWatermark: owner.highWatermark,
     lastStableOffset: owner.lastStableOffset,
     logStartOffset: owner.logStartOffset,
-    abortedTransactions: budget.isolation === "committed" ? read.abortedTransactions : null,
-    records: read.records,
-    ...(diverging === undefined ? {} : { divergingEpoch: diverging }),
   };
+  const prefix = comparePrefix(owner, asked);
+  if (prefix === "unknownEpoch") return failure(asked, ErrorCode.OFFSET_OUT_OF_RANGE);
+  if (prefix !== "same") {
+    return { ...ends, abortedTransactions: null, records: [], divergingEpoch: prefix };
+  }
+  const read = owner.read({
+    from: asked.fetchOffset,
+    maxBytes: Math.max(budget.maxBytes, 0),
+    isolation: budget.isolation,
+    atLeastOneBatch: budget.atLeastOneBatch,
+  });
+  if (read.kind === "outOfRange") return failure(asked, ErrorCode.OFFSET_OUT_OF_RANGE);
+  if (read.kind === "failed") return failure(asked, ErrorCode.KAFKA_STORAGE_ERROR);
+  const abortedTransactions = budget.isolation === "committed" ? read.abortedTransactions : null;
+  return { ...ends, abortedTransactions, records: read.records };
 }
 
-/** KIP-595's check: the reader's last epoch ended earlier here, so its log is not a prefix of ours. */
-function divergingEpoch(
+/**
+ * KIP-595's check, before the offset's own: a reader whose last epoch ended earlier here has a log
+ * that is not a prefix of ours, and is told where to cut it.
+ */
+function comparePrefix(
   owner: PartitionOwner,
   asked: FetchPosition,
-): { readonly epoch: number; readonly endOffset: number } | undefined {
-  if (asked.lastFetchedEpoch < 0) return undefined;
+): "same" | "unknownEpoch" | { readonly epoch: number; readonly endOffset: number } {
+  if (asked.lastFetchedEpoch < 0) return "same";
   const end = owner.endOffsetFor(asked.lastFetchedEpoch);
-  if (end.endOffset === -1) return undefined;
-  const same = end.epoch === asked.lastFetchedEpoch && end.endOffset >= asked.fetchOffset;
-  return same ? undefined : end;
+  if (end.endOffset < 0 || end.epoch < 0) return "unknownEpoch";
+  const same = end.epoch >= asked.lastFetchedEpoch && end.endOffset >= asked.fetchOffset;
+  return same ? "same" : end;
 }
 
 function failure(asked: FetchPosition, errorCode: number): FetchResponsePartitionDataInput {
@@ -167,7 +178,7 @@ function failure(asked: FetchPosition, errorCode: number): FetchResponsePartitio
     partitionIndex: asked.partition,
     errorCode,
     highWatermark: -1,
-    abortedTransactions: null,
+    abortedTransactions: [],
     records: [],
   };
 }

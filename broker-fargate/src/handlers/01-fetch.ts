@@ -29,6 +29,7 @@ import {
   type SessionPartition,
 } from "../fetch/session.ts";
 import { fetchSessionEvictAfterMs, fetchSessionPartitionsMax } from "../limits.ts";
+import { topicNaming } from "./find-partition.ts";
 import type { Handler } from "./handler.ts";
 
 export function fetchHandler(broker: Broker): Handler<FetchRequest, FetchResponseInput> {
@@ -45,7 +46,8 @@ export function fetchHandler(broker: Broker): Handler<FetchRequest, FetchRespons
     apiKey: ApiKey.Fetch,
     versions: { min: 4, max: 18 },
     handle: async (request, context) => {
-      const usesTopicIds = context.apiVersion >= 13;
+      const naming = topicNaming(context.apiVersion);
+      const usesTopicIds = naming === "id";
       const choice = sessions.choose({
         sessionId: request.sessionId,
         sessionEpoch: request.sessionEpoch,
@@ -57,9 +59,12 @@ export function fetchHandler(broker: Broker): Handler<FetchRequest, FetchRespons
       if (failure !== ErrorCode.NONE) return { errorCode: failure, responses: [] };
       const session = choice.kind === "incremental" ? choice.session : undefined;
       const partitions = session === undefined ? fresh(request) : [...session.partitions.values()];
+      const maxBytes = Math.min(request.maxBytes, broker.settings.fetchMaxBytes);
       const round = await readWhenEnough(broker, partitions, {
-        minBytes: request.minBytes,
-        maxBytes: Math.min(request.maxBytes, broker.settings.fetchMaxBytes),
+        naming,
+        // More than may be given is not waited for.
+        minBytes: Math.min(request.minBytes, maxBytes),
+        maxBytes,
         maxWaitMs: request.maxWaitMs,
         isolation: request.isolationLevel === 1 ? "committed" : "uncommitted",
         connection: context.connection,
@@ -92,8 +97,10 @@ function forgotten(request: FetchRequest): readonly { readonly key: string }[] {
   );
 }
 
+/** A partition that comes twice is asked for once, with what was said last, as in a session. */
 function fresh(request: FetchRequest): readonly SessionPartition[] {
-  return positions(request).map((asked) => ({ asked, highWatermark: -1, logStartOffset: -1 }));
+  const byKey = new Map(positions(request).map((asked) => [positionKey(asked), asked]));
+  return Array.from(byKey.values(), (asked) => ({ asked, highWatermark: -1, logStartOffset: -1 }));
 }
 
 function sessionError(choice: SessionChoice): number {

@@ -48,18 +48,37 @@ export function listOffsetsHandler(
         request.topics.map(async ({ name, partitions }) => ({
           name,
           partitions: await Promise.all(
-            partitions.map((asked) =>
-              answerPartition(broker, name, {
-                asked,
-                isolation: request.isolationLevel === 1 ? "committed" : "uncommitted",
-                version: context.apiVersion,
-              }),
+            withoutRepeats(partitions).map(({ asked, isRepeated }) =>
+              isRepeated
+                ? repeated(asked.partitionIndex)
+                : answerPartition(broker, name, {
+                    asked,
+                    isolation: request.isolationLevel === 1 ? "committed" : "uncommitted",
+                    version: context.apiVersion,
+                  }),
             ),
           ),
         })),
       ),
     }),
   };
+}
+
+/** Each partition once. Asked for twice it gets an error: which answer would be for which? */
+function withoutRepeats(
+  partitions: readonly ListOffsetsPartition[],
+): readonly { readonly asked: ListOffsetsPartition; readonly isRepeated: boolean }[] {
+  const found = new Map<number, { asked: ListOffsetsPartition; isRepeated: boolean }>();
+  for (const asked of partitions) {
+    const before = found.get(asked.partitionIndex);
+    if (before === undefined) found.set(asked.partitionIndex, { asked, isRepeated: false });
+    else before.isRepeated = true;
+  }
+  return [...found.values()];
+}
+
+function repeated(partitionIndex: number): ListOffsetsPartitionResponseInput {
+  return { partitionIndex, errorCode: ErrorCode.INVALID_REQUEST };
 }
 
 interface Question {

@@ -17,7 +17,7 @@ import {
 import type { Broker } from "../broker.ts";
 import type { Topic } from "../cluster/cluster.ts";
 import { clusterOperations, operationsNotAsked, topicOperations } from "./authorized-operations.ts";
-import { findTopic, unknownTopicCode } from "./find-partition.ts";
+import { findTopic } from "./find-partition.ts";
 import type { Handler } from "./handler.ts";
 
 export function metadataHandler(broker: Broker): Handler<MetadataRequest, MetadataResponseInput> {
@@ -62,7 +62,8 @@ async function findOrCreate(
   if (known !== undefined) return known;
   const name = asked.name;
   const mayCreate = request.allowAutoTopicCreation && broker.settings.autoCreateTopicsEnable;
-  if (reference.topicId !== zeroUuid || name === null) return unknownTopicCode(reference);
+  if (reference.topicId !== zeroUuid) return ErrorCode.UNKNOWN_TOPIC_ID;
+  if (name === null) return ErrorCode.UNKNOWN_TOPIC_OR_PARTITION;
   const outcome = await broker.cluster.autoCreateTopic(name, { create: mayCreate });
   switch (outcome.kind) {
     case "created":

@@ -12,6 +12,16 @@ export interface TopicReference {
   readonly topicId: string;
 }
 
+/** How a version of a request names all its topics. */
+export type TopicNaming = "name" | "id";
+
+/** Produce and Fetch name topics by id alone from this version on. */
+const topicIdsFromVersion = 13;
+
+export function topicNaming(version: number): TopicNaming {
+  return version < topicIdsFromVersion ? "name" : "id";
+}
+
 export function findTopic(broker: Broker, reference: TopicReference): Topic | undefined {
   const { topics } = broker.cluster;
   return reference.topicId === zeroUuid
@@ -19,11 +29,9 @@ export function findTopic(broker: Broker, reference: TopicReference): Topic | un
     : topics.byId(reference.topicId as TopicId);
 }
 
-/** The error for a topic that is not there, in the words of the reference that named it. */
-export function unknownTopicCode(reference: TopicReference): number {
-  return reference.topicId === zeroUuid
-    ? ErrorCode.UNKNOWN_TOPIC_OR_PARTITION
-    : ErrorCode.UNKNOWN_TOPIC_ID;
+/** The error for a topic that is not there, in the words of the request that named it. */
+export function unknownTopicCode(naming: TopicNaming): number {
+  return naming === "id" ? ErrorCode.UNKNOWN_TOPIC_ID : ErrorCode.UNKNOWN_TOPIC_OR_PARTITION;
 }
 
 export function hasPartition(topic: Topic, partition: number): boolean {
@@ -61,8 +69,11 @@ export function openingErrorCode(broker: Broker, error: unknown): number {
   throw error;
 }
 
-/** KIP-320: a client that knows another epoch than ours must look again, or wait for us. */
+/**
+ * KIP-320: a client that knows another epoch than ours must look again, or wait for us. A negative
+ * one means that it knows none.
+ */
 export function leaderEpochError(known: number, leaderEpoch: Epoch): number {
-  if (known === -1 || known === leaderEpoch) return ErrorCode.NONE;
+  if (known < 0 || known === leaderEpoch) return ErrorCode.NONE;
   return known < leaderEpoch ? ErrorCode.FENCED_LEADER_EPOCH : ErrorCode.UNKNOWN_LEADER_EPOCH;
 }

@@ -46,6 +46,7 @@ function contextOf(apiVersion: number): RequestContext {
   return {
     apiVersion,
     clientId: "client",
+    frameIsFree: () => undefined,
     connection: {
       id: "1",
       clientHost: "127.0.0.1",

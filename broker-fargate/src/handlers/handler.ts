@@ -5,6 +5,11 @@ export interface RequestContext {
   readonly apiVersion: number;
   readonly clientId: string | null;
   readonly connection: ConnectionContext;
+  /**
+   * To be called, at most once, by a handler that knows that no view of the request's bytes is
+   * left anywhere: their memory is used again at once. A handler that does not know says nothing.
+   */
+  frameIsFree(): void;
 }
 
 export interface ConnectionContext {

@@ -31,3 +31,16 @@ export function refusalCode(reason: AppendRefusalReason): number {
       return ErrorCode.NOT_LEADER_OR_FOLLOWER;
   }
 }
+
+/**
+ * Whether a refusal names the log's start: Kafka does so where its log itself looked at the batch
+ * and found a record, a timestamp or a sequence that it does not take.
+ */
+export function tellsLogStart(reason: AppendRefusalReason): boolean {
+  return (
+    reason === "invalidRecord" ||
+    reason === "invalidTimestamp" ||
+    reason === "outOfOrderSequence" ||
+    reason === "invalidProducerEpoch"
+  );
+}

@@ -32,6 +32,8 @@ export async function serveHttp(
   });
   server.maxConnections = httpConnectionsMax;
   await bind(server, where);
+  // A failure to accept one connection: without a listener it would end the process.
+  server.on("error", app.failed);
   const { port } = server.address() as AddressInfo;
   return { port, close: () => close(server) };
 }

@@ -89,14 +89,16 @@ export class AppendQueue {
     }
   }
 
+  /**
+   * All of them: were those behind the first taken a moment later, its retry would come after them.
+   */
   #refuseLate(): void {
     this.#timer = undefined;
-    const nowMs = this.#clock.monotonicMs();
-    for (let first = this.#waiting[0]; first !== undefined; first = this.#waiting[0]) {
-      if (first.dueMs > nowMs) break;
-      this.#shift();
-      first.answer(refused(this.#lateReason(), "the append waited too long"));
+    const first = this.#waiting[0];
+    if (first !== undefined && first.dueMs <= this.#clock.monotonicMs()) {
+      this.refuseAll(refused(this.#lateReason(), "the append waited too long"));
+    } else {
+      this.#arm();
     }
-    this.#arm();
   }
 }

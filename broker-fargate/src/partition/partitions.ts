@@ -1,4 +1,4 @@
-import { DiskError, MetadataError, assert } from "@millrace/core";
+import { DiskError, assert } from "@millrace/core";
 import type {
   Clock,
   Disk,
@@ -17,12 +17,14 @@ import { JournalItems } from "./journal-item.ts";
 import { recoverJournals } from "./recover-journals.ts";
 import { Journal } from "./journal.ts";
 import { journalDirectory, journalRoot } from "./journal-files.ts";
+import { inLanes } from "./lanes.ts";
 import { partitionLimits } from "./limits.ts";
 import type { PartitionLimits } from "./limits.ts";
 import { LogOpener, partitionDirectory, partitionsRoot, sizeOnDisk } from "./log-opener.ts";
 import { PartitionOwner } from "./owner.ts";
 import { PartitionItems } from "./partition-items.ts";
 import type { PartitionPlace } from "./partition-items.ts";
+import { observePartitions } from "./partition-metrics.ts";
 import { UnplacedRecords } from "./unplaced-records.ts";
 import { wireFormat } from "./wire-format.ts";
 import type { WireFormat } from "./wire-format.ts";
@@ -119,7 +121,8 @@ export class Partitions {
       ...{ clock, limits, journal, producerIdExpirationMs, warn },
       onSyncFailed: onFailed,
     });
-    if (deps.metrics !== undefined) this.#expose(deps.metrics);
+    const { metrics } = deps;
+    if (metrics !== undefined) observePartitions(metrics, { duties: this.#duties, journal });
   }
 
   /** Throws JournalDamagedError, DiskError, MetadataError: then nobody may serve. */
@@ -183,7 +186,7 @@ export class Partitions {
     const owners = [...(this.#owners.get(topicId)?.values() ?? [])];
     this.#owners.delete(topicId);
     for (const owner of owners) owner.close();
-    for (const owner of owners) await this.#quiesce(owner);
+    await inLanes(owners, this.#limits.syncsInFlightMax, (owner) => this.#quiesce(owner));
     for (let partition = 0; partition < partitionCount; partition++) {
       await this.#opening.get(`${topicId}-${partition}`)?.catch(() => undefined);
       const late = this.find(topicId, partition);
@@ -246,24 +249,6 @@ export class Partitions {
     this.#deps.log.error({ err: cause }, message);
     this.#deps.onFailed?.(cause);
   };
-
-  #expose(metrics: Metrics): void {
-    const gauge = (name: string, help: string, read: () => number): void =>
-      metrics.observe({ kind: "gauge", name, help }, read);
-    const { journal } = this;
-    gauge("millrace_journal_untrimmed_bytes", "Journal bytes that a start would replay.", () => {
-      return journal.untrimmedBytes;
-    });
-    gauge("millrace_journal_files_bytes", "Bytes of the journal's files.", () => {
-      return journal.allocatedBytes;
-    });
-    gauge("millrace_partitions_dirty", "Partitions with bytes that are not synced.", () => {
-      return this.#duties.dirtyPartitions;
-    });
-    gauge("millrace_journal_usable", "0 when a sync of the journal failed.", () => {
-      return journal.state === "failed" ? 0 : 1;
-    });
-  }
 
   #listen(): void {
     const { cluster } = this.#deps;

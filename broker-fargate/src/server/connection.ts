@@ -10,6 +10,7 @@ import {
 import { CloseConnection, type CloseReason } from "./close-reason.ts";
 import { connectionContext, type OwnedContext } from "./connection-context.ts";
 import type { Answer, Dispatcher, Prepared } from "./dispatcher.ts";
+import type { FrameBuffers } from "./frame-buffers.ts";
 import type { Link, LinkListener } from "./link.ts";
 import type { ServerLog } from "./log.ts";
 import type { Debtor, OutputBacklog } from "./output-backlog.ts";
@@ -32,6 +33,7 @@ export interface ConnectionDeps {
   readonly metrics: ServerMetrics;
   readonly memory: RequestMemory;
   readonly backlog: OutputBacklog;
+  readonly buffers: FrameBuffers;
   /** `socket.request.max.bytes`. */
   readonly frameBytesMax: number;
   /** `connections.max.idle.ms`; above 2^31 - 1 for never. */
@@ -94,6 +96,7 @@ export class Connection implements LinkListener, InputOwner, Debtor {
       memory: deps.memory,
       owner: this,
       frameBytesMax: deps.frameBytesMax,
+      buffers: deps.buffers,
     });
     this.lastActiveMs = deps.clock.monotonicMs();
     this.awaitIdle(deps.idleMsMax);
@@ -249,7 +252,10 @@ export class Connection implements LinkListener, InputOwner, Debtor {
       return { kind: "refused", reason: "undecodable", message };
     }
     try {
-      return this.deps.dispatcher.prepare(frame, this.owned.context);
+      return this.deps.dispatcher.prepare(frame, {
+        connection: this.owned.context,
+        frameIsFree: () => this.deps.buffers.giveBack(frame),
+      });
     } catch (error) {
       this.deps.log.error(this.logFields({ err: error }), "decoding a request failed");
       this.endAfterReplies("handlerFailed");

@@ -16,7 +16,7 @@ import {
   responseEncoders,
   Writer,
 } from "@millrace/wire";
-import type { ConnectionContext, Handler } from "../handlers/handler.ts";
+import type { Handler, RequestContext } from "../handlers/handler.ts";
 import type { CloseReason } from "./close-reason.ts";
 
 /** One line of ApiVersions. */
@@ -32,8 +32,11 @@ export interface Route {
   readonly name: string;
   readonly versions: { readonly min: number; readonly max: number };
   /** Decodes what the reader holds after the header. Throws DecodeError, and nothing else. */
-  prepare(reader: Reader, header: RequestHeader, connection: ConnectionContext): Call;
+  prepare(reader: Reader, header: RequestHeader, origin: RequestOrigin): Call;
 }
+
+/** What a request's context has of its connection and its frame. */
+export type RequestOrigin = Pick<RequestContext, "connection" | "frameIsFree">;
 
 /** Calls the handler: a frame to send, none (Produce with acks=0), or later. May throw. */
 export type Call = () => Answer;
@@ -59,11 +62,11 @@ export function defineRoute<Key extends ApiKey>(
     apiKey,
     name,
     versions: handler.versions,
-    prepare: (reader, header, connection) => {
+    prepare: (reader, header, origin) => {
       const { requestApiVersion: apiVersion, clientId } = header;
       const request = decode(reader, apiVersion);
       return () => {
-        const response = handler.handle(request, { apiVersion, clientId, connection });
+        const response = handler.handle(request, { apiVersion, clientId, ...origin });
         if (response instanceof Promise) {
           return response.then((settled) => encodeReply(apiKey, header, settled));
         }
@@ -121,7 +124,7 @@ export class Dispatcher {
   }
 
   /** Never throws. The frame holds eight bytes at least. */
-  prepare(frame: Uint8Array, connection: ConnectionContext): Prepared {
+  prepare(frame: Uint8Array, origin: RequestOrigin): Prepared {
     const reader = new Reader(frame);
     const apiKey = reader.int16();
     const version = reader.int16();
@@ -134,7 +137,7 @@ export class Dispatcher {
       const message = `${route.name} v${version} is not served`;
       return { kind: "refused", reason: "unsupportedVersion", message };
     }
-    return decodeCall(route, frame, connection);
+    return decodeCall(route, frame, origin);
   }
 
   private unsupportedApiVersions(correlationId: number): Prepared {
@@ -150,10 +153,10 @@ export class Dispatcher {
   }
 }
 
-function decodeCall(route: Route, frame: Uint8Array, connection: ConnectionContext): Prepared {
+function decodeCall(route: Route, frame: Uint8Array, origin: RequestOrigin): Prepared {
   try {
     const reader = new Reader(frame);
-    const call = route.prepare(reader, decodeRequestHeader(reader), connection);
+    const call = route.prepare(reader, decodeRequestHeader(reader), origin);
     return { kind: "call", apiKey: route.apiKey, call };
   } catch (error) {
     if (!(error instanceof DecodeError)) throw error;

@@ -1,4 +1,5 @@
 import { frameFirstAllocationBytes, frameGrowthFactor } from "../limits.ts";
+import type { FrameBuffers } from "./frame-buffers.ts";
 
 const lengthBytes = 4;
 
@@ -16,6 +17,7 @@ export class FrameAssembler {
   position = 0;
   private readonly frameBytesMax: number;
   private readonly take: (bytes: number) => "taken" | "waiting";
+  private readonly buffers: FrameBuffers;
   /** The length, as far as it arrived, and how many of its bytes did. */
   private length = 0;
   private lengthBytesRead = 0;
@@ -28,9 +30,11 @@ export class FrameAssembler {
     readonly frameBytesMax: number;
     /** Asks for memory. After `"waiting"`, `granted` says that it is there. */
     readonly take: (bytes: number) => "taken" | "waiting";
+    readonly buffers: FrameBuffers;
   }) {
     this.frameBytesMax = deps.frameBytesMax;
     this.take = deps.take;
+    this.buffers = deps.buffers;
   }
 
   /** Bytes of memory that the incomplete frame has taken. */
@@ -92,8 +96,9 @@ export class FrameAssembler {
       if (this.take(missing) === "waiting") return undefined;
       this.taken += missing;
     }
-    const grown = new Uint8Array(size);
+    const grown = this.buffers.take(size);
     grown.set(frame);
+    this.buffers.giveBack(frame);
     return grown;
   }
 

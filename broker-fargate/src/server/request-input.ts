@@ -1,5 +1,6 @@
 import type { CloseReason } from "./close-reason.ts";
 import { FrameAssembler } from "./frame-assembler.ts";
+import type { FrameBuffers } from "./frame-buffers.ts";
 import type { Link } from "./link.ts";
 import type { Claimant, RequestMemory } from "./request-memory.ts";
 
@@ -41,12 +42,14 @@ export class RequestInput implements Claimant {
     readonly memory: RequestMemory;
     readonly owner: InputOwner;
     readonly frameBytesMax: number;
+    readonly buffers: FrameBuffers;
   }) {
     this.link = deps.link;
     this.memory = deps.memory;
     this.owner = deps.owner;
     this.assembler = new FrameAssembler({
       frameBytesMax: deps.frameBytesMax,
+      buffers: deps.buffers,
       take: (bytes) => deps.memory.take(bytes, this),
     });
   }

@@ -6,6 +6,7 @@ import type { CloseReason } from "./close-reason.ts";
 import { ConnectionCount } from "./connection-limits.ts";
 import { Connection, type ConnectionDeps } from "./connection.ts";
 import type { Dispatcher } from "./dispatcher.ts";
+import { FrameBuffers } from "./frame-buffers.ts";
 import type { Link, LinkListener } from "./link.ts";
 import { limitedLog, type ServerLog } from "./log.ts";
 import { OutputBacklog } from "./output-backlog.ts";
@@ -61,6 +62,7 @@ export class Server {
       metrics: this.metrics,
       memory,
       backlog,
+      buffers: new FrameBuffers(),
       frameBytesMax: settings.socketRequestMaxBytes,
       idleMsMax: idleMsMax(settings),
     };

@@ -9,8 +9,8 @@ const magic = 2;
  * Walks the batches of a segment by their headers.
  *
  * For `headers`, small batches are read many at a time; after a large one only the next header is,
- * since the bytes between would be read for nothing. For `batches`, all bytes are read once. A batch's length is checked against what is left of the file
- * before anything rests on it.
+ * since the bytes between would be read for nothing. For `batches`, all bytes are read once. A
+ * batch's length is checked against what is left of the file before anything rests on it.
  */
 export class BatchScanner {
   readonly #file: DiskFile;

@@ -92,6 +92,17 @@ export class Reader {
     return value;
   }
 
+  /**
+   * An int64, or the nearest of ±(2^53 - 1) where it lies past that: for an offset that a client may
+   * choose freely, which then is as far outside of any log.
+   */
+  clampedInt64(): number {
+    const at = this.take(8);
+    const value = this.dataView.getInt32(at) * twoTo32 + this.dataView.getUint32(at + 4);
+    if (value > Number.MAX_SAFE_INTEGER) return Number.MAX_SAFE_INTEGER;
+    return value < -Number.MAX_SAFE_INTEGER ? -Number.MAX_SAFE_INTEGER : value;
+  }
+
   /** All 64 bits, for the few fields where values past 2^53 are usual. Some 30 times slower than `int64`. */
   wideInt64(): bigint {
     return this.dataView.getBigInt64(this.take(8));

@@ -295,7 +295,7 @@ function encodeFetchRequestReplicaState(writer: Writer, _version: number, messag
 function decodeFetchRequestFetchPartition(reader: Reader, version: number): FetchRequestFetchPartition {
   const partition = reader.int32();
   const currentLeaderEpoch = version <= 8 ? -1 : reader.int32();
-  const fetchOffset = reader.int64();
+  const fetchOffset = reader.clampedInt64();
   const lastFetchedEpoch = version <= 11 ? -1 : reader.int32();
   const logStartOffset = version <= 4 ? -1 : reader.int64();
   const partitionMaxBytes = reader.int32();

@@ -1,0 +1,24 @@
+import type { Metrics } from "../metrics/registry.ts";
+import type { Duties } from "./duties.ts";
+import type { Journal } from "./journal.ts";
+
+/** What the process tells of its partitions and their journal, read at each scrape. */
+export function observePartitions(
+  metrics: Metrics,
+  { duties, journal }: { readonly duties: Duties; readonly journal: Journal },
+): void {
+  const gauge = (name: string, help: string, read: () => number): void =>
+    metrics.observe({ kind: "gauge", name, help }, read);
+  gauge("millrace_journal_untrimmed_bytes", "Journal bytes that a start would replay.", () => {
+    return journal.untrimmedBytes;
+  });
+  gauge("millrace_journal_files_bytes", "Bytes of the journal's files.", () => {
+    return journal.allocatedBytes;
+  });
+  gauge("millrace_partitions_dirty", "Partitions with bytes that are not synced.", () => {
+    return duties.dirtyPartitions;
+  });
+  gauge("millrace_journal_usable", "0 when a sync of the journal failed.", () => {
+    return journal.state === "failed" ? 0 : 1;
+  });
+}

@@ -1,0 +1,121 @@
+import { ApiKey, type CodecSet, jsCodecs, type MetadataResponse, zeroUuid } from "@millrace/wire";
+import type { BrokerHost } from "./broker-host.ts";
+import type { History } from "./history.ts";
+import { type Client, ConnectionLost, KafkaConnection } from "./kafka-connection.ts";
+import { Life } from "./life.ts";
+import type { World } from "./world.ts";
+
+/** What all clients of a run share. */
+export interface Scene {
+  readonly world: World;
+  readonly host: BrokerHost;
+  readonly history: History;
+  readonly cluster: KnownCluster;
+  /** True once clients should come to their end. */
+  isEnding: boolean;
+}
+
+/** A partition as clients know it. */
+export interface PartitionRef {
+  readonly topic: string;
+  readonly topicId: string;
+  readonly partition: number;
+}
+
+/** What the admin has made, and what is promised of it. */
+export class KnownCluster {
+  readonly #topics = new Map<string, { readonly id: string; partitions: number }>();
+
+  put(topic: string, id: string, partitions: number): void {
+    this.#topics.set(topic, { id, partitions });
+  }
+
+  remove(topic: string): void {
+    this.#topics.delete(topic);
+  }
+
+  get topics(): readonly string[] {
+    return [...this.#topics.keys()].sort();
+  }
+
+  partitionsOf(topic: string): readonly PartitionRef[] {
+    const known = this.#topics.get(topic);
+    if (known === undefined) return [];
+    return Array.from({ length: known.partitions }, (_, partition) => ({
+      ...{ topic, topicId: known.id, partition },
+    }));
+  }
+
+  get partitions(): readonly PartitionRef[] {
+    return this.topics.flatMap((topic) => this.partitionsOf(topic));
+  }
+}
+
+export function nameOf({ topicId, partition }: PartitionRef): string {
+  return `${topicId}/${partition}`;
+}
+
+export const codecs: CodecSet = jsCodecs;
+
+/** What every simulated client can do. */
+export class ClientProcess implements Client {
+  readonly name: string;
+  readonly scene: Scene;
+  readonly host: BrokerHost;
+  readonly life: Life;
+  readonly clock: Client["clock"];
+  #connection: KafkaConnection | undefined;
+
+  constructor(scene: Scene, name: string) {
+    this.scene = scene;
+    this.name = name;
+    this.host = scene.host;
+    this.life = new Life(name);
+    this.clock = this.life.clock(scene.world.clock);
+  }
+
+  /** The process dies: nothing of it goes on, and its connections are gone. */
+  crash(): void {
+    this.scene.world.trace.add(`${this.name} crashes`);
+    this.life.end();
+  }
+
+  sleep(ms: number): Promise<void> {
+    return new Promise((resolve) => this.clock.after(ms, resolve));
+  }
+
+  /** The open connection, or a new one; tried until somebody listens. */
+  async connect(): Promise<KafkaConnection> {
+    for (;;) {
+      if (this.#connection?.isOpen === true) return this.#connection;
+      this.#connection = KafkaConnection.open(this);
+      if (this.#connection !== undefined) return this.#connection;
+      await this.sleep(this.scene.world.between(5, 100));
+    }
+  }
+
+  disconnect(): void {
+    this.#connection?.close();
+    this.#connection = undefined;
+  }
+
+  /** Asks until an answer comes; only for requests that do no harm twice. */
+  async ask<Answer>(question: (connection: KafkaConnection) => Promise<Answer>): Promise<Answer> {
+    for (;;) {
+      const connection = await this.connect();
+      try {
+        return await question(connection);
+      } catch (error) {
+        if (!(error instanceof ConnectionLost)) throw error;
+        await this.sleep(this.scene.world.between(5, 50));
+      }
+    }
+  }
+
+  metadata(topics: readonly string[] | null): Promise<MetadataResponse> {
+    const wanted = topics?.map((name) => ({ name, topicId: zeroUuid })) ?? null;
+    return this.ask((connection) =>
+      connection.request(ApiKey.Metadata, 12, { topics: wanted, allowAutoTopicCreation: false }),
+    );
+  }
+}

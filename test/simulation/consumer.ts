@@ -1,0 +1,107 @@
+import { ApiKey, ErrorCode } from "@millrace/wire";
+import { ClientProcess, nameOf, type PartitionRef, type Scene } from "./client.ts";
+import { fetchOnce, type Position } from "./fetching.ts";
+import type { EndOffset } from "./history.ts";
+import { ConnectionLost, type KafkaConnection } from "./kafka-connection.ts";
+
+/** A consumer that chooses its partitions itself, reads on and on, and seeks now and then. */
+export class AssignedConsumer extends ClientProcess {
+  readonly #version: number;
+  #positions: Position[] = [];
+  #stretches = 0;
+
+  constructor(scene: Scene, name: string) {
+    super(scene, name);
+    this.#version = scene.world.between(4, 17);
+  }
+
+  async run(): Promise<void> {
+    const { scene } = this;
+    const { world } = scene;
+    while (!scene.isEnding) {
+      const connection = await this.connect();
+      if (this.#positions.length === 0 || world.chance(20)) this.#assign();
+      try {
+        if (world.chance(50)) await this.#askForEnd(connection);
+        if (world.chance(50)) this.#seek();
+        await this.#poll(connection);
+      } catch (error) {
+        if (!(error instanceof ConnectionLost)) throw error;
+      }
+      await this.sleep(world.between(20, 250));
+    }
+  }
+
+  async #poll(connection: KafkaConnection): Promise<void> {
+    if (this.#positions.length === 0) return;
+    const { world } = this.scene;
+    await fetchOnce(this, connection, this.#positions, {
+      version: this.#version,
+      maxBytes: world.between(1, 6_000),
+      maxWaitMs: world.between(0, 300),
+    });
+  }
+
+  #assign(): void {
+    const { world, cluster } = this.scene;
+    this.#positions = cluster.partitions
+      .filter(() => world.chance(700))
+      .map((ref) => {
+        const before = this.#positions.find((position) => nameOf(position.ref) === nameOf(ref));
+        return before ?? { ref, next: 0, stretch: this.#newStretch() };
+      });
+  }
+
+  #seek(): void {
+    const { world } = this.scene;
+    if (this.#positions.length === 0) return;
+    const position = world.pick(this.#positions);
+    position.next = world.below(position.next + 1);
+    position.stretch = this.#newStretch();
+  }
+
+  #newStretch(): number {
+    this.#stretches += 1;
+    return this.#stretches;
+  }
+
+  async #askForEnd(connection: KafkaConnection): Promise<void> {
+    const { world, cluster } = this.scene;
+    if (cluster.partitions.length > 0) {
+      await latestOffset(this, connection, world.pick(cluster.partitions));
+    }
+  }
+}
+
+/** What ListOffsets says is the end; undefined when it can't say now. */
+export async function latestOffset(
+  client: ClientProcess,
+  connection: KafkaConnection,
+  ref: PartitionRef,
+): Promise<number | undefined> {
+  const { history } = client.scene;
+  const partition = nameOf(ref);
+  const asked = history.begin<EndOffset>({ kind: "endOffset", partition, offset: -1 });
+  const found = await listOffset(connection, ref, -1n);
+  if (found === undefined) {
+    history.end(asked, "fail");
+    return undefined;
+  }
+  asked.offset = found.offset;
+  history.end(asked, "ok");
+  return found.offset;
+}
+
+/** -1n is the latest offset, -2n the earliest; otherwise the first at or after the timestamp. */
+export async function listOffset(
+  connection: KafkaConnection,
+  ref: PartitionRef,
+  timestamp: bigint,
+): Promise<{ readonly offset: number; readonly timestamp: number } | undefined> {
+  const answer = await connection.request(ApiKey.ListOffsets, 7, {
+    replicaId: -1,
+    topics: [{ name: ref.topic, partitions: [{ partitionIndex: ref.partition, timestamp }] }],
+  });
+  const part = answer.topics[0]?.partitions[0];
+  return part?.errorCode === ErrorCode.NONE ? part : undefined;
+}

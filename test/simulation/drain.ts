@@ -1,0 +1,88 @@
+import { ErrorCode } from "@millrace/wire";
+import { ClientProcess, nameOf, type PartitionRef, type Scene } from "./client.ts";
+import { latestOffset, listOffset } from "./consumer.ts";
+import { fetchOnce, type Position } from "./fetching.ts";
+import { committedOffsets } from "./group-member.ts";
+import { ConnectionLost } from "./kafka-connection.ts";
+
+const seeksPerPartition = 4;
+const fetchBytes = 20_000;
+/** More than all jumps of a run's wall clock together. */
+const clockJumpsMsMax = 365 * 86_400_000;
+
+/**
+ * The last client: reads every partition from its beginning to its end, then from places in the
+ * middle, and asks what every group has committed.
+ */
+export class Drain extends ClientProcess {
+  #stretches = 0;
+
+  constructor(scene: Scene) {
+    super(scene, "drain");
+  }
+
+  async run(groups: readonly string[]): Promise<void> {
+    const { cluster, world } = this.scene;
+    for (const ref of cluster.partitions) {
+      const end = await this.#endOf(ref);
+      await this.#read(ref, { from: 0, to: end });
+      const seeks = end === 0 ? 0 : seeksPerPartition;
+      for (let seek = 0; seek < seeks; seek += 1) {
+        const from = world.below(end);
+        await this.#read(ref, { from, to: from + 1 });
+      }
+      await this.#checkTimes(ref, end);
+    }
+    for (const group of groups) await this.#committed(group);
+  }
+
+  async #endOf(ref: PartitionRef): Promise<number> {
+    for (;;) {
+      const end = await this.ask((connection) => latestOffset(this, connection, ref));
+      if (end !== undefined) return end;
+      await this.sleep(100);
+    }
+  }
+
+  async #read(
+    ref: PartitionRef,
+    range: { readonly from: number; readonly to: number },
+  ): Promise<void> {
+    this.#stretches += 1;
+    const position: Position = { ref, next: range.from, stretch: this.#stretches };
+    const rules = { version: 12, maxBytes: fetchBytes, maxWaitMs: 0 };
+    while (position.next < range.to) {
+      const connection = await this.connect();
+      try {
+        const count = await fetchOnce(this, connection, [position], rules);
+        if (count === 0) await this.sleep(50);
+      } catch (error) {
+        if (!(error instanceof ConnectionLost)) throw error;
+      }
+    }
+  }
+
+  /** The end by time: nothing is later than the latest record; the first is at the beginning. */
+  async #checkTimes(ref: PartitionRef, end: number): Promise<void> {
+    if (end === 0) return;
+    const first = await this.ask((connection) => listOffset(connection, ref, 0n));
+    if (first?.offset !== 0) {
+      this.host.note(`${nameOf(ref)}: the first record by time is ${first?.offset ?? "refused"}`);
+    }
+    const afterAll = BigInt(this.clock.wallMs() + clockJumpsMsMax);
+    const none = await this.ask((connection) => listOffset(connection, ref, afterAll));
+    if (none?.offset !== -1) {
+      this.host.note(`${nameOf(ref)}: after now comes ${none?.offset ?? ErrorCode.NONE}`);
+    }
+  }
+
+  async #committed(group: string): Promise<void> {
+    const refs = this.scene.cluster.partitions;
+    for (;;) {
+      const of = { group, refs };
+      const offsets = await this.ask((connection) => committedOffsets(this, connection, of));
+      if (offsets !== undefined) return;
+      await this.sleep(100);
+    }
+  }
+}

@@ -1,0 +1,59 @@
+import type { FaultTable } from "./fault-table.ts";
+
+const whileRunning: readonly string[] = [
+  "idle",
+  "start",
+  "stop",
+  "sync journal",
+  "sync segment",
+  "syncDirectory folder",
+  "syncDirectory journal",
+  "transact head",
+  "transact incarnation",
+  "transact leadership",
+  "transact offsets",
+];
+const storeWrites: readonly string[] = [
+  "transact dirty",
+  "transact head",
+  "transact incarnation",
+  "transact offsets",
+  "transact topic",
+];
+
+/** Every case that faults must reach over a run of some 200 seeds. */
+export const expectedHits: Readonly<Record<string, readonly string[]>> = {
+  kill: [...whileRunning, "transact dirty", "transact group", "transact topic"],
+  "power loss": whileRunning,
+  "graceful stop": ["idle", "sync journal", "sync segment"],
+  "failed start": ["start"],
+  "disk full": ["resize journal", "write segment", "write index", "write snapshot", "write epochs"],
+  "disk error": [
+    "open segment",
+    "read segment",
+    "read index",
+    "write journal",
+    "write segment",
+    "write index",
+    "sync journal",
+    "sync segment",
+  ],
+  "bit flip": ["index", "timeindex", "snapshot"],
+  truncation: ["index", "timeindex", "snapshot"],
+  "store throttled": [...storeWrites, "get head", "range group", "range incarnation"],
+  "store conflict": storeWrites,
+  "store requestLost": storeWrites,
+  "store replyLost": [...storeWrites, "transact leadership"],
+  "link reset": ["inRequest", "inReply", "betweenFrames"],
+  "client crash": ["producer", "plain", "consumer", "member"],
+  "clock jump": ["up", "down"],
+};
+
+/** Zero is a failure where a hit can occur: the case is not tested. */
+export function missingHits(
+  table: FaultTable,
+): readonly { readonly fault: string; readonly step: string }[] {
+  return Object.entries(expectedHits).flatMap(([fault, steps]) =>
+    steps.filter((step) => table.hits(fault, step) === 0).map((step) => ({ fault, step })),
+  );
+}

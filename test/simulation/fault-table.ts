@@ -1,0 +1,91 @@
+/**
+ * How often each fault hit each step of the broker's work. A fault that is drawn and meets nothing
+ * is not a hit. Zero, where a hit can occur, means that the simulation does not test that case.
+ */
+export class FaultTable {
+  readonly #hits = new Map<string, Map<string, number>>();
+
+  add(fault: string, step: string, times = 1): void {
+    const row = this.#hits.get(fault) ?? new Map<string, number>();
+    row.set(step, (row.get(step) ?? 0) + times);
+    this.#hits.set(fault, row);
+  }
+
+  hits(fault: string, step: string): number {
+    return this.#hits.get(fault)?.get(step) ?? 0;
+  }
+
+  total(fault: string): number {
+    return [...(this.#hits.get(fault)?.values() ?? [])].reduce((sum, hits) => sum + hits, 0);
+  }
+
+  merge(other: FaultTable): void {
+    for (const { fault, step, hits } of other.rows()) this.add(fault, step, hits);
+  }
+
+  /** Sorted by fault, then by step. */
+  rows(): readonly { readonly fault: string; readonly step: string; readonly hits: number }[] {
+    const rows = [...this.#hits].flatMap(([fault, steps]) =>
+      [...steps].map(([step, hits]) => ({ fault, step, hits })),
+    );
+    return rows.sort((left, right) =>
+      `${left.fault} ${left.step}` < `${right.fault} ${right.step}` ? -1 : 1,
+    );
+  }
+}
+
+/** What the broker is waiting for at the moment: the steps that a kill may hit. */
+export class Steps {
+  readonly #running = new Map<string, number>();
+  #watch: { readonly step: string; readonly hit: () => void } | undefined;
+
+  begin(step: string): () => void {
+    this.#running.set(step, (this.#running.get(step) ?? 0) + 1);
+    const watch = this.#watch;
+    if (watch?.step === step) {
+      this.#watch = undefined;
+      watch.hit();
+    }
+    let isRunning = true;
+    return () => {
+      if (!isRunning) return;
+      isRunning = false;
+      const left = (this.#running.get(step) ?? 1) - 1;
+      if (left === 0) this.#running.delete(step);
+      else this.#running.set(step, left);
+    };
+  }
+
+  /** Sorted; `idle` when there is none. */
+  get running(): readonly string[] {
+    return this.#running.size === 0 ? ["idle"] : [...this.#running.keys()].sort();
+  }
+
+  /** Calls `hit` once, when the step begins next. One watch at a time. */
+  watch(step: string, hit: () => void): void {
+    this.#watch = { step, hit };
+  }
+
+  unwatch(): void {
+    this.#watch = undefined;
+  }
+
+  clear(): void {
+    this.#running.clear();
+  }
+}
+
+/** What kind of file a path is, for the table: `journal`, `segment`, `index`… */
+export function fileKind(path: string): string {
+  if (path.startsWith("journal")) return "journal";
+  const extension = /\.(log|index|timeindex|snapshot)$/u.exec(path)?.[1];
+  if (extension === "log") return "segment";
+  if (extension !== undefined) return extension;
+  return path.endsWith("leader-epochs") || path.includes("leader-epochs") ? "epochs" : "folder";
+}
+
+/** What kind of item a key is: `leadership`, `topic`, `dirty`, `offsets`… */
+export function keyKind(key: string): string {
+  const parts = key.split("/");
+  return parts[0] === "slot" ? (parts[2] ?? "slot") : (parts[0] ?? key);
+}

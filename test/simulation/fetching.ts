@@ -1,0 +1,153 @@
+import {
+  ApiKey,
+  crc32c,
+  computeBatchCrc,
+  ErrorCode,
+  type FetchRequestInput,
+  kafkaError,
+  readBatchHeader,
+  readCrc,
+  readPartitionLeaderEpoch,
+  readRecords,
+  splitBatches,
+  zeroUuid,
+} from "@millrace/wire";
+import { type ClientProcess, codecs, nameOf, type PartitionRef } from "./client.ts";
+import type { Poll, PolledRecord } from "./history.ts";
+import type { KafkaConnection } from "./kafka-connection.ts";
+import { isKnown } from "./producer.ts";
+import { decodeValue } from "./values.ts";
+
+type Uuid = typeof zeroUuid;
+
+/** A partition and where to go on reading it. */
+export interface Position {
+  readonly ref: PartitionRef;
+  next: number;
+  /** See Poll. */
+  stretch: number;
+}
+
+export interface FetchRules {
+  readonly version: number;
+  readonly maxBytes: number;
+  readonly maxWaitMs: number;
+}
+
+/**
+ * One fetch of these partitions. Positions move past what came, polls go into the history. Rejects
+ * with ConnectionLost. Returns how many records came.
+ */
+export async function fetchOnce(
+  client: ClientProcess,
+  connection: KafkaConnection,
+  positions: readonly Position[],
+  rules: FetchRules,
+): Promise<number> {
+  const { history } = client.scene;
+  const polls = positions.map(({ ref, next, stretch }) =>
+    history.begin<Poll>({
+      ...{ kind: "poll", consumer: client.name, stretch, partition: nameOf(ref), from: next },
+      ...{ highWatermark: -1, records: [] },
+    }),
+  );
+  const answer = await connection.request(
+    ApiKey.Fetch,
+    rules.version,
+    fetchRequest(positions, rules),
+  );
+  if (answer.errorCode !== ErrorCode.NONE) {
+    client.host.note(`${client.name}: a fetch failed: ${kafkaError(answer.errorCode).name}`);
+    return 0;
+  }
+  let count = 0;
+  for (const topic of answer.responses) {
+    for (const part of topic.partitions) {
+      const index = positions.findIndex(
+        ({ ref }) =>
+          ref.partition === part.partitionIndex &&
+          (ref.topicId === topic.topicId || ref.topic === topic.topic),
+      );
+      const [position, poll] = [positions[index], polls[index]];
+      if (position === undefined || poll === undefined) {
+        client.host.note(`${client.name}: a fetch answers for what was not asked`);
+        continue;
+      }
+      if (part.errorCode === ErrorCode.NONE) {
+        poll.highWatermark = part.highWatermark;
+        const polled = readBatches(client, position, part.records ?? new Uint8Array(0));
+        poll.records = polled.records;
+        position.next = polled.next;
+        count += polled.records.length;
+        history.end(poll, "ok");
+      } else {
+        history.end(poll, "fail");
+        refused(client, position, part.errorCode);
+      }
+    }
+  }
+  return count;
+}
+
+/** Offsets are never out of range here: nothing is ever deleted but with its topic. */
+function refused(client: ClientProcess, position: Position, errorCode: number): void {
+  const { name, retriable } = kafkaError(errorCode);
+  client.scene.world.trace.add(`${client.name} fetch ${nameOf(position.ref)} ${name}`);
+  if (retriable || !isKnown(client.scene, position.ref)) return;
+  const where = `${nameOf(position.ref)} from ${position.next}`;
+  client.host.note(`${client.name}: fetching ${where} was refused with ${name}`);
+}
+
+function fetchRequest(positions: readonly Position[], rules: FetchRules): FetchRequestInput {
+  const byTopic = Map.groupBy(positions, ({ ref }) => ref.topicId);
+  return {
+    maxWaitMs: rules.maxWaitMs,
+    minBytes: 1,
+    maxBytes: rules.maxBytes,
+    topics: [...byTopic].map(([topicId, ofTopic]) => ({
+      topic: rules.version < 13 ? (ofTopic[0]?.ref.topic ?? "") : "",
+      topicId: rules.version < 13 ? zeroUuid : (topicId as Uuid),
+      partitions: ofTopic.map(({ ref, next }) => ({
+        partition: ref.partition,
+        fetchOffset: next,
+        partitionMaxBytes: rules.maxBytes,
+      })),
+    })),
+  };
+}
+
+/** What a client takes from the bytes: whole batches, and in them what is at or past its position. */
+function readBatches(
+  client: ClientProcess,
+  position: Position,
+  bytes: Uint8Array,
+): { readonly records: readonly PolledRecord[]; readonly next: number } {
+  const split = splitBatches(bytes);
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  const where = `${client.name}: ${nameOf(position.ref)} from ${position.next}`;
+  if (split.rest === "bad-length") client.host.note(`${where}: a batch without a length`);
+  const records: PolledRecord[] = [];
+  let { next } = position;
+  for (const at of split.starts) {
+    const header = readBatchHeader(bytes, at);
+    if (readCrc(view, at) !== computeBatchCrc(bytes, view, at, crc32c)) {
+      client.host.note(`${where}: the batch at ${header.baseOffset} is damaged`);
+      continue;
+    }
+    const leaderEpoch = readPartitionLeaderEpoch(view, at);
+    const read = readRecords(bytes, at, { codecs, decompressedBytesMax: 1 << 20 });
+    if (read.kind === "fault") {
+      client.host.note(`${where}: a batch does not open: ${read.fault}`);
+      continue;
+    }
+    for (const { offset, value } of read.records) {
+      next = Math.max(next, offset + 1);
+      const number = value === null ? undefined : decodeValue(value);
+      if (number === undefined) client.host.note(`${where}: the record at ${offset} is damaged`);
+      else if (offset >= position.next) records.push({ offset, value: number, leaderEpoch });
+    }
+  }
+  const summary = `${records.length} to ${next}`;
+  if (records.length > 0) client.scene.world.trace.add(`${where} got ${summary}`);
+  return { records, next };
+}

@@ -1,0 +1,169 @@
+import type { Clock } from "@millrace/core";
+import {
+  type ApiKey,
+  apis,
+  decodeResponseHeader,
+  encodeRequestHeader,
+  Reader,
+  type RequestInputByKey,
+  type ResponseByKey,
+  requestEncoders,
+  responseDecoders,
+  responseHeaderVersion,
+  Writer,
+} from "@millrace/wire";
+import type { BrokerHost } from "./broker-host.ts";
+import type { Life } from "./life.ts";
+import type { Pipe } from "./network.ts";
+
+/** The connection is gone, or was never made; whether the broker acted, nobody knows. */
+export class ConnectionLost extends Error {
+  override readonly name = "ConnectionLost";
+}
+
+/** A client, as its connections know it: who it is, and how long it lives. */
+export interface Client {
+  readonly name: string;
+  readonly host: BrokerHost;
+  readonly life: Life;
+  readonly clock: Clock;
+}
+
+interface Waiting {
+  readonly apiKey: ApiKey;
+  readonly version: number;
+  readonly correlationId: number;
+  readonly resolve: (response: unknown) => void;
+  readonly reject: (error: Error) => void;
+}
+
+/** How long a client waits for a reply before it gives the connection up. */
+const requestTimeoutMs = 15_000;
+
+/** The Kafka protocol from the client's side: requests may be pipelined, replies come in order. */
+export class KafkaConnection {
+  readonly #client: Client;
+  #pipe: Pipe | undefined;
+  #received: Uint8Array = new Uint8Array(0);
+  #waiting: Waiting[] = [];
+  #correlationId = 0;
+
+  /** Undefined when nobody listens. */
+  static open(client: Client): KafkaConnection | undefined {
+    const connection = new KafkaConnection(client);
+    connection.#pipe = client.host.connect({
+      name: client.name,
+      received: (chunk) => connection.#receive(chunk),
+      closed: () => connection.#lost(),
+    });
+    if (connection.#pipe === undefined) return undefined;
+    const forget = client.life.onEnd(() => connection.close());
+    connection.#forget = forget;
+    return connection;
+  }
+
+  #forget: () => void = () => undefined;
+
+  private constructor(client: Client) {
+    this.#client = client;
+  }
+
+  get isOpen(): boolean {
+    return this.#pipe !== undefined && !this.#pipe.isClosed;
+  }
+
+  /** Rejects with ConnectionLost, and then the request may have had its effect. */
+  request<Key extends ApiKey>(
+    apiKey: Key,
+    version: number,
+    body: RequestInputByKey[Key],
+  ): Promise<ResponseByKey[Key]> {
+    const correlationId = this.#send(apiKey, version, body);
+    if (correlationId === undefined) return Promise.reject(new ConnectionLost("not connected"));
+    const answer = new Promise<unknown>((resolve, reject) => {
+      const timer = this.#client.clock.after(requestTimeoutMs, () => this.close());
+      this.#waiting.push({
+        apiKey,
+        version,
+        correlationId,
+        resolve: (response) => {
+          timer.cancel();
+          resolve(response);
+        },
+        reject: (error) => {
+          timer.cancel();
+          reject(error);
+        },
+      });
+    });
+    return this.#client.life.fence(answer) as Promise<ResponseByKey[Key]>;
+  }
+
+  /** A request that gets no reply. */
+  post<Key extends ApiKey>(apiKey: Key, version: number, body: RequestInputByKey[Key]): void {
+    this.#send(apiKey, version, body);
+  }
+
+  close(): void {
+    this.#pipe?.close(undefined);
+    this.#lost();
+  }
+
+  #send<Key extends ApiKey>(
+    apiKey: Key,
+    version: number,
+    body: RequestInputByKey[Key],
+  ): number | undefined {
+    if (!this.isOpen) return undefined;
+    this.#correlationId += 1;
+    const correlationId = this.#correlationId;
+    const writer = new Writer("frame");
+    encodeRequestHeader(writer, {
+      requestApiKey: apiKey,
+      requestApiVersion: version,
+      correlationId,
+      clientId: this.#client.name,
+    });
+    requestEncoders[apiKey](writer, version, body);
+    this.#pipe?.request.send(writer.finishBytes());
+    return correlationId;
+  }
+
+  #receive(chunk: Uint8Array): void {
+    const all = new Uint8Array(this.#received.length + chunk.length);
+    all.set(this.#received);
+    all.set(chunk, this.#received.length);
+    let at = 0;
+    const view = new DataView(all.buffer);
+    while (all.length - at >= 4) {
+      const end = at + 4 + view.getInt32(at);
+      if (end > all.length) break;
+      this.#answer(all.subarray(at + 4, end));
+      at = end;
+    }
+    this.#received = all.slice(at);
+  }
+
+  #answer(frame: Uint8Array): void {
+    const waiting = this.#waiting.shift();
+    if (waiting === undefined) {
+      this.#client.host.note(`${this.#client.name} got a reply that it did not ask for`);
+      return;
+    }
+    const { apiKey, version, correlationId } = waiting;
+    const reader = new Reader(frame);
+    const header = decodeResponseHeader(reader, responseHeaderVersion(apis[apiKey], version));
+    if (header.correlationId !== correlationId) {
+      const what = `reply ${header.correlationId} to request ${correlationId}`;
+      this.#client.host.note(`${this.#client.name}: ${what}`);
+    }
+    const response = responseDecoders[apiKey](reader, version);
+    reader.expectEnd();
+    waiting.resolve(response);
+  }
+
+  #lost(): void {
+    this.#forget();
+    for (const waiting of this.#waiting.splice(0)) waiting.reject(new ConnectionLost("lost"));
+  }
+}

@@ -1,0 +1,73 @@
+import type { Clock, Timer } from "@millrace/core";
+
+/**
+ * One life of a process: from its start to its kill. When it is over, none of its timers fires and
+ * none of its calls to the outside returns, so nothing of it can go on; that somebody still makes
+ * such calls would be a fault of the simulation, so they throw.
+ */
+export class Life {
+  readonly name: string;
+  #isOver = false;
+  readonly #atEnd = new Set<() => void>();
+
+  constructor(name: string) {
+    this.name = name;
+  }
+
+  get isOver(): boolean {
+    return this.#isOver;
+  }
+
+  end(): void {
+    this.#isOver = true;
+    for (const run of this.#atEnd) run();
+    this.#atEnd.clear();
+  }
+
+  /** Called once when the life ends; the function that is returned takes it back. */
+  onEnd(run: () => void): () => void {
+    this.#atEnd.add(run);
+    return () => this.#atEnd.delete(run);
+  }
+
+  /** Throws if the life is over. */
+  check(call: string): void {
+    if (this.#isOver) throw new Error(`${this.name} is dead and calls ${call}`);
+  }
+
+  /** The promise's outcome, unless the life ends before: then it never settles. */
+  fence<Result>(promise: Promise<Result>): Promise<Result> {
+    return new Promise((resolve, reject) => {
+      promise.then(
+        (result) => {
+          if (!this.#isOver) resolve(result);
+        },
+        (error: unknown) => {
+          if (!this.#isOver) reject(error);
+        },
+      );
+    });
+  }
+
+  clock(clock: Clock): Clock {
+    return {
+      wallMs: () => clock.wallMs(),
+      monotonicMs: () => clock.monotonicMs(),
+      after: (delayMs, run): Timer => {
+        this.check("after");
+        // A timer of years, which means never, would otherwise wait in the queue for each life.
+        const timer = clock.after(delayMs, () => {
+          forget();
+          run();
+        });
+        const forget = this.onEnd(() => timer.cancel());
+        return {
+          cancel: () => {
+            forget();
+            timer.cancel();
+          },
+        };
+      },
+    };
+  }
+}

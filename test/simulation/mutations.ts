@@ -1,0 +1,189 @@
+import type { Disk, DiskFile, MetadataStore, Write } from "@millrace/core";
+import { crc32c } from "@millrace/wire";
+import type { OpenBroker } from "../../broker-fargate/src/open-broker.ts";
+import type { PartitionOwner } from "../../broker-fargate/src/partition/owner.ts";
+import type { Mutation } from "./broker-host.ts";
+import { fileKind, keyKind } from "./fault-table.ts";
+import type { AnomalyKind } from "./history.ts";
+import type { Regime } from "./simulate.ts";
+
+/** A mistake that the simulation must find: which one, where it shows, and within how many seeds. */
+export interface KnownMutation extends Mutation {
+  readonly regime: Regime;
+  /** Where the nemesis kills most, for a mistake whose moment is short. */
+  readonly killIn?: string;
+  readonly foundAs: readonly AnomalyKind[];
+  readonly seedsMax: number;
+}
+
+/** Everything passes but what is replaced. */
+function mutatedDisk(
+  disk: Disk,
+  mutate: (path: string, file: DiskFile) => Partial<DiskFile>,
+): Disk {
+  return {
+    open: (path, options) => {
+      const file = disk.open(path, options);
+      if (file === undefined) return undefined;
+      return {
+        size: () => file.size(),
+        write: (position, parts) => file.write(position, parts),
+        read: (position, into) => file.read(position, into),
+        resize: (size) => file.resize(size),
+        sync: () => file.sync(),
+        close: () => file.close(),
+        ...mutate(path, file),
+      };
+    },
+    list: (directory) => disk.list(directory),
+    makeDirectory: (directory) => disk.makeDirectory(directory),
+    remove: (path) => disk.remove(path),
+    rename: (from, to) => disk.rename(from, to),
+    syncDirectory: (directory) => disk.syncDirectory(directory),
+  };
+}
+
+/** Of the writes that the broker asks for, some are forgotten, and it is told that all was done. */
+function forgetfulStore(store: MetadataStore, forgets: (write: Write) => boolean): MetadataStore {
+  return {
+    get: (key) => store.get(key),
+    range: (range) => store.range(range),
+    transact: (writes) => {
+      const kept = writes.filter((write) => !forgets(write));
+      return kept.length === 0 ? Promise.resolve({ ok: true }) : store.transact(kept);
+    },
+    close: () => store.close(),
+  };
+}
+
+function mutateOwners(opened: OpenBroker, mutate: (owner: PartitionOwner) => void): void {
+  const { partitions } = opened.broker;
+  const seen = new WeakSet<PartitionOwner>();
+  const find = partitions.find.bind(partitions);
+  const once = (owner: PartitionOwner): PartitionOwner => {
+    if (!seen.has(owner)) mutate(owner);
+    seen.add(owner);
+    return owner;
+  };
+  partitions.find = (topicId, partition) => {
+    const owner = find(topicId, partition);
+    return owner === undefined ? undefined : once(owner);
+  };
+  const open = partitions.open.bind(partitions);
+  partitions.open = async (topicId, partition) => once(await open(topicId, partition));
+}
+
+/** A snapshot of no producers, for the offset that the given one was made at. */
+function emptySnapshot(parts: readonly Uint8Array[]): readonly Uint8Array[] {
+  const body = new Uint8Array(4);
+  const header = (parts[0] ?? new Uint8Array(20)).slice();
+  new DataView(header.buffer).setUint32(16, crc32c(body));
+  return [header, body];
+}
+
+export const mutations: readonly KnownMutation[] = [
+  {
+    name: "the high watermark moves before the journal is durable",
+    regime: "journal",
+    foundAs: ["lostWrite", "unseen", "inconsistentOffsets", "highWatermarkWentBack", "internal"],
+    seedsMax: 3,
+    disk: (disk) =>
+      mutatedDisk(disk, (path) =>
+        fileKind(path) === "journal" ? { sync: () => Promise.resolve() } : {},
+      ),
+  },
+  {
+    name: "an acknowledgement overtakes those before it",
+    regime: "journal",
+    killIn: "sync journal",
+    foundAs: ["lostWrite", "unseen", "inconsistentOffsets", "internal"],
+    seedsMax: 10,
+    broker: (opened, { world }) =>
+      mutateOwners(opened, (owner) => {
+        const append = owner.append.bind(owner);
+        owner.append = (request) => {
+          const overtakes = request.waitFor === "durable" && world.chance(700);
+          return append(overtakes ? { ...request, waitFor: "appended" } : request);
+        };
+      }),
+  },
+  {
+    name: "the producers are missing from their snapshot",
+    regime: "local",
+    foundAs: ["duplicate", "internal"],
+    seedsMax: 12,
+    disk: (disk) =>
+      mutatedDisk(disk, (path, file) =>
+        fileKind(path) === "snapshot"
+          ? { write: (position, parts) => file.write(position, emptySnapshot(parts)) }
+          : {},
+      ),
+  },
+  {
+    name: "after a loss of power the local tail is trusted and the journal skipped",
+    regime: "journal",
+    foundAs: ["lostWrite", "unseen", "inconsistentOffsets", "highWatermarkWentBack", "internal"],
+    seedsMax: 3,
+    store: (store) => ({
+      get: (key) => store.get(key),
+      range: async (range) =>
+        keyKind(range.from) === "incarnation" ? { items: [] } : store.range(range),
+      transact: (writes) => store.transact(writes),
+      close: () => store.close(),
+    }),
+  },
+  {
+    name: "a restart gets an epoch that was used before",
+    regime: "local",
+    foundAs: ["internal"],
+    seedsMax: 2,
+    store: (store) => forgetfulStore(store, ({ key }) => keyKind(key) === "leadership"),
+  },
+  {
+    name: "a read begins one record too late",
+    regime: "local",
+    foundAs: ["pollSkip"],
+    seedsMax: 2,
+    broker: (opened) =>
+      mutateOwners(opened, (owner) => {
+        const read = owner.read.bind(owner);
+        owner.read = (range) => {
+          const isInside = range.from > 0 && range.from + 1 < owner.highWatermark;
+          return read(isInside ? { ...range, from: range.from + 1 } : range);
+        };
+      }),
+  },
+  {
+    name: "the journal is trimmed before the segments are durable",
+    regime: "journal",
+    foundAs: ["lostWrite", "unseen", "inconsistentOffsets", "highWatermarkWentBack", "internal"],
+    seedsMax: 6,
+    disk: (disk) =>
+      mutatedDisk(disk, (path) =>
+        fileKind(path) === "segment" ? { sync: () => Promise.resolve() } : {},
+      ),
+  },
+  {
+    name: "a log that is cut keeps its end",
+    regime: "journal",
+    foundAs: ["lostWrite", "unseen", "inconsistentOffsets", "duplicate", "internal"],
+    seedsMax: 12,
+    disk: (disk) =>
+      mutatedDisk(disk, (path, file) =>
+        fileKind(path) === "segment"
+          ? {
+              resize: (size) => {
+                if (size > file.size()) file.resize(size);
+              },
+            }
+          : {},
+      ),
+  },
+  {
+    name: "a committed offset is answered and not written",
+    regime: "local",
+    foundAs: ["commitWentBack"],
+    seedsMax: 4,
+    store: (store) => forgetfulStore(store, ({ key }) => keyKind(key) === "offsets"),
+  },
+];

@@ -1,0 +1,313 @@
+import { Admin, type Durability } from "./admin.ts";
+import { BrokerHost, type Mutation } from "./broker-host.ts";
+import { checkHistory } from "./checker.ts";
+import { type ClientProcess, KnownCluster, nameOf, type Scene } from "./client.ts";
+import { AssignedConsumer } from "./consumer.ts";
+import { Drain } from "./drain.ts";
+import type { FaultTable } from "./fault-table.ts";
+import { GroupMember } from "./group-member.ts";
+import { type Anomaly, History } from "./history.ts";
+import { Invariants } from "./invariants.ts";
+import { Nemesis } from "./nemesis.ts";
+import { Network } from "./network.ts";
+import { PlainProducer } from "./plain-producer.ts";
+import { IdempotentProducer } from "./producer.ts";
+import { Values } from "./values.ts";
+import { World } from "./world.ts";
+
+/**
+ * What a run promises its clients. `local`: the process is killed, power stays. `journal`: power is
+ * lost too. `switching`: topics change their durability to and fro, power stays. `strengthened`:
+ * topics begin as local and become journaled; power is lost after a reply made the new promise.
+ */
+export type Regime = "local" | "journal" | "switching" | "strengthened";
+
+export const regimes: readonly Regime[] = ["journal", "local", "switching", "strengthened"];
+
+export interface SimulationOptions {
+  readonly seed: number;
+  /** Timers fired while faults happen; healing and the drain come after. */
+  readonly events: number;
+  readonly keepTrace?: "all" | "digest";
+  /** By the seed if absent. */
+  readonly regime?: Regime;
+  readonly mutation?: Mutation;
+  /** The step in which most kills come; by the seed if absent. */
+  readonly killIn?: string;
+  /** The run ends early when so many anomalies were seen from inside; 20 if absent. */
+  readonly anomaliesMax?: number;
+}
+
+export interface SimulationResult {
+  readonly seed: number;
+  readonly regime: Regime;
+  /** Two runs with one digest are the same run. */
+  readonly digest: string;
+  readonly trace: readonly string[];
+  readonly events: number;
+  readonly operations: number;
+  readonly acknowledged: number;
+  readonly starts: number;
+  readonly virtualMs: number;
+  readonly table: FaultTable;
+  readonly anomalies: readonly Anomaly[];
+}
+
+const setUpMsMax = 120_000;
+const settleMsMax = 150_000;
+const drainMsMax = 150_000;
+const anomaliesMaxDefault = 20;
+const longMs = Number.MAX_SAFE_INTEGER;
+const group = "a group";
+const topics: readonly { readonly name: string; readonly partitions: number }[] = [
+  { name: "orders", partitions: 3 },
+  { name: "payments", partitions: 1 },
+];
+/** Nobody waits in a run for members that might still join. */
+const configs = { "group.initial.rebalance.delay.ms": "300", "millrace.slots": "16" };
+
+/** One run of one seed, from the first start of a broker to the check of the history. */
+export async function simulate(options: SimulationOptions): Promise<SimulationResult> {
+  const simulation = new Simulation(options);
+  await simulation.run();
+  return simulation.result();
+}
+
+class Simulation {
+  readonly #options: SimulationOptions;
+  readonly #anomaliesMax: number;
+  readonly #regime: Regime;
+  readonly #world: World;
+  readonly #network: Network;
+  readonly #host: BrokerHost;
+  readonly #scene: Scene;
+  readonly #values: Values = new Values();
+  readonly #invariants: Invariants;
+  readonly #nemesis: Nemesis;
+  readonly #admin: Admin;
+  readonly #clients = new Map<ClientProcess, () => ClientProcess>();
+  readonly #running = new Set<ClientProcess>();
+  #clientsMade = 0;
+  #isStrong: boolean;
+  #isDrained = false;
+
+  constructor(options: SimulationOptions) {
+    this.#options = options;
+    this.#anomaliesMax = options.anomaliesMax ?? anomaliesMaxDefault;
+    this.#regime = options.regime ?? regimes[options.seed % regimes.length] ?? "local";
+    this.#isStrong = this.#regime === "journal";
+    const { seed, keepTrace = "digest", mutation } = options;
+    this.#world = new World({ seed, keepTrace });
+    this.#network = new Network(this.#world);
+    const [world, network] = [this.#world, this.#network];
+    this.#host = new BrokerHost({
+      ...{ world, network, configs },
+      ...(mutation === undefined ? {} : { mutation }),
+    });
+    const history = new History();
+    const cluster = new KnownCluster();
+    this.#scene = { world, host: this.#host, history, cluster, isEnding: false };
+    this.#invariants = new Invariants(this.#host, cluster);
+    this.#admin = new Admin(this.#scene);
+    this.#nemesis = new Nemesis({
+      ...{ world, network, host: this.#host },
+      ...(options.killIn === undefined ? {} : { killIn: options.killIn }),
+      mayLosePower: () => this.#isStrong,
+      crashClient: () => this.#crashClient(),
+    });
+  }
+
+  async run(): Promise<void> {
+    this.#host.start();
+    if (!(await this.#phase("set up", this.#setUp(), setUpMsMax))) return;
+    this.#populate();
+    const nemesis = this.#nemesis;
+    void nemesis.run();
+    void this.#strengthen();
+    const lastEvent = this.#world.events + this.#options.events;
+    await this.#runUntil(() => this.#world.events >= lastEvent, longMs);
+    nemesis.end();
+    if (this.#isHopeless()) return;
+    this.#scene.isEnding = true;
+    const isSettled = (): boolean => this.#running.size === 0;
+    if (!(await this.#settle(isSettled))) return;
+    await this.#lastFault();
+    const drain = new Drain(this.#scene).run([group]);
+    this.#isDrained = await this.#phase("drain", drain, drainMsMax);
+  }
+
+  result(): SimulationResult {
+    const { history } = this.#scene;
+    const isLocal = this.#regime === "local";
+    const power = this.#isStrong ? "lost" : "kept";
+    const found = checkHistory(history, {
+      promises: { policyOf: () => (isLocal ? "local" : "journal"), power },
+      drain: this.#isDrained ? "complete" : "none",
+    });
+    this.#host.abandon();
+    const { operations } = history;
+    const anomalies = [...this.#host.anomalies, ...found];
+    const { table } = this.#host;
+    for (const [place, resets] of Object.entries(this.#network.resets)) {
+      if (resets > 0) table.add("link reset", place, resets);
+    }
+    return {
+      ...{ seed: this.#options.seed, regime: this.#regime, table, anomalies },
+      digest: this.#world.trace.digest,
+      trace: this.#world.trace.lines,
+      events: this.#world.events,
+      operations: operations.length,
+      acknowledged: operations.filter(
+        ({ kind, completion }) => kind === "send" && completion === "ok",
+      ).length,
+      starts: this.#host.starts,
+      virtualMs: this.#world.nowMs,
+    };
+  }
+
+  async #setUp(): Promise<void> {
+    const durability: Durability = this.#regime === "journal" ? "journal" : "local";
+    for (const { name, partitions } of topics) {
+      await this.#admin.createTopic(name, { partitions, durability });
+    }
+  }
+
+  #populate(): void {
+    const scene = this.#scene;
+    const world = this.#world;
+    const name = (what: string): string => {
+      this.#clientsMade += 1;
+      return `${what}-${this.#clientsMade}`;
+    };
+    const values = this.#values;
+    const subscribed = topics.map((topic) => topic.name);
+    for (let count = 2; count > 0; count -= 1) {
+      this.#begin(() => new IdempotentProducer(scene, name("producer"), values));
+    }
+    for (const acks of [-1, 1, 0] as const) {
+      this.#begin(() => new PlainProducer(scene, { name: name("plain"), values, acks }));
+    }
+    for (let count = 2; count > 0; count -= 1) {
+      this.#begin(() => new AssignedConsumer(scene, name("consumer")));
+    }
+    for (let count = world.between(1, 3); count > 0; count -= 1) {
+      this.#begin(
+        () => new GroupMember(scene, { name: name("member"), group, topics: subscribed }),
+      );
+    }
+    this.#running.add(this.#admin);
+    const how = {
+      topics: subscribed,
+      switches: this.#regime === "switching" ? "durability" : "nothing",
+      // Of topics that come and go, and never change: power may be lost while they are there.
+      durability: this.#regime === "local" || this.#regime === "switching" ? "local" : "journal",
+    } as const;
+    this.#watch(this.#admin, this.#admin.run(how));
+  }
+
+  #begin(make: () => RunningClient): void {
+    const client = make();
+    this.#clients.set(client, make);
+    this.#running.add(client);
+    this.#watch(client, client.run());
+  }
+
+  #watch(client: ClientProcess, run: Promise<void>): void {
+    run.then(
+      () => this.#running.delete(client),
+      (error: unknown) => {
+        this.#running.delete(client);
+        const stack = error instanceof Error ? (error.stack ?? error.message) : String(error);
+        this.#host.note(`${client.name} failed: ${stack.split("\n").slice(0, 4).join(" | ")}`);
+      },
+    );
+  }
+
+  #crashClient(): void {
+    const [client, make] = this.#world.pick([...this.#clients]);
+    this.#clients.delete(client);
+    this.#running.delete(client);
+    client.crash();
+    const kind = client.name.replace(/-\d+$/u, "");
+    this.#host.table.add("client crash", kind);
+    this.#begin(make as () => RunningClient);
+  }
+
+  /** Topics become journaled; once every partition has acknowledged a write since, power may go. */
+  async #strengthen(): Promise<void> {
+    if (this.#regime !== "strengthened") return;
+    const { history, cluster } = this.#scene;
+    await this.#admin.sleep(this.#world.between(1_000, 4_000));
+    for (const { name } of topics) {
+      await this.#admin.setConfig(name, "millrace.durability", "journal");
+    }
+    const from = history.operations.length;
+    while (!this.#isStrong) {
+      await this.#world.sleep(200);
+      const promised = new Set<string>();
+      for (const operation of history.operations.slice(from)) {
+        if (operation.kind !== "send" || operation.completion !== "ok") continue;
+        if (operation.acks === -1) promised.add(operation.partition);
+      }
+      const mine = cluster.partitions.filter(({ topic }) => topics.some((t) => t.name === topic));
+      this.#isStrong = mine.every((ref) => promised.has(nameOf(ref)));
+    }
+    this.#world.trace.add("everything is journaled from here on");
+  }
+
+  /** The last crash: what was acknowledged must come through it without any client's help. */
+  async #lastFault(): Promise<void> {
+    const host = this.#host;
+    const last = this.#world.below(3);
+    if (host.state === "up") {
+      if (last === 0) host.stop();
+      else this.#nemesis.kill();
+    }
+    if (this.#host.state === "closing") await this.#settle(() => host.state === "down");
+    host.start();
+  }
+
+  async #settle(isDone: () => boolean): Promise<boolean> {
+    const outcome = await this.#runUntil(isDone, this.#world.nowMs + settleMsMax);
+    if (this.#isHopeless()) return false;
+    if (outcome === "done") return true;
+    const names = [...this.#running].map(({ name }) => name).join(", ");
+    this.#stuck(`clients do not come to their end: ${names}, broker ${this.#host.state}`);
+    return false;
+  }
+
+  async #phase(name: string, work: Promise<void>, msMax: number): Promise<boolean> {
+    const state = { is: "running" };
+    work.then(
+      () => {
+        state.is = "done";
+      },
+      (error: unknown) => {
+        state.is = "failed";
+        this.#host.note(`${name}: ${String(error)}`);
+      },
+    );
+    await this.#runUntil(() => state.is !== "running", this.#world.nowMs + msMax);
+    if (this.#isHopeless()) return false;
+    if (state.is === "running") this.#stuck(`${name} takes too long, broker ${this.#host.state}`);
+    return state.is === "done";
+  }
+
+  /** Enough is wrong that going on would show nothing new. */
+  #isHopeless(): boolean {
+    return this.#host.isBroken || this.#host.anomalies.length >= this.#anomaliesMax;
+  }
+
+  #stuck(what: string): void {
+    this.#world.trace.add(`stuck: ${what}`);
+    this.#host.anomalies.push({ kind: "stuck", what });
+  }
+
+  #runUntil(isDone: () => boolean, untilMs: number): Promise<"done" | "timeIsUp"> {
+    const afterEvent = (): void => this.#invariants.check();
+    const isOver = (): boolean => this.#isHopeless() || isDone();
+    return this.#world.runUntil(isOver, { untilMs, afterEvent });
+  }
+}
+
+type RunningClient = ClientProcess & { run(): Promise<void> };

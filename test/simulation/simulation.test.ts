@@ -1,0 +1,65 @@
+import { MetadataError } from "@millrace/core";
+import { describe, expect, test } from "vitest";
+import type { Mutation } from "./broker-host.ts";
+import { FaultTable } from "./fault-table.ts";
+import { regimes, simulate } from "./simulate.ts";
+
+/** `run.ts` takes many seeds and long runs; these are what fits into every check. */
+const seeds = [1, 2, 3, 4, 5, 6, 7, 8];
+const events = 3_000;
+
+describe.for(seeds)("seed %i", (seed) => {
+  test("shows no anomaly, and is the same run when it is run again", async () => {
+    const result = await simulate({ seed, events });
+    expect(result.anomalies).toEqual([]);
+    expect(result.acknowledged).toBeGreaterThan(50);
+    expect((await simulate({ seed, events })).digest).toBe(result.digest);
+  });
+});
+
+/** Seven refusals in a row are rare; here the last write of a graceful stop never gets through. */
+const unclosable: Mutation = {
+  name: "the store does not take the closing of a journal while its broker stops",
+  store: (store, { number }) => ({
+    get: (key) => store.get(key),
+    range: (range) => store.range(range),
+    transact: (writes) => {
+      const closesOwn = writes.some(
+        (write) =>
+          write.kind === "put" &&
+          write.key.startsWith(`incarnation/${number}-`) &&
+          write.value["state"] === "closed",
+      );
+      const details = { retriable: true, applied: "no" } as const;
+      const refusal = new MetadataError("injected: throttled", details);
+      return closesOwn ? Promise.reject(refusal) : store.transact(writes);
+    },
+    close: () => store.close(),
+  }),
+};
+
+test("a graceful stop ends well, and loses nothing, when the store refuses its last write", async () => {
+  for (const regime of regimes) {
+    const result = await simulate({ seed: 9, events, regime, mutation: unclosable });
+    expect(result.anomalies).toEqual([]);
+  }
+});
+
+test("every regime runs, and two seeds are two runs", async () => {
+  const results = await Promise.all(
+    regimes.map((regime, at) => simulate({ seed: 20 + at, events: 500, regime })),
+  );
+  expect(new Set(results.map(({ digest }) => digest)).size).toBe(regimes.length);
+  expect(results.flatMap(({ anomalies }) => anomalies)).toEqual([]);
+});
+
+test("the faults hit what they are meant to hit", async () => {
+  const table = new FaultTable();
+  for (const regime of regimes) {
+    const result = await simulate({ seed: 31, events, regime });
+    table.merge(result.table);
+  }
+  for (const fault of ["kill", "graceful stop", "link reset"]) {
+    expect(table.total(fault)).toBeGreaterThan(0);
+  }
+});

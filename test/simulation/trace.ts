@@ -1,0 +1,48 @@
+import { crc32c } from "@millrace/wire";
+
+/**
+ * What happened, as lines of text, folded into one number: two runs are the same run if their
+ * digests and counts are. Lines are kept only on demand, because a long run has millions.
+ */
+export class Trace {
+  readonly #kept: string[] | undefined;
+  readonly #nowMs: () => number;
+  readonly #encoder = new TextEncoder();
+  #crc = 0;
+  #hash = 0x811c9dc5;
+  #count = 0;
+
+  constructor(options: { readonly nowMs: () => number; readonly keep: "all" | "digest" }) {
+    this.#nowMs = options.nowMs;
+    this.#kept = options.keep === "all" ? [] : undefined;
+  }
+
+  add(what: string): void {
+    const line = `${this.#nowMs()} ${what}\n`;
+    const bytes = this.#encoder.encode(line);
+    this.#crc = crc32c(bytes, this.#crc);
+    // A second, independent sum: 32 bits of CRC alone could hide a difference in a long run.
+    for (const byte of bytes) this.#hash = Math.imul(this.#hash ^ byte, 0x01000193);
+    this.#count += 1;
+    this.#kept?.push(line);
+  }
+
+  /** As `add`, for bytes: only their length and checksum are kept. */
+  addBytes(what: string, bytes: Uint8Array): void {
+    this.add(`${what} ${bytes.length} ${crc32c(bytes).toString(16)}`);
+  }
+
+  get count(): number {
+    return this.#count;
+  }
+
+  get digest(): string {
+    const hex = (sum: number): string => (sum >>> 0).toString(16).padStart(8, "0");
+    return `${this.#count}:${hex(this.#crc)}${hex(this.#hash)}`;
+  }
+
+  /** The kept lines, or none. */
+  get lines(): readonly string[] {
+    return this.#kept ?? [];
+  }
+}

@@ -35,6 +35,8 @@ export const outputStallMsMax = 30_000;
 export const overdraftMsMax = 30_000;
 /** How long a connection that is being closed may take to send its last bytes. */
 export const closeGraceMsMax = 5_000;
+/** The longest delay that timers are asked for: 2^31 - 1 ms, some 25 days. */
+export const timerMsMax = 0x7fffffff;
 /** How long requests in flight may take to end when the listener closes. */
 export const shutdownGraceMsMax = 5_000;
 /** Log lines about connections; the rest is counted in the next line. */

@@ -1,7 +1,8 @@
 /**
  * Metadata v0–v13: this broker's address for the listener that was asked, and topics by name or id.
  *
- * Path: make topics that may be auto-created → describe what the catalog holds. A topic that is
+ * Path: refuse ids where the version does not serve them (v10 and v11 have the field) → make topics
+ * that may be auto-created → describe what the catalog holds, each topic once. A topic that is
  * created here is answered as present at once. Every partition is led by this broker, in the epoch
  * of its slot; no partition is loaded to be described.
  */
@@ -25,6 +26,9 @@ export function metadataHandler(broker: Broker): Handler<MetadataRequest, Metada
     apiKey: ApiKey.Metadata,
     versions: { min: 0, max: 13 },
     handle: async (request, { apiVersion, connection: { listener } }) => {
+      if (apiVersion < topicIdsFromVersion && request.topics?.some(isByIdOrNameless)) {
+        return refusal(request.topics);
+      }
       const describe = (topic: Topic): MetadataResponseTopicInput =>
         describeTopic(broker, topic, request.includeTopicAuthorizedOperations);
       return {
@@ -34,7 +38,7 @@ export function metadataHandler(broker: Broker): Handler<MetadataRequest, Metada
         topics: asksForAll(request, apiVersion)
           ? broker.cluster.topics.list().map(describe)
           : await Promise.all(
-              (request.topics ?? []).map(async (asked) => {
+              withoutRepeats(request.topics ?? []).map(async (asked) => {
                 const found = await findOrCreate(broker, request, asked);
                 return typeof found === "number" ? failed(asked, found) : describe(found);
               }),
@@ -45,6 +49,29 @@ export function metadataHandler(broker: Broker): Handler<MetadataRequest, Metada
       };
     },
   };
+}
+
+const topicIdsFromVersion = 12;
+
+function isByIdOrNameless({ name, topicId }: MetadataRequestTopic): boolean {
+  return topicId !== zeroUuid || name === null;
+}
+
+function refusal(topics: readonly MetadataRequestTopic[]): MetadataResponseInput {
+  const errorCode = ErrorCode.INVALID_REQUEST;
+  return {
+    brokers: [],
+    topics: topics.map(({ name, topicId }) => ({
+      ...{ errorCode, topicId, partitions: [] },
+      name: name ?? "",
+    })),
+  };
+}
+
+function withoutRepeats(topics: readonly MetadataRequestTopic[]): readonly MetadataRequestTopic[] {
+  const keyOf = ({ name, topicId }: MetadataRequestTopic): string =>
+    topicId === zeroUuid ? `name ${name}` : `id ${topicId}`;
+  return [...new Map(topics.map((asked) => [keyOf(asked), asked])).values()];
 }
 
 /** Version 0 has no null: there an empty list means all topics. */
@@ -77,7 +104,8 @@ async function findOrCreate(
 }
 
 function failed(asked: MetadataRequestTopic, errorCode: number): MetadataResponseTopicInput {
-  return { errorCode, name: asked.name, topicId: asked.topicId, partitions: [] };
+  const { topicId } = asked;
+  return { errorCode, name: topicId === zeroUuid ? asked.name : null, topicId, partitions: [] };
 }
 
 function describeTopic(

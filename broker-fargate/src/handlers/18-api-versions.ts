@@ -4,6 +4,8 @@
  * The list is made from the registered handlers, so that it can't advertise what is not served;
  * Produce alone is listed from v0, as Kafka lists it (librdkafka otherwise sends uncompressed).
  * An unknown version of this API never gets here: the connection answers it in version 0's shape.
+ * From v5 on a client may say whom it means to reach; where that is not us, its connection was led
+ * astray, and it is told to start again from its bootstrap addresses (KIP-1242).
  */
 import {
   ApiKey,
@@ -33,6 +35,9 @@ export function apiVersionsHandler(
         }
         context.connection.clientSoftware = { name, version };
       }
+      if (isMisrouted(broker, request)) {
+        return { errorCode: ErrorCode.REBOOTSTRAP_REQUIRED, apiKeys: [] };
+      }
       const features = broker.cluster.features;
       return {
         errorCode: ErrorCode.NONE,
@@ -43,4 +48,9 @@ export function apiVersionsHandler(
       };
     },
   };
+}
+
+function isMisrouted(broker: Broker, { clusterId, nodeId }: ApiVersionsRequest): boolean {
+  if (clusterId === null) return false;
+  return clusterId !== broker.cluster.clusterId || nodeId !== broker.cluster.brokerId;
 }

@@ -2,7 +2,8 @@
  * InitProducerId v0–v5: a fresh producer id for an idempotent producer (KIP-98).
  *
  * Ids are reserved in blocks, durably, before one is given out, so none is ever given twice.
- * Transactional ids are refused, clearly and for good, until transactions are served.
+ * A client that names the id that it had gets a new one, as in Kafka, where only transactional ids
+ * keep theirs. Transactional ids are refused, clearly and for good, until transactions are served.
  */
 import {
   ApiKey,
@@ -22,7 +23,8 @@ export function initProducerIdHandler(
     apiKey: ApiKey.InitProducerId,
     versions: { min: 0, max: 5 },
     handle: async (request) => {
-      if (request.transactionalId !== null) {
+      const isHalf = (request.producerId === -1) !== (request.producerEpoch === -1);
+      if (request.transactionalId !== null || isHalf) {
         return { errorCode: ErrorCode.INVALID_REQUEST, ...noProducer };
       }
       const producerId = await broker.cluster.allocateProducerId();

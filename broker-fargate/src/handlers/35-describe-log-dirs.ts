@@ -1,6 +1,7 @@
 /**
  * DescribeLogDirs v1–v5: the one data folder, with the bytes of every partition asked for. An
- * untouched partition has no file and counts 0 bytes; it is not loaded to be counted.
+ * untouched partition has no file and counts 0 bytes; it is not loaded to be counted. Each partition
+ * is answered once; what does not exist is left out.
  */
 import {
   ApiKey,
@@ -50,9 +51,15 @@ function describeTopics(
   if (request.topics === null) {
     return broker.cluster.topics.list().map((topic) => describeTopic(broker, topic, undefined));
   }
-  return request.topics.flatMap(({ topic: name, partitions }) => {
+  const asked = new Map<string, number[]>();
+  for (const { topic, partitions } of request.topics) {
+    asked.set(topic, [...(asked.get(topic) ?? []), ...partitions]);
+  }
+  return [...asked].flatMap(([name, partitions]) => {
     const topic = broker.cluster.topics.byName(name);
-    return topic === undefined ? [] : [describeTopic(broker, topic, partitions)];
+    if (topic === undefined) return [];
+    const described = describeTopic(broker, topic, [...new Set(partitions)]);
+    return described.partitions.length === 0 ? [] : [described];
   });
 }
 

@@ -26,20 +26,18 @@ export function describeTopicPartitionsHandler(
     versions: { min: 0, max: 0 },
     handle: (request) => {
       const { cursor } = request;
-      if (cursor !== null && cursor.partitionIndex < 0) {
-        return { topics: [failed(cursor.topicName, ErrorCode.INVALID_REQUEST)] };
-      }
+      if (!isCursorValid(request)) return { topics: invalidCursor(request), nextCursor: null };
       const names = namesFrom(broker, request);
       let room = Math.min(Math.max(request.responsePartitionLimit, 1), describedPartitionsMax);
       const topics: DescribeTopicPartitionsResponseTopicInput[] = [];
       for (const name of names) {
-        const topic = broker.cluster.topics.byName(name);
-        if (topic === undefined) {
-          topics.push(failed(name, ErrorCode.UNKNOWN_TOPIC_OR_PARTITION));
-          continue;
-        }
         const first = cursor?.topicName === name ? cursor.partitionIndex : 0;
         if (room === 0) return { topics, nextCursor: { topicName: name, partitionIndex: first } };
+        const topic = broker.cluster.topics.byName(name);
+        if (topic === undefined) {
+          topics.push(unknownTopic(name));
+          continue;
+        }
         const end = Math.min(topic.partitionCount, first + room);
         topics.push(describeTopic(broker, topic, { first, end }));
         room -= Math.max(end - first, 0);
@@ -61,8 +59,28 @@ function namesFrom(broker: Broker, request: DescribeTopicPartitionsRequest): rea
   return from === undefined ? asked : asked.filter((name) => name >= from);
 }
 
-function failed(name: string, errorCode: number): DescribeTopicPartitionsResponseTopicInput {
-  return { errorCode, name, topicId: zeroUuid, partitions: [] };
+/** Where topics are named, a page goes on at one of them; else the cursor's may be gone by now. */
+function isCursorValid({ cursor, topics }: DescribeTopicPartitionsRequest): boolean {
+  if (cursor === null) return true;
+  const isAskedFor = topics.length === 0 || topics.some(({ name }) => name === cursor.topicName);
+  return isAskedFor && cursor.partitionIndex >= 0;
+}
+
+function invalidCursor(
+  request: DescribeTopicPartitionsRequest,
+): readonly DescribeTopicPartitionsResponseTopicInput[] {
+  const errorCode = ErrorCode.INVALID_REQUEST;
+  return request.topics.map(({ name }) => ({ errorCode, name, topicId: zeroUuid, partitions: [] }));
+}
+
+function unknownTopic(name: string): DescribeTopicPartitionsResponseTopicInput {
+  return {
+    errorCode: ErrorCode.UNKNOWN_TOPIC_OR_PARTITION,
+    name,
+    topicId: zeroUuid,
+    partitions: [],
+    topicAuthorizedOperations: topicOperations,
+  };
 }
 
 function describeTopic(

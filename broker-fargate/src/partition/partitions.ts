@@ -1,4 +1,4 @@
-import { DiskError, assert } from "@millrace/core";
+import { DiskError, MetadataError, assert } from "@millrace/core";
 import type {
   Clock,
   Disk,

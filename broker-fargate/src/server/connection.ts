@@ -6,6 +6,7 @@ import {
   closeGraceMsMax,
   requestHeaderBytesMin,
   requestsInFlightPerConnectionMax,
+  timerMsMax,
 } from "../limits.ts";
 import { CloseConnection, type CloseReason } from "./close-reason.ts";
 import { connectionContext, type OwnedContext } from "./connection-context.ts";
@@ -379,7 +380,7 @@ export class Connection implements LinkListener, InputOwner, Debtor {
   }
 
   private awaitIdle(delayMs: number): void {
-    if (delayMs > longestTimerMs) return;
+    if (delayMs > timerMsMax) return;
     this.idleTimer = this.deps.clock.after(delayMs, () => this.checkIdle());
   }
 
@@ -397,6 +398,3 @@ export class Connection implements LinkListener, InputOwner, Debtor {
     return { connection: this.peer.id, client: this.peer.clientHost, ...fields };
   }
 }
-
-/** The longest delay that timers are asked for: 2^31 - 1 ms, some 25 days. */
-const longestTimerMs = 0x7fffffff;

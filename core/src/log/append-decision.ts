@@ -107,6 +107,10 @@ export function decideAppend(
   const fault = framingFault(records, view, rules, format);
   if (fault !== undefined) return fault;
   const invalid = format.validateBatch(records, view, 0, { crc32c, origin: "client" });
+  // Of a client's numbers only producer id and timestamps can be out of range.
+  if (invalid === "number-range" && Number.isSafeInteger(format.readProducerId(view, 0))) {
+    return refuse("invalidTimestamp", "a timestamp is past 2^53");
+  }
   if (invalid !== "ok") return batchRefusal(invalid);
   if (format.readBaseOffset(view, 0) !== 0) {
     return refuse("invalidRecord", "the base offset of a produced batch must be 0");
@@ -130,6 +134,8 @@ const codecNames: readonly AppendRules["compressionType"][] = [
 ];
 const magic = 2;
 const magicAt = 16;
+/** Of all formats there have been: offset and length, and the 14 bytes of magic 0 without data. */
+const smallestMessageBytes = 26;
 const noBound = Number.MAX_SAFE_INTEGER;
 
 /** Exactly one whole batch, of a size that the topic takes. */
@@ -140,7 +146,9 @@ function framingFault(
   format: BatchFormat,
 ): Refused | undefined {
   const noBatch = "the records must hold one whole record batch";
-  if (records.length <= magicAt) return refuse("invalidRecord", noBatch);
+  const first = batchAt(0, records.length, view, format);
+  if (first === "corrupt") return refuse("corruptMessage", "these bytes are not a record batch");
+  if (first === "incomplete") return refuse("invalidRecord", noBatch);
   if (format.readMagic(view, 0) !== magic) {
     return refuse("unsupportedMagic", "only record batches of magic 2 are taken");
   }
@@ -148,8 +156,9 @@ function framingFault(
   if (bytes < format.BATCH_HEADER_BYTES) {
     return refuse("corruptMessage", "the batch's length is less than that of its header");
   }
-  if (bytes > records.length) return refuse("invalidRecord", noBatch);
-  if (hasAnotherBatch(records.length - bytes, bytes, view, format)) {
+  const second = batchAt(bytes, records.length, view, format);
+  if (second === "corrupt") return refuse("corruptMessage", "a batch is followed by other bytes");
+  if (second === "whole") {
     return refuse("invalidRecord", "the records must hold one record batch only");
   }
   if (bytes > rules.maxMessageBytes) {
@@ -163,9 +172,22 @@ function framingFault(
   return undefined;
 }
 
-/** The beginning of a second batch, without its end, is left out, as Kafka does. */
-function hasAnotherBatch(left: number, at: number, view: DataView, format: BatchFormat): boolean {
-  return left > magicAt && format.readBatchBytes(view, at) <= left;
+/**
+ * What lies at `at`, as Kafka's reader of batches sees it. The beginning of a batch without its end
+ * (`incomplete`) is no batch; after a whole one it is left out.
+ */
+function batchAt(
+  at: number,
+  end: number,
+  view: DataView,
+  format: BatchFormat,
+): "whole" | "incomplete" | "corrupt" {
+  if (end - at <= magicAt) return "incomplete";
+  const bytes = format.readBatchBytes(view, at);
+  if (bytes < smallestMessageBytes) return "corrupt";
+  const found = format.readMagic(view, at);
+  if (found < 0 || found > magic) return "corrupt";
+  return bytes <= end - at ? "whole" : "incomplete";
 }
 
 function recordsFault(

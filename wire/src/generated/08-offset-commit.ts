@@ -132,7 +132,7 @@ export function encodeOffsetCommitRequest(writer: Writer, version: number, messa
 
 function decodeOffsetCommitRequestPartition(reader: Reader, version: number): OffsetCommitRequestPartition {
   const partitionIndex = reader.int32();
-  const committedOffset = reader.int64();
+  const committedOffset = reader.clampedInt64();
   const committedLeaderEpoch = version <= 5 ? -1 : reader.int32();
   const committedMetadata = version <= 7 ? reader.nullableString() : reader.compactNullableString();
   if (version >= 8) {

@@ -19,6 +19,7 @@ reader = Consumer(
         "enable.auto.commit": False,
         "auto.offset.reset": "error",
         "enable.partition.eof": True,
+        "check.crcs": True,
     }
 )
 for partition in range(PARTITIONS):

@@ -102,6 +102,7 @@ def consume():
                 "enable.auto.commit": False,
                 "auto.offset.reset": "earliest",
                 "session.timeout.ms": 10_000,
+                "check.crcs": True,
             }
         )
     )

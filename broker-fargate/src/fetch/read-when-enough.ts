@@ -94,7 +94,7 @@ function readAll(
     const found = pass.unopened.get(entry) ?? findOwner(broker, entry.asked, pass.wish.naming);
     const answer =
       typeof found === "number"
-        ? failure(entry.asked, found)
+        ? { ...failure(entry.asked, found), abortedTransactions: [] }
         : readOne(found, entry.asked, {
             isolation: pass.wish.isolation,
             maxBytes: Math.min(entry.asked.maxBytes, pass.wish.maxBytes - bytes),
@@ -132,7 +132,9 @@ function readOne(
   asked: FetchPosition,
   budget: ReadBudget,
 ): FetchResponsePartitionDataInput {
-  const epochError = leaderEpochError(asked.currentLeaderEpoch, owner.leaderEpoch);
+  // Here, and here alone, every negative epoch means that the client knows none.
+  const known = Math.max(asked.currentLeaderEpoch, -1);
+  const epochError = leaderEpochError(known, owner.leaderEpoch);
   if (epochError !== ErrorCode.NONE) return failure(asked, epochError);
   const ends = {
     partitionIndex: asked.partition,
@@ -178,7 +180,7 @@ function failure(asked: FetchPosition, errorCode: number): FetchResponsePartitio
     partitionIndex: asked.partition,
     errorCode,
     highWatermark: -1,
-    abortedTransactions: [],
+    abortedTransactions: null,
     records: [],
   };
 }

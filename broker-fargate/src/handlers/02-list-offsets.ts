@@ -27,6 +27,13 @@ const special = {
   earliestPendingUpload: -6,
 } as const;
 
+const specialFromVersion: ReadonlyMap<number, number> = new Map([
+  [special.maxTimestamp, 7],
+  [special.earliestLocal, 8],
+  [special.latestTiered, 9],
+  [special.earliestPendingUpload, 11],
+]);
+
 const leaderEpochFromVersion = 4;
 
 interface Answer {
@@ -107,19 +114,26 @@ async function answerPartition(
 
 function answerFrom(owner: PartitionOwner, question: Question): ListOffsetsPartitionResponseInput {
   const { partitionIndex, currentLeaderEpoch } = question.asked;
+  const timestamp = Number(question.asked.timestamp);
+  if (!isServed(timestamp, question.version)) {
+    return { partitionIndex, errorCode: ErrorCode.UNSUPPORTED_VERSION };
+  }
   const errorCode = leaderEpochError(currentLeaderEpoch, owner.leaderEpoch);
   if (errorCode !== ErrorCode.NONE) return { partitionIndex, errorCode };
-  const answer = lookUp(owner, question);
-  if (answer === undefined) return { partitionIndex, errorCode: ErrorCode.UNSUPPORTED_VERSION };
-  const { offset, timestamp } = answer;
+  const answer = lookUp(owner, timestamp, question.isolation);
   // Clients before KIP-320 know no epochs, and their replies have no place for one.
   const leaderEpoch = question.version < leaderEpochFromVersion ? -1 : answer.leaderEpoch;
-  return { partitionIndex, errorCode: ErrorCode.NONE, offset, timestamp, leaderEpoch };
+  return { partitionIndex, errorCode, ...answer, leaderEpoch };
 }
 
-/** `undefined`: this special timestamp did not exist in the request's version. */
-function lookUp(owner: PartitionOwner, question: Question): Answer | undefined {
-  const timestamp = Number(question.asked.timestamp);
+/** Whether the timestamp is one, or a special one that the version knows. */
+function isServed(timestamp: number, version: number): boolean {
+  if (timestamp >= special.earliest) return true;
+  const from = specialFromVersion.get(timestamp);
+  return from !== undefined && version >= from;
+}
+
+function lookUp(owner: PartitionOwner, timestamp: number, isolation: Isolation): Answer {
   const at = (offset: number): Answer => ({
     offset,
     timestamp: -1,
@@ -127,18 +141,16 @@ function lookUp(owner: PartitionOwner, question: Question): Answer | undefined {
   });
   switch (timestamp) {
     case special.latest:
-      return at(owner.isolationEnd(question.isolation));
+      return at(owner.isolationEnd(isolation));
     case special.earliest:
+    case special.earliestLocal:
       return at(owner.logStartOffset);
     case special.maxTimestamp:
-      return question.version < 7 ? undefined : (owner.maxTimestamp() ?? nothing);
-    case special.earliestLocal:
-      return question.version < 8 ? undefined : at(owner.logStartOffset);
+      return owner.maxTimestamp() ?? nothing;
     case special.latestTiered:
-      return question.version < 9 ? undefined : nothing;
     case special.earliestPendingUpload:
-      return question.version < 11 ? undefined : nothing;
+      return nothing;
     default:
-      return timestamp < 0 ? undefined : (owner.findByTimestamp(timestamp) ?? nothing);
+      return owner.findByTimestamp(timestamp) ?? nothing;
   }
 }

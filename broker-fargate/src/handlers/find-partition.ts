@@ -69,11 +69,8 @@ export function openingErrorCode(broker: Broker, error: unknown): number {
   throw error;
 }
 
-/**
- * KIP-320: a client that knows another epoch than ours must look again, or wait for us. A negative
- * one means that it knows none.
- */
+/** KIP-320: a client that knows another epoch than ours must look again, or wait for us. */
 export function leaderEpochError(known: number, leaderEpoch: Epoch): number {
-  if (known < 0 || known === leaderEpoch) return ErrorCode.NONE;
+  if (known === -1 || known === leaderEpoch) return ErrorCode.NONE;
   return known < leaderEpoch ? ErrorCode.FENCED_LEADER_EPOCH : ErrorCode.UNKNOWN_LEADER_EPOCH;
 }

@@ -1,0 +1,191 @@
+import {
+  ErrorCode,
+  type FetchRequest,
+  type FetchResponseInput,
+  type FetchResponsePartitionDataInput,
+  type Uuid,
+  uuidFromHex,
+  zeroUuid,
+} from "@millrace/wire";
+import { beforeEach, describe, expect, it } from "vitest";
+import { produceHandler } from "./00-produce.ts";
+import { fetchHandler } from "./01-fetch.ts";
+import type { Handler } from "./handler.ts";
+import { batch, HandlerKit } from "./partition-kit.ts";
+
+const strangeId = uuidFromHex(`${"0".repeat(31)}9`);
+const byName = 12;
+const byId = 18;
+let kit: HandlerKit;
+let topicId: Uuid;
+let handler: Handler<FetchRequest, FetchResponseInput>;
+
+type Partition = FetchRequest["topics"][number]["partitions"][number];
+
+beforeEach(async () => {
+  kit = await HandlerKit.start();
+  topicId = await kit.createTopic("t", { partitions: 3 });
+  handler = fetchHandler(kit.broker);
+  await produce();
+  await produce();
+});
+
+/** Three records to partition 0. */
+async function produce(): Promise<void> {
+  const partitionData = [{ index: 0, records: batch(3) }];
+  await kit.ask(produceHandler(kit.broker), 12, {
+    ...{ acks: -1, transactionalId: null, timeoutMs: 1000 },
+    topicData: [{ name: "t", topicId: zeroUuid, partitionData }],
+  });
+}
+
+function part(partition: number, fetchOffset = 0, changes: Partial<Partition> = {}): Partition {
+  return {
+    ...{ partition, fetchOffset, currentLeaderEpoch: -1, lastFetchedEpoch: -1 },
+    ...{ logStartOffset: -1, partitionMaxBytes: 10_000, replicaDirectoryId: zeroUuid },
+    highWatermark: -1n,
+    ...changes,
+  };
+}
+
+function fetch(
+  partitions: readonly Partition[],
+  changes: Partial<FetchRequest> = {},
+  version = byName,
+): Promise<FetchResponseInput> {
+  const named = version < 13;
+  return kit.ask(handler, version, {
+    ...{ clusterId: null, replicaId: -1, maxWaitMs: 0, minBytes: 0, maxBytes: 100_000 },
+    replicaState: { replicaId: -1, replicaEpoch: -1 },
+    ...{ isolationLevel: 0, sessionId: 0, sessionEpoch: -1, rackId: "" },
+    topics: [{ topic: named ? "t" : "", topicId: named ? zeroUuid : topicId, partitions }],
+    forgottenTopicsData: [],
+    ...changes,
+  });
+}
+
+async function one(
+  asked: Partition,
+  changes: Partial<FetchRequest> = {},
+): Promise<FetchResponsePartitionDataInput> {
+  const { responses } = await fetch([asked], changes);
+  const answer = responses[0]?.partitions[0];
+  if (answer === undefined) throw new Error("the partition was not answered");
+  return answer;
+}
+
+function bytesOf({ records }: FetchResponsePartitionDataInput): number {
+  return records instanceof Uint8Array ? records.byteLength : 0;
+}
+
+const batchBytes = batch(3).length;
+
+describe("Fetch", () => {
+  it("gives whole batches in every version, from the one that holds the offset on", async () => {
+    for (let version = 4; version <= byId; version += 1) {
+      const { responses } = await fetch([part(0, 4)], {}, version);
+      expect(responses[0]?.partitions).toMatchObject([{ errorCode: 0, highWatermark: 6 }]);
+      const answer = responses[0]?.partitions[0];
+      expect(answer === undefined ? 0 : bytesOf(answer)).toBe(batchBytes);
+    }
+  });
+
+  it.each([7, 100, -1, Number.MAX_SAFE_INTEGER])("has nothing at offset %i", async (offset) => {
+    const answer = await one(part(0, offset));
+    expect(answer).toMatchObject({
+      ...{ errorCode: ErrorCode.OFFSET_OUT_OF_RANGE, highWatermark: -1 },
+      ...{ lastStableOffset: -1, logStartOffset: -1, abortedTransactions: null },
+    });
+    expect(bytesOf(answer)).toBe(0);
+  });
+
+  it("names what it does not know in the words of the version", async () => {
+    const { responses } = await fetch([part(9), part(0)]);
+    expect(responses[0]?.partitions).toMatchObject([
+      { errorCode: 3, abortedTransactions: [] },
+      { errorCode: 0, abortedTransactions: null },
+    ]);
+    const unknown = [{ errorCode: ErrorCode.UNKNOWN_TOPIC_ID }];
+    for (const id of [strangeId, zeroUuid]) {
+      const topics = [{ topic: "", topicId: id, partitions: [part(0)] }];
+      const answer = await fetch([], { topics }, byId);
+      expect(answer.responses).toMatchObject([{ topicId: id, partitions: unknown }]);
+    }
+  });
+
+  it("gives one batch at least, and then no more than is asked for", async () => {
+    expect(bytesOf(await one(part(0), { maxBytes: 0 }))).toBe(batchBytes);
+    expect(bytesOf(await one(part(0, 0, { partitionMaxBytes: 1 })))).toBe(batchBytes);
+    expect(bytesOf(await one(part(0), { maxBytes: 2 * batchBytes }))).toBe(2 * batchBytes);
+  });
+
+  it("answers a partition that comes twice once, for what was said last", async () => {
+    const { responses } = await fetch([part(0, 0), part(0, 3)]);
+    const answers = responses.flatMap((topic) => topic.partitions);
+    expect(answers.map(bytesOf)).toEqual([batchBytes]);
+  });
+
+  it("fences by the client's leader epoch, of which a negative one says nothing", async () => {
+    const { epoch } = kit.rig.cluster;
+    const codes: number[] = [];
+    for (const currentLeaderEpoch of [epoch - 1, epoch, epoch + 1, -2]) {
+      codes.push((await one(part(0, 0, { currentLeaderEpoch }))).errorCode);
+    }
+    const { FENCED_LEADER_EPOCH, NONE, UNKNOWN_LEADER_EPOCH } = ErrorCode;
+    expect(codes).toEqual([FENCED_LEADER_EPOCH, NONE, UNKNOWN_LEADER_EPOCH, NONE]);
+  });
+
+  it("compares the last fetched epoch before it looks at the offset", async () => {
+    const { epoch } = kit.rig.cluster;
+    const same = await one(part(0, 6, { lastFetchedEpoch: epoch }));
+    expect(same).toMatchObject({ errorCode: 0, divergingEpoch: { epoch: -1, endOffset: -1 } });
+    const past = await one(part(0, 7, { lastFetchedEpoch: epoch }));
+    expect(past).toMatchObject({ errorCode: 0, divergingEpoch: { epoch, endOffset: 6 } });
+    const unknown = await one(part(0, 0, { lastFetchedEpoch: epoch + 1 }));
+    expect(unknown.errorCode).toBe(ErrorCode.OFFSET_OUT_OF_RANGE);
+  });
+
+  it("waits for what may come, not for more than may be given", async () => {
+    const before = kit.rig.clock.monotonicMs();
+    await one(part(0), { minBytes: 50_000, maxBytes: batchBytes, maxWaitMs: 500 });
+    expect(kit.rig.clock.monotonicMs()).toBe(before);
+    await one(part(0), { minBytes: 50_000, maxWaitMs: 500 });
+    expect(kit.rig.clock.monotonicMs()).toBeGreaterThanOrEqual(before + 500);
+  });
+
+  it("wakes for an append, and at once for an error elsewhere", async () => {
+    const before = kit.rig.clock.monotonicMs();
+    const waiting = one(part(0, 6), { minBytes: 1, maxWaitMs: 5000 });
+    await produce();
+    expect(bytesOf(await waiting)).toBe(batchBytes);
+    await fetch([part(0, 9), part(9)], { minBytes: 1, maxWaitMs: 5000 });
+    expect(kit.rig.clock.monotonicMs()).toBeLessThan(before + 5000);
+  });
+});
+
+describe("a fetch session", () => {
+  it("answers what changed, then nothing, until it is told of something else", async () => {
+    const full = await fetch([part(0, 6), part(1)], { sessionEpoch: 0 });
+    const sessionId = full.sessionId ?? 0;
+    expect(full.responses[0]?.partitions).toHaveLength(2);
+    const quiet = await fetch([], { sessionId, sessionEpoch: 1, topics: [] });
+    expect(quiet).toMatchObject({ sessionId, responses: [] });
+    await produce();
+    const news = await fetch([], { sessionId, sessionEpoch: 2, topics: [] });
+    expect(news.responses[0]?.partitions).toMatchObject([{ partitionIndex: 0, highWatermark: 9 }]);
+    const forgottenTopicsData = [{ topic: "t", topicId: zeroUuid, partitions: [0, 1] }];
+    const gone = { sessionId, sessionEpoch: 3, topics: [], forgottenTopicsData };
+    expect(await fetch([], gone)).toMatchObject({ sessionId: 0, responses: [] });
+  });
+
+  it("says what is wrong with a session that it does not have so", async () => {
+    const { sessionId = 0 } = await fetch([part(0)], { sessionEpoch: 0 });
+    const { INVALID_FETCH_SESSION_EPOCH, FETCH_SESSION_ID_NOT_FOUND } = ErrorCode;
+    const wrong = await fetch([], { sessionId, sessionEpoch: 9, topics: [] });
+    expect(wrong.errorCode).toBe(INVALID_FETCH_SESSION_EPOCH);
+    const unknown = await fetch([], { sessionId: sessionId - 1, sessionEpoch: 1, topics: [] });
+    expect(unknown.errorCode).toBe(FETCH_SESSION_ID_NOT_FOUND);
+    const renamed = await fetch([], { sessionId, sessionEpoch: 1, topics: [] }, byId);
+    expect(renamed.errorCode).toBe(ErrorCode.FETCH_SESSION_TOPIC_ID_ERROR);
+  });
+});

@@ -70,6 +70,18 @@ describe("a store that fails", () => {
     });
   });
 
+  test("never shows that a group is gone before that is durable", async () => {
+    const kit = await start();
+    await kit.run(kit.groups.commit(commitOf(kit, { offsets: [[0, 1]] })));
+    kit.store.plan(...Array.from({ length: 7 }, () => "requestLost" as const));
+    const deleting = kit.groups.delete("g");
+    const asked = [kit.groups.fetchOffsets("g", "all"), kit.groups.delete("g")];
+    await kit.run(deleting);
+    for (const answer of asked)
+      expect(await kit.run<unknown>(answer)).toBe("coordinatorNotAvailable");
+    expect(await kit.run(kit.groups.fetchOffsets("g", "all"))).toHaveLength(1);
+  });
+
   test("at random changes nothing of what was answered, over many restarts", async () => {
     const kit = await start();
     const answered = new Map<number, number>();

@@ -208,7 +208,10 @@ export class GroupCoordinator {
   delete(groupId: string): Promise<DeleteGroupOutcome> {
     const deleted = this.#slots.run(groupId, async (slot): Promise<DeleteGroupOutcome> => {
       const held = slot.groups.get(groupId);
-      if (held === undefined) return "groupNotFound";
+      if (held === undefined) {
+        await slot.durableAbsence(groupId);
+        return "groupNotFound";
+      }
       if (held.classic.state !== "Empty") return "nonEmptyGroup";
       await removeGroup(slot, held);
       return "deleted";
@@ -263,7 +266,10 @@ export class GroupCoordinator {
   ): Promise<Result | Unavailable> {
     const decided = this.#slots.run(groupId, (slot): Result | Promise<Result> => {
       const held = slot.groups.get(groupId);
-      if (held === undefined) return absent;
+      if (held === undefined) {
+        const gone = slot.durableAbsence(groupId);
+        return gone === undefined ? absent : gone.then(() => absent);
+      }
       const result = decide(slot, held);
       const durable = slot.durable(held);
       return durable === undefined ? result : durable.then(() => result);

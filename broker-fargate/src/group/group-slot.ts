@@ -50,6 +50,8 @@ export class GroupSlot {
   readonly #options: GroupSlotOptions;
   readonly #joins = new Map<number, (reply: JoinReply) => void>();
   readonly #syncs = new Map<number, (reply: SyncReply) => void>();
+  /** Groups that are gone here and not yet in the store. */
+  readonly #absences = new Map<string, Promise<unknown>>();
   #writer: SlotWriter | undefined;
   #lastRequestId = 0;
 
@@ -158,6 +160,18 @@ export class GroupSlot {
     held.timers.cancelAll();
     held.classic.enter("Dead", this.#options.clock.wallMs());
     this.groups.delete(held.groupId);
+    const absence = this.durable(held);
+    if (absence === undefined) return;
+    this.#absences.set(held.groupId, absence);
+    const settle = (): void => {
+      if (this.#absences.get(held.groupId) === absence) this.#absences.delete(held.groupId);
+    };
+    absence.then(settle, settle);
+  }
+
+  /** Resolves, or is absent, when it is durable that there is no such group. */
+  durableAbsence(groupId: string): Promise<unknown> | undefined {
+    return this.#absences.get(groupId);
   }
 
   /** Lets everybody who waits look for the coordinator again; the slot is not used any more. */

@@ -1,5 +1,6 @@
 import {
   buildBatch,
+  computeBatchCrc,
   jsCodecs,
   type NewRecord,
   readBatchHeader,
@@ -203,5 +204,32 @@ describe("an append", () => {
       }),
       { numRuns: 2000 },
     );
+  });
+
+  test("tells bytes that are no batch from a batch that is not whole, as Kafka's reader does", () => {
+    const whole = produced([record()]);
+    expect(reasonOf(decide(new Uint8Array(16)))).toBe("invalidRecord");
+    expect(reasonOf(decide(new Uint8Array(60)))).toBe("corruptMessage");
+    expect(reasonOf(decide(new Uint8Array(60).fill(0xff)))).toBe("corruptMessage");
+    const magic3 = whole.slice();
+    magic3[16] = 3;
+    expect(reasonOf(decide(magic3))).toBe("corruptMessage");
+    const magic1 = whole.slice();
+    magic1[16] = 1;
+    expect(reasonOf(decide(magic1))).toBe("unsupportedMagic");
+    const followed = (tail: Uint8Array): Uint8Array => Uint8Array.of(...whole, ...tail);
+    expect(reasonOf(decide(followed(new Uint8Array(16))))).toBe("append");
+    expect(reasonOf(decide(followed(whole.subarray(0, 40))))).toBe("append");
+    expect(reasonOf(decide(followed(new Uint8Array(20))))).toBe("corruptMessage");
+    expect(reasonOf(decide(followed(whole)))).toBe("invalidRecord");
+  });
+
+  test("refuses a timestamp past 2^53 as a timestamp", () => {
+    const records = produced([record()]);
+    const view = viewOf(records);
+    view.setBigInt64(27, 1n << 60n);
+    view.setBigInt64(35, 1n << 60n);
+    view.setUint32(17, computeBatchCrc(records, view, 0, crc32c));
+    expect(reasonOf(decide(records))).toBe("invalidTimestamp");
   });
 });

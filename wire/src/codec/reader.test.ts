@@ -79,6 +79,9 @@ describe("Reader", () => {
     const past = [0x00, 0x20, 0, 0, 0, 0, 0, 0];
     expect(() => readerOf(...past).int64()).toThrow(DecodeError);
     expect(readerOf(...past).wideInt64()).toBe(2n ** 53n);
+    expect(readerOf(...past).clampedInt64()).toBe(Number.MAX_SAFE_INTEGER);
+    expect(readerOf(0x80, 0, 0, 0, 0, 0, 0, 0).clampedInt64()).toBe(Number.MIN_SAFE_INTEGER);
+    expect(readerOf(0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xfe).clampedInt64()).toBe(-2);
     expect(() => readerOf(0xff, 0xe0, 0, 0, 0, 0, 0, 0).int64()).toThrow(DecodeError);
     expect(readerOf(0xff, 0xe0, 0, 0, 0, 0, 0, 1).int64()).toBe(Number.MIN_SAFE_INTEGER);
     expect(() => readerOf(0x7f, ...past).varlong()).not.toThrow();

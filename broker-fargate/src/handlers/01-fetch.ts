@@ -30,7 +30,7 @@ import {
 } from "../fetch/session.ts";
 import { fetchSessionEvictAfterMs, fetchSessionPartitionsMax } from "../limits.ts";
 import { topicNaming } from "./find-partition.ts";
-import type { Handler } from "./handler.ts";
+import type { Handler, RequestContext } from "./handler.ts";
 
 export function fetchHandler(broker: Broker): Handler<FetchRequest, FetchResponseInput> {
   const sessions = new FetchSessions({
@@ -69,10 +69,12 @@ export function fetchHandler(broker: Broker): Handler<FetchRequest, FetchRespons
         isolation: request.isolationLevel === 1 ? "committed" : "uncommitted",
         connection: context.connection,
       });
-      if (session !== undefined) return incrementalResponse(session, round);
+      if (session !== undefined) {
+        return withLeaders(broker, context, incrementalResponse(session, round));
+      }
       const created =
         choice.kind === "full" ? sessions.create(partitions, { usesTopicIds }) : undefined;
-      return fullResponse(created, round);
+      return withLeaders(broker, context, fullResponse(created, round));
     },
   };
 }
@@ -140,6 +142,33 @@ function incrementalResponse(session: Session, round: FetchRound): FetchResponse
     if (bytes > 0) moveToEnd(session, entry);
   }
   return { errorCode: ErrorCode.NONE, sessionId: session.id, responses: byTopic(changed) };
+}
+
+const leadersFromVersion = 16;
+
+/** Who leads, for a client whose epoch was fenced: it need not ask Metadata first (KIP-951). */
+function withLeaders(
+  broker: Broker,
+  { apiVersion, connection }: RequestContext,
+  response: FetchResponseInput,
+): FetchResponseInput {
+  const isFenced = ({ errorCode }: FetchResponsePartitionDataInput): boolean =>
+    errorCode === ErrorCode.FENCED_LEADER_EPOCH;
+  const isAnyFenced = response.responses.some(({ partitions }) => partitions.some(isFenced));
+  if (apiVersion < leadersFromVersion || !isAnyFenced) return response;
+  const { brokerId, epoch } = broker.cluster;
+  const currentLeader = { leaderId: brokerId, leaderEpoch: epoch };
+  const { host, port } = connection.listener;
+  return {
+    ...response,
+    nodeEndpoints: [{ nodeId: brokerId, host, port, rack: null }],
+    responses: response.responses.map((topic) => ({
+      ...topic,
+      partitions: topic.partitions.map((part) =>
+        isFenced(part) ? { ...part, currentLeader } : part,
+      ),
+    })),
+  };
 }
 
 function remember(entry: SessionPartition, answer: FetchResponsePartitionDataInput): void {

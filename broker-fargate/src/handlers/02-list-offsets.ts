@@ -55,7 +55,7 @@ export function listOffsetsHandler(
         request.topics.map(async ({ name, partitions }) => ({
           name,
           partitions: await Promise.all(
-            withoutRepeats(partitions).map(({ asked, isRepeated }) =>
+            withoutRepeats(partitions).map(async ({ asked, isRepeated }) =>
               isRepeated
                 ? repeated(asked.partitionIndex)
                 : answerPartition(broker, name, {

@@ -135,6 +135,17 @@ describe("Fetch", () => {
     expect(codes).toEqual([FENCED_LEADER_EPOCH, NONE, UNKNOWN_LEADER_EPOCH, NONE]);
   });
 
+  it("tells a fenced client who leads, from v16 on", async () => {
+    const { brokerId: leaderId, epoch: leaderEpoch } = kit.rig.cluster;
+    const asked = [part(0, 0, { currentLeaderEpoch: leaderEpoch - 1 })];
+    const { nodeEndpoints, responses } = await fetch(asked, {}, 16);
+    expect(nodeEndpoints).toMatchObject([{ nodeId: leaderId, host: "broker", port: 9092 }]);
+    expect(responses[0]?.partitions).toMatchObject([{ currentLeader: { leaderId, leaderEpoch } }]);
+    const older = await fetch(asked, {}, 15);
+    const nobody = { leaderId: -1, leaderEpoch: -1 };
+    expect(older.responses[0]?.partitions).toMatchObject([{ currentLeader: nobody }]);
+  });
+
   it("compares the last fetched epoch before it looks at the offset", async () => {
     const { epoch } = kit.rig.cluster;
     const same = await one(part(0, 6, { lastFetchedEpoch: epoch }));

@@ -1,10 +1,10 @@
 import type { Clock, Random, Settings } from "@millrace/core";
 import type { CodecSet, Crc32c } from "@millrace/wire";
-import type { Logger } from "pino";
 import type { Cluster } from "./cluster/cluster.ts";
 import type { GroupCoordinator } from "./group/coordinator.ts";
 import type { Metrics } from "./metrics/registry.ts";
 import type { Partitions } from "./partition/partitions.ts";
+import type { ServerLog } from "./server/log.ts";
 
 /** Everything that handlers work with: built once by the composition root, real or simulated. */
 export interface Broker {
@@ -17,5 +17,6 @@ export interface Broker {
   readonly codecs: CodecSet;
   readonly crc32c: Crc32c;
   readonly metrics: Metrics;
-  readonly log: Logger;
+  /** Limited: what requests make it say can't flood it. */
+  readonly log: ServerLog;
 }

@@ -16,6 +16,7 @@ import type { PartitionLimits } from "./partition/limits.ts";
 import { Partitions } from "./partition/partitions.ts";
 import { routesOf } from "./routes.ts";
 import { Dispatcher } from "./server/dispatcher.ts";
+import { limitedLog } from "./server/log.ts";
 
 export interface Ports {
   readonly clock: Clock;
@@ -60,7 +61,8 @@ export async function openBroker(ports: Ports, configuration: Configuration): Pr
     },
   });
   groups.open();
-  const { codecs, crc32c, log } = ports;
+  const { codecs, crc32c } = ports;
+  const log = limitedLog(ports.log, clock);
   const broker: Broker = {
     ...{ clock, random, cluster, partitions, groups, codecs, crc32c, metrics, log },
     get settings() {

@@ -1,7 +1,7 @@
 import type { Clock } from "@millrace/core";
 import { connectionLogLinesPerSecondMax } from "../limits.ts";
 
-/** The part of pino that the server writes to. */
+/** The part of pino that the server and the handlers write to. */
 export interface ServerLog {
   info(fields: object, message: string): void;
   warn(fields: object, message: string): void;

@@ -10,7 +10,7 @@ const config: ViteUserConfig = defineConfig({
           name: "unit",
           include: [
             "{core,wire,adapters,broker-fargate,tools,examples}/**/*.test.ts",
-            "test/{contract,simulation,gates,fuzz,compat,durability}/**/*.test.ts",
+            "test/{bench,contract,simulation,gates,fuzz,compat,durability}/**/*.test.ts",
           ],
           exclude,
           testTimeout: 30_000,

@@ -1,0 +1,175 @@
+/**
+ * Starts and ends the brokers that are measured, each on free loopback ports and with a data
+ * directory of its own, one at a time.
+ *
+ * Kafka gets the JVM options of its own start script (a heap of 1 GB, G1) and its default settings;
+ * Millrace is started by the script behind `npm start`, with its defaults. Neither waits for
+ * further members before a group's first rebalance.
+ */
+import { cp, mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { type Server, startServer } from "../compat/processes.ts";
+import { freePort } from "../compat/targets.ts";
+import { BenchClient } from "./client.ts";
+import type { Bench, Subject } from "./figure.ts";
+import { pause } from "./processes.ts";
+
+export interface Place {
+  readonly subject: Subject;
+  /** Kept between the starts of one broker. */
+  readonly directory: string;
+  readonly port: number;
+  /** Kafka's controller listens here, or Millrace's metrics. */
+  readonly secondPort: number;
+}
+
+export interface Broker extends Place {
+  /** Leads the process group of the broker. */
+  readonly pid: number;
+  readonly server: Server;
+  /** From the start of the process to its first answer to a Metadata request. */
+  readonly readyMs: number;
+}
+
+const readyMsMax = 300_000;
+const shutdownMsMax = 180_000;
+const pollMs = 4;
+
+export const kafkaJvm: readonly string[] = [
+  "-Xms1G",
+  "-Xmx1G",
+  "-server",
+  "-XX:+UseG1GC",
+  "-XX:MaxGCPauseMillis=20",
+  "-XX:InitiatingHeapOccupancyPercent=35",
+  "-XX:+ExplicitGCInvokesConcurrent",
+  "-Djava.awt.headless=true",
+];
+
+function serverProperties({ directory, port, secondPort }: Place): string {
+  return `process.roles=broker,controller
+node.id=1
+controller.quorum.voters=1@127.0.0.1:${secondPort}
+listeners=PLAINTEXT://127.0.0.1:${port},CONTROLLER://127.0.0.1:${secondPort}
+advertised.listeners=PLAINTEXT://127.0.0.1:${port}
+controller.listener.names=CONTROLLER
+log.dirs=${join(directory, "data")}
+offsets.topic.replication.factor=1
+transaction.state.log.replication.factor=1
+transaction.state.log.min.isr=1
+share.coordinator.state.topic.replication.factor=1
+share.coordinator.state.topic.min.isr=1
+group.initial.rebalance.delay.ms=0
+`;
+}
+
+/** A place for one broker, with nothing in it; give it back with `removePlace`. */
+export async function makePlace(bench: Bench, subject: Subject): Promise<Place> {
+  const directory = await mkdtemp(join(bench.scratch, `${subject}-`));
+  const place = { subject, directory, port: await freePort(), secondPort: await freePort() };
+  if (subject === "kafka") {
+    await cp(join(bench.kafkaDirectory, "formatted"), join(directory, "data"), { recursive: true });
+    await writeFile(join(directory, "server.properties"), serverProperties(place));
+  } else {
+    await mkdir(join(directory, "data"));
+  }
+  return place;
+}
+
+export async function removePlace(place: Place): Promise<void> {
+  await rm(place.directory, { recursive: true, force: true });
+}
+
+function commandOf(bench: Bench, place: Place) {
+  const { subject, directory, port, secondPort } = place;
+  if (subject === "kafka") {
+    const classPath = ["-cp", `${bench.kafkaDirectory}/libs/*`];
+    const main = ["kafka.Kafka", join(directory, "server.properties")];
+    return { file: "java", args: [...kafkaJvm, ...classPath, ...main], cwd: directory, env: {} };
+  }
+  const profile =
+    bench.profiles === undefined ? [] : ["--cpu-prof", `--cpu-prof-dir=${bench.profiles}`];
+  const args = [
+    ...profile,
+    join(bench.repository, "tools/start.mjs"),
+    ...["--data", join(directory, "data")],
+    ...["--port", String(port), "--http-port", String(secondPort)],
+    ...["--set", `millrace.durability=${subject}`],
+    ...["--set", "group.initial.rebalance.delay.ms=0"],
+  ];
+  // The cache of compiled modules is the place's own: the first start finds it cold.
+  const env = { NODE_COMPILE_CACHE: join(directory, "compile-cache") };
+  return { file: process.execPath, args, cwd: directory, env };
+}
+
+/** Starts a broker; resolves once it has answered a Metadata request. */
+export async function launch(bench: Bench, place: Place): Promise<Broker> {
+  const startedAt = performance.now();
+  const server = startServer(commandOf(bench, place), join(place.directory, "server.log"));
+  for (;;) {
+    try {
+      await firstMetadata(place.port);
+      return { ...place, pid: server.pid, server, readyMs: performance.now() - startedAt };
+    } catch (error) {
+      const waitedMs = performance.now() - startedAt;
+      if (server.ended() || waitedMs > readyMsMax) {
+        const tail = server.outputTail();
+        await server.stop();
+        throw new Error(`${place.subject} did not start:\n${tail}`, { cause: error });
+      }
+      await pause(pollMs);
+    }
+  }
+}
+
+async function firstMetadata(port: number): Promise<void> {
+  const client = await BenchClient.open(port);
+  try {
+    const { brokers } = await client.ask(3, 4, { topics: [], allowAutoTopicCreation: false });
+    if (brokers.length === 0) throw new Error("Metadata names no broker yet");
+  } finally {
+    client.close();
+  }
+}
+
+/** SIGTERM, and as long as the broker needs; resolves with that time, in milliseconds. */
+export async function shutDown(broker: Broker): Promise<number> {
+  const startedAt = performance.now();
+  process.kill(broker.pid, "SIGTERM");
+  while (!broker.server.ended()) {
+    if (performance.now() - startedAt > shutdownMsMax) {
+      await broker.server.stop();
+      throw new Error(`${broker.subject} did not end in ${shutdownMsMax} ms after SIGTERM`);
+    }
+    await pause(pollMs);
+  }
+  return performance.now() - startedAt;
+}
+
+export async function killNow(broker: Broker): Promise<void> {
+  process.kill(broker.pid, "SIGKILL");
+  while (!broker.server.ended()) await pause(pollMs);
+}
+
+/** A fresh broker for the length of `use`; it is ended, and what it wrote removed, in any case. */
+export async function withBroker<Result>(
+  bench: Bench,
+  subject: Subject,
+  use: (broker: Broker) => Promise<Result>,
+): Promise<Result> {
+  const place = await makePlace(bench, subject);
+  try {
+    const broker = await launch(bench, place);
+    try {
+      return await use(broker);
+    } catch (error) {
+      throw new Error(`${subject}, whose log ends: ${broker.server.outputTail().slice(-1_500)}`, {
+        cause: error,
+      });
+    } finally {
+      if (!broker.server.ended()) await broker.server.stop();
+    }
+  } finally {
+    await removePlace(place);
+  }
+}

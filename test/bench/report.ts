@@ -1,0 +1,188 @@
+/** Samples as rows of a table, and all of it as docs/benchmarks.md. */
+import type { Aim, Figure, Row, Sample, Subject, Unit } from "./figure.ts";
+import type { Machine } from "./machine.ts";
+import type { Result } from "./results.ts";
+import type { Scale } from "./scale.ts";
+import { ratioOf, type Spread, spreadOf } from "./statistics.ts";
+
+export interface Outcome {
+  readonly row: Row;
+  readonly ours: Spread;
+  readonly kafkas: Spread | undefined;
+  readonly ratio: number | undefined;
+  readonly verdict: "met" | "missed" | "reported";
+}
+
+function spreadFor(samples: readonly Sample[], subject: Subject, measurement: string): Spread {
+  const values = samples
+    .filter((sample) => sample.subject === subject)
+    .map((sample) => sample.values[measurement] ?? Number.NaN);
+  return spreadOf(values);
+}
+
+function verdictOf(aim: Aim, ours: Spread, ratio: number | undefined): Outcome["verdict"] {
+  switch (aim.kind) {
+    case "reported":
+      return "reported";
+    case "absolute":
+      return ours.median < aim.max ? "met" : "missed";
+    case "ratio":
+      if (ratio === undefined) throw new Error("an aim beside Kafka without Kafka's measurement");
+      return ratio <= aim.max ? "met" : "missed";
+  }
+}
+
+/** Throws when a row has no measurement, of ours or of Kafka where it stands beside Kafka. */
+export function outcomesOf(
+  figure: Pick<Figure, "name" | "rows">,
+  samples: readonly Sample[],
+  scale: Scale,
+): readonly Outcome[] {
+  return figure.rows(scale).map((row) => {
+    try {
+      const ours = spreadFor(samples, row.ours.subject, row.ours.measurement);
+      if (row.kafkas === undefined) {
+        const verdict = verdictOf(row.aim, ours, undefined);
+        return { row, ours, kafkas: undefined, ratio: undefined, verdict };
+      }
+      const kafkas = spreadFor(samples, "kafka", row.kafkas);
+      const ratio = ratioWhereThereIsOne(row, ours, kafkas);
+      return { row, ours, kafkas, ratio, verdict: verdictOf(row.aim, ours, ratio) };
+    } catch (error) {
+      throw new Error(`${figure.name}: ${row.label}: ${String(error)}`, { cause: error });
+    }
+  });
+}
+
+/** Kafka's growth of memory may be nothing at all; only an aim needs the ratio. */
+function ratioWhereThereIsOne(row: Row, ours: Spread, kafkas: Spread): number | undefined {
+  if (kafkas.median === 0 && row.aim.kind !== "ratio") return undefined;
+  return ratioOf(ours, kafkas);
+}
+
+/** Three significant digits, and no more than the number has before its point. */
+export function formatNumber(value: number): string {
+  if (value === 0) return "0";
+  const digits = Math.max(0, 2 - Math.floor(Math.log10(Math.abs(value))));
+  return value.toLocaleString("en", {
+    minimumFractionDigits: Math.min(digits, 3),
+    maximumFractionDigits: Math.min(digits, 3),
+  });
+}
+
+function formatSpread(spread: Spread, unit: Unit): string {
+  const [min, median, max] = [spread.min, spread.median, spread.max].map(formatNumber);
+  return `${min} – **${median}** – ${max} ${unit}`;
+}
+
+function formatAim(aim: Aim, unit: Unit): string {
+  switch (aim.kind) {
+    case "reported":
+      return "reported";
+    case "absolute":
+      return `< ${aim.max} ${unit}`;
+    case "ratio":
+      return `≤ ${aim.max} ×`;
+  }
+}
+
+function renderRow({ row, ours, kafkas, ratio, verdict }: Outcome): string {
+  const cells = [
+    row.label,
+    formatSpread(ours, row.unit),
+    kafkas === undefined ? "–" : formatSpread(kafkas, row.unit),
+    ratio === undefined ? "–" : `**${ratio.toFixed(ratio < 0.1 ? 3 : 2)} ×**`,
+    formatAim(row.aim, row.unit),
+    verdict === "reported" ? "–" : verdict,
+  ];
+  return `| ${cells.join(" | ")} |`;
+}
+
+export function renderTable(outcomes: readonly Outcome[]): string {
+  return [
+    "| figure | Millrace (min – median – max) | Apache Kafka 4.3.1 | ratio | aim | |",
+    "| --- | --- | --- | --- | --- | --- |",
+    ...outcomes.map(renderRow),
+  ].join("\n");
+}
+
+const introduction = `# Benchmarks
+
+Millrace beside Apache Kafka 4.3.1, both started on the same machine in the same run, one at a time, each on an empty data
+directory. Who goes first alternates from run to run. The ratio is that of the medians: below 1, Millrace takes less.
+Broker CPU is user and system time of the broker's process group from \`/proc/PID/stat\`, from just before a load to one second
+after it: it depends little on what else the machine does, which wall time does.
+
+Kafka runs with the JVM options of its own start script and default settings, Millrace with its defaults. The load is made
+by Kafka's own tools, one JVM each. What a tool says it did is checked against the broker's end offsets.
+`;
+
+const commands = (scale: Scale["name"], runs: number): string => `## Repeat it
+
+\`\`\`sh
+npm run bench -- --runs ${runs}${scale === "quick" ? " --quick" : ""} --write-docs    # all of it
+npm run bench -- --only produce,consume               # some figures; their results are kept in .cache/bench
+node test/bench/figures/produce.ts --runs 3           # one figure alone
+\`\`\`
+
+It needs Java 17 with Maven, which fetches Apache Kafka from Maven Central, up to 12 GB of free disk below the temporary
+directory, and a machine that does nothing else.
+`;
+
+function renderMachine(machine: Machine): string {
+  return `## Machine
+
+| CPU | cores | memory | kernel | Node | Java |
+| --- | --- | --- | --- | --- | --- |
+| ${machine.cpu} | ${machine.cores} | ${machine.memoryGiB} GiB | Linux ${machine.kernel} | ${machine.node} | ${machine.java} |
+`;
+}
+
+/** What a reader has to know before the numbers; empty where they were measured as they should. */
+function renderWarning(scale: Scale, runs: number): string {
+  const reasons = [
+    ...(scale.name === "quick" ? ["small loads, after which Kafka's compiler is not warm"] : []),
+    ...(runs < 3 ? [`fewer than three runs (${runs})`] : []),
+  ];
+  if (reasons.length === 0) return "";
+  return `\n**Indicative only, and no aim is judged**: ${reasons.join("; ")}.\n`;
+}
+
+export interface Document {
+  readonly scale: Scale;
+  readonly machine: Machine;
+  readonly figures: readonly Figure[];
+  /** One for each figure. */
+  readonly results: readonly Result[];
+  /** The exact command lines behind the figures. */
+  readonly commandLines: readonly string[];
+}
+
+function unjudged(outcome: Outcome): Outcome {
+  return { ...outcome, verdict: "reported" };
+}
+
+/** The whole of docs/benchmarks.md. Throws when a figure has no result, or a row no measurement. */
+export function renderDocument(document: Document): string {
+  const { scale, machine, figures, results, commandLines } = document;
+  const runs = Math.min(...results.map((result) => result.runs));
+  const warning = renderWarning(scale, runs);
+  const parts = figures.map((figure) => {
+    const result = results.find((candidate) => candidate.figure === figure.name);
+    if (result === undefined) throw new Error(`${figure.name}: a figure without a measurement`);
+    const outcomes = outcomesOf(figure, result.samples, scale);
+    const judged = warning === "" ? outcomes : outcomes.map(unjudged);
+    const from = `\`node test/bench/figures/${figure.name}.ts\`, ${result.runs === 1 ? "1 run" : `${result.runs} runs`}, ${result.measuredOn}.`;
+    const section = `### ${figure.name}\n\n${from} ${figure.method(scale)}\n`;
+    return { outcomes: judged, section };
+  });
+  return [
+    `${introduction}${warning}`,
+    `${renderTable(parts.flatMap(({ outcomes }) => outcomes))}\n`,
+    renderMachine(machine),
+    commands(scale.name, runs),
+    `The processes behind it:\n\n\`\`\`sh\n${commandLines.join("\n")}\n\`\`\`\n`,
+    "## How each is measured\n",
+    ...parts.map(({ section }) => section),
+  ].join("\n");
+}

@@ -1,0 +1,90 @@
+/** Topics and partitions, asked for over the wire. */
+import type { BenchClient } from "./client.ts";
+import { pause } from "./processes.ts";
+
+const servedMsMax = 300_000;
+const pollMs = 20;
+const latestTimestamp = -1n;
+
+export interface TopicShape {
+  readonly topic: string;
+  readonly partitionCount: number;
+}
+
+/** Asks once; throws when the topic is refused. */
+export async function createTopic(client: BenchClient, shape: TopicShape): Promise<void> {
+  const { topic, partitionCount } = shape;
+  const { topics } = await client.ask(19, 5, {
+    topics: [
+      {
+        name: topic,
+        numPartitions: partitionCount,
+        replicationFactor: 1,
+        assignments: [],
+        configs: [],
+      },
+    ],
+    timeoutMs: 120_000,
+  });
+  const [result] = topics;
+  if (result?.errorCode !== 0) {
+    throw new Error(`${topic}: error ${result?.errorCode}, ${result?.errorMessage}`);
+  }
+}
+
+export async function deleteTopic(client: BenchClient, topic: string): Promise<void> {
+  const { responses } = await client.ask(20, 5, { topicNames: [topic], timeoutMs: 60_000 });
+  const [result] = responses;
+  if (result?.errorCode !== 0) throw new Error(`${topic}: error ${result?.errorCode}`);
+}
+
+/**
+ * Resolves once the leader of every partition has answered for it, with the sum of their end
+ * offsets. ListOffsets goes through the partition itself; Metadata would only say what is planned.
+ */
+export async function waitUntilServed(client: BenchClient, shape: TopicShape): Promise<number> {
+  const { topic, partitionCount } = shape;
+  const partitions = Array.from({ length: partitionCount }, (_, partitionIndex) => ({
+    partitionIndex,
+    timestamp: latestTimestamp,
+  }));
+  const request = { replicaId: -1, topics: [{ name: topic, partitions }] };
+  const deadline = performance.now() + servedMsMax;
+  for (;;) {
+    const answer = await client.ask(2, 5, request);
+    const answered = answer.topics[0]?.partitions ?? [];
+    const unserved = answered.find(({ errorCode }) => errorCode !== 0);
+    if (answered.length === partitionCount && unserved === undefined) {
+      return answered.reduce((sum, { offset }) => sum + offset, 0);
+    }
+    if (performance.now() > deadline) {
+      throw new Error(`${topic}: not all served, such as ${JSON.stringify(unserved)}`);
+    }
+    await pause(pollMs);
+  }
+}
+
+/** Appends one batch to each of the first partitions of a topic, acks=all, in one request. */
+export async function appendToEach(
+  client: BenchClient,
+  shape: TopicShape,
+  batch: Uint8Array,
+): Promise<void> {
+  const { topic, partitionCount } = shape;
+  const partitionData = Array.from({ length: partitionCount }, (_, index) => ({
+    index,
+    records: batch,
+  }));
+  const { responses } = await client.ask(0, 9, {
+    acks: -1,
+    timeoutMs: 60_000,
+    topicData: [{ name: topic, partitionData }],
+  });
+  const answers = responses.flatMap((response) => response.partitionResponses);
+  const refused = answers.find(({ errorCode }) => errorCode !== 0);
+  if (answers.length !== partitionCount || refused !== undefined) {
+    throw new Error(
+      `${topic}: ${answers.length} of ${partitionCount} answered, ${JSON.stringify(refused)}`,
+    );
+  }
+}

@@ -165,6 +165,33 @@ describe("the dead code gate", () => {
   });
 });
 
+describe("the unit test gate", () => {
+  test("a test that fails is red, and so is a tree without a test", () => {
+    const vitest = join(root, "node_modules/vitest/vitest.mjs");
+    const runTests = (): Outcome => run(process.execPath, [vitest, "run", "--root", tree]);
+    expect(runTests().status).not.toBe(0);
+    const body = (expected: number): string =>
+      `import { expect, test } from "vitest";\ntest("x", () => expect(1).toBe(${expected}));\n`;
+    write({ "core/src/x.test.ts": body(2) });
+    expect(runTests().output).toMatch(/1 failed/);
+    expect(runTests().status).not.toBe(0);
+    write({ "core/src/x.test.ts": body(1) });
+    expect(runTests().status).toBe(0);
+  });
+});
+
+describe("the generated files gate", () => {
+  test("a codec that was edited by hand is red", () => {
+    bring("wire/generator", "wire/schemas", "wire/src");
+    const generate = [join(tree, "wire/generator/generate.ts"), "--check"];
+    expect(run(process.execPath, generate)).toMatchObject({ status: 0 });
+    write({ "wire/src/generated/12-heartbeat.ts": "export {};\n" });
+    const { status, output } = run(process.execPath, generate);
+    expect(output).toContain("12-heartbeat.ts");
+    expect(status).not.toBe(0);
+  });
+});
+
 describe("the runner of the gates", () => {
   test("a gate that looked at nothing fails, even when its command succeeds", () => {
     const { status, output } = run(process.execPath, [

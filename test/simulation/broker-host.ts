@@ -250,7 +250,11 @@ export class BrokerHost {
       this.#mutation?.broker?.(opened, this.#mutatedStart());
       const { broker, dispatcher } = opened;
       const { clock, metrics, settings, log } = broker;
-      this.#server = new Server({ dispatcher, clock, log, metrics, settings });
+      this.#server = new Server({
+        ...{ dispatcher, clock, log, metrics, settings },
+        // Even small frames are used again: a batch that somebody still reads would be overwritten.
+        pooledFrameBytesMin: 64,
+      });
       this.#opened = opened;
       this.state = "up";
       this.#failedStarts = 0;

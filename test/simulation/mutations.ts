@@ -2,6 +2,7 @@ import type { Disk, DiskFile, MetadataStore, Write } from "@millrace/core";
 import { crc32c } from "@millrace/wire";
 import type { OpenBroker } from "../../broker-fargate/src/open-broker.ts";
 import type { PartitionOwner } from "../../broker-fargate/src/partition/owner.ts";
+import type { Answer } from "../../broker-fargate/src/server/dispatcher.ts";
 import type { Mutation } from "./broker-host.ts";
 import { fileKind, keyKind } from "./fault-table.ts";
 import type { AnomalyKind } from "./history.ts";
@@ -106,6 +107,25 @@ export const mutations: readonly KnownMutation[] = [
           return append(overtakes ? { ...request, waitFor: "appended" } : request);
         };
       }),
+  },
+  {
+    name: "a request's memory is used again while the journal still holds its batches",
+    regime: "journal",
+    foundAs: ["lostWrite", "unseen", "inconsistentOffsets", "internal"],
+    seedsMax: 3,
+    broker: ({ dispatcher }) => {
+      const prepare = dispatcher.prepare.bind(dispatcher);
+      dispatcher.prepare = (frame, origin) => {
+        const prepared = prepare(frame, { ...origin, frameIsFree: () => undefined });
+        if (prepared.kind !== "call") return prepared;
+        const call = (): Answer => {
+          const answer = prepared.call();
+          origin.frameIsFree();
+          return answer;
+        };
+        return { ...prepared, call };
+      };
+    },
   },
   {
     name: "the producers are missing from their snapshot",

@@ -12,10 +12,16 @@ export class FrameBuffers {
   /** By the power of two that is their size. */
   private readonly idle = new Map<number, ArrayBuffer[]>();
   private idleBytes = 0;
+  private readonly bytesMin: number;
+
+  /** A simulation, whose frames are small, has smaller ones used again. */
+  constructor(bytesMin: number = pooledFrameBytesMin) {
+    this.bytesMin = bytesMin;
+  }
 
   /** A view of exactly `bytes`. */
   take(bytes: number): Uint8Array {
-    if (bytes < pooledFrameBytesMin) return new Uint8Array(bytes);
+    if (bytes < this.bytesMin) return new Uint8Array(bytes);
     const size = sizeFor(bytes);
     const buffer = this.idle.get(size)?.pop();
     if (buffer === undefined) return new Uint8Array(new ArrayBuffer(size), 0, bytes);
@@ -27,7 +33,7 @@ export class FrameBuffers {
   giveBack(view: Uint8Array): void {
     const { buffer } = view;
     const size = buffer.byteLength;
-    if (size < pooledFrameBytesMin || this.idleBytes + size > pooledFrameBytesMax) return;
+    if (size < this.bytesMin || this.idleBytes + size > pooledFrameBytesMax) return;
     if (!(buffer instanceof ArrayBuffer) || size !== sizeFor(size)) return;
     const others = this.idle.get(size);
     if (others === undefined) this.idle.set(size, [buffer]);

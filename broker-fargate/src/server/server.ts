@@ -47,6 +47,7 @@ export class Server {
     readonly log: ServerLog;
     readonly metrics: Metrics;
     readonly settings: ServerSettings;
+    readonly pooledFrameBytesMin?: number;
   }) {
     const { clock, settings, dispatcher } = options;
     this.clock = clock;
@@ -62,7 +63,7 @@ export class Server {
       metrics: this.metrics,
       memory,
       backlog,
-      buffers: new FrameBuffers(),
+      buffers: new FrameBuffers(options.pooledFrameBytesMin),
       frameBytesMax: settings.socketRequestMaxBytes,
       idleMsMax: idleMsMax(settings),
     };

@@ -10,7 +10,7 @@ import { cp, mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { type Server, startServer } from "../compat/processes.ts";
 import { freePort } from "../compat/targets.ts";
-import { BenchClient } from "./client.ts";
+import { WireClient } from "../fixtures/wire-client.ts";
 import type { Bench, Subject } from "./figure.ts";
 import { pause } from "./processes.ts";
 
@@ -123,7 +123,7 @@ export async function launch(bench: Bench, place: Place): Promise<Broker> {
 }
 
 async function firstMetadata(port: number): Promise<void> {
-  const client = await BenchClient.open(port);
+  const client = await WireClient.open(port);
   try {
     const { brokers } = await client.ask(3, 4, { topics: [], allowAutoTopicCreation: false });
     if (brokers.length === 0) throw new Error("Metadata names no broker yet");

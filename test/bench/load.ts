@@ -5,7 +5,7 @@
  */
 import { runOrThrow } from "../compat/processes.ts";
 import type { Broker } from "./brokers.ts";
-import { withClient } from "./client.ts";
+import { withClient } from "../fixtures/wire-client.ts";
 import type { Bench } from "./figure.ts";
 import { cpuSeconds, pause } from "./processes.ts";
 import { createTopic, waitUntilServed } from "./topics.ts";

@@ -4,7 +4,7 @@
  * and the median wait in milliseconds. A process of its own: the bench's other work does not delay
  * it.
  */
-import { BenchClient } from "./client.ts";
+import { WireClient } from "../fixtures/wire-client.ts";
 import { pause } from "./processes.ts";
 import { spreadOf } from "./statistics.ts";
 
@@ -14,7 +14,7 @@ const ended = new AbortController();
 process.stdin.on("end", () => ended.abort());
 process.stdin.resume();
 
-const client = await BenchClient.open(Number(port));
+const client = await WireClient.open(Number(port));
 const request = {
   replicaId: -1,
   topics: [{ name: topic, partitions: [{ partitionIndex: 0, timestamp: -1n }] }],

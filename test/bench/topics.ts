@@ -1,5 +1,5 @@
 /** Topics and partitions, asked for over the wire. */
-import type { BenchClient } from "./client.ts";
+import type { WireClient } from "../fixtures/wire-client.ts";
 import { pause } from "./processes.ts";
 
 const servedMsMax = 300_000;
@@ -12,7 +12,7 @@ export interface TopicShape {
 }
 
 /** Asks once; throws when the topic is refused. */
-export async function createTopic(client: BenchClient, shape: TopicShape): Promise<void> {
+export async function createTopic(client: WireClient, shape: TopicShape): Promise<void> {
   const { topic, partitionCount } = shape;
   const { topics } = await client.ask(19, 5, {
     topics: [
@@ -32,7 +32,7 @@ export async function createTopic(client: BenchClient, shape: TopicShape): Promi
   }
 }
 
-export async function deleteTopic(client: BenchClient, topic: string): Promise<void> {
+export async function deleteTopic(client: WireClient, topic: string): Promise<void> {
   const { responses } = await client.ask(20, 5, { topicNames: [topic], timeoutMs: 60_000 });
   const [result] = responses;
   if (result?.errorCode !== 0) throw new Error(`${topic}: error ${result?.errorCode}`);
@@ -42,7 +42,7 @@ export async function deleteTopic(client: BenchClient, topic: string): Promise<v
  * Resolves once the leader of every partition has answered for it, with the sum of their end
  * offsets. ListOffsets goes through the partition itself; Metadata would only say what is planned.
  */
-export async function waitUntilServed(client: BenchClient, shape: TopicShape): Promise<number> {
+export async function waitUntilServed(client: WireClient, shape: TopicShape): Promise<number> {
   const { topic, partitionCount } = shape;
   const partitions = Array.from({ length: partitionCount }, (_, partitionIndex) => ({
     partitionIndex,
@@ -66,7 +66,7 @@ export async function waitUntilServed(client: BenchClient, shape: TopicShape): P
 
 /** Appends one batch to each of the first partitions of a topic, acks=all, in one request. */
 export async function appendToEach(
-  client: BenchClient,
+  client: WireClient,
   shape: TopicShape,
   batch: Uint8Array,
 ): Promise<void> {

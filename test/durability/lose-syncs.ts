@@ -15,6 +15,7 @@ import {
   writeSync,
 } from "node:fs";
 import { join, relative } from "node:path";
+import type { Random } from "@millrace/core";
 
 export interface Damage {
   readonly path: string;
@@ -39,7 +40,7 @@ export function readSyncLog(path: string): ReadonlyMap<string, number> {
 export function loseUnsynced(
   data: string,
   synced: ReadonlyMap<string, number>,
-  random: () => number,
+  random: Random,
 ): readonly Damage[] {
   const damages: Damage[] = [];
   for (const folder of ["partitions", "journal"]) {
@@ -47,8 +48,8 @@ export function loseUnsynced(
       const syncedBytes = synced.get(relative(data, path)) ?? 0;
       const size = writtenEnd(path);
       if (size <= syncedBytes) continue;
-      const keep = syncedBytes + Math.floor(random() * (size - syncedBytes));
-      const how = random() < 0.5 ? "cut" : "overwritten";
+      const keep = syncedBytes + random.below(size - syncedBytes);
+      const how = random.below(2) === 0 ? "cut" : "overwritten";
       if (how === "cut") truncateSync(path, keep);
       else overwrite(path, { from: keep, to: size, random });
       damages.push({ path: relative(data, path), syncedBytes, lostBytes: size - keep, how });
@@ -59,10 +60,10 @@ export function loseUnsynced(
 
 function overwrite(
   path: string,
-  span: { readonly from: number; readonly to: number; readonly random: () => number },
+  span: { readonly from: number; readonly to: number; readonly random: Random },
 ): void {
   const length = Math.min(span.to - span.from, 1 << 20);
-  const noise = Uint8Array.from({ length }, () => Math.floor(span.random() * 256));
+  const noise = span.random.bytes(length);
   const file = openSync(path, "r+");
   writeSync(file, noise, 0, length, span.from);
   closeSync(file);

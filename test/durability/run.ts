@@ -12,6 +12,8 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
+import { SeededRandom } from "@millrace/adapter-memory";
+import type { Random } from "@millrace/core";
 import {
   killEverythingStarted,
   runOrThrow,
@@ -61,22 +63,12 @@ const { values: flags } = parseArgs({
   },
 });
 
-/** mulberry32: the lane's choices, told apart from the timing of the machine, repeat with the seed. */
-function seeded(seed: number): () => number {
-  let state = seed | 0;
-  return () => {
-    state = (state + 0x6d2b79f5) | 0;
-    let mixed = Math.imul(state ^ (state >>> 15), 1 | state);
-    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed;
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 4_294_967_296;
-  };
-}
-
 interface Rig {
   readonly scenario: Scenario;
   readonly folder: string;
   readonly port: number;
-  readonly random: () => number;
+  /** The lane's choices repeat with the seed; the timing of the machine does not. */
+  readonly random: Random;
 }
 
 function startBroker(rig: Rig): Server {
@@ -119,7 +111,7 @@ async function killAgainAndAgain(rig: Rig, first: Server, kills: number): Promis
   const damages: Damage[] = [];
   let broker = first;
   for (let kill = 0; kill < kills; kill += 1) {
-    await pause(upMsMin + rig.random() * (upMsMax - upMsMin));
+    await pause(upMsMin + rig.random.below(upMsMax - upMsMin));
     process.kill(broker.pid, "SIGKILL");
     while (!broker.ended()) await pause(5);
     if (rig.scenario.losesSyncs) {
@@ -166,7 +158,12 @@ function splitLines(text: string): readonly string[] {
 
 async function runScenario(scenario: Scenario, python: string): Promise<boolean> {
   const folder = mkdtempSync(join(tmpdir(), "millrace-durability-"));
-  const rig = { scenario, folder, port: await freePort(), random: seeded(Number(flags.seed)) };
+  const rig = {
+    scenario,
+    folder,
+    port: await freePort(),
+    random: new SeededRandom(Number(flags.seed)),
+  };
   const kills = scenario.mustLose === true ? 3 : Number(flags.kills);
   try {
     const broker = startBroker(rig);

@@ -7,7 +7,7 @@ import {
   type CompressionType,
   type NewRecord,
 } from "@millrace/wire";
-import type { WireClient } from "./wire-client.ts";
+import type { WireClient } from "../fixtures/wire-client.ts";
 
 /** 2100-01-01: no record, and no producer that wrote one, grows old before. Milliseconds. */
 export const firstTimestamp = 4_102_444_800_000;

@@ -18,7 +18,7 @@ import {
 import { type Expected, type Fixture, fixtures, withCopy } from "./fixtures.ts";
 import { commitOffset, join as joinGroup, offsetGroups, reader, sync } from "./group-contents.ts";
 import { type Observation, observe } from "./observe.ts";
-import { WireClient } from "./wire-client.ts";
+import { WireClient } from "../fixtures/wire-client.ts";
 
 const released = fixtures();
 

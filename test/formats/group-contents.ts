@@ -7,7 +7,7 @@ import {
   Writer,
 } from "@millrace/wire";
 import type { Place } from "./contents.ts";
-import type { WireClient } from "./wire-client.ts";
+import type { WireClient } from "../fixtures/wire-client.ts";
 
 /** An id that is escaped in keys, and one that is too long for one. */
 export const offsetGroups: readonly string[] = ["bücher/eins %", `long-${"é".repeat(180)}`];

@@ -44,7 +44,7 @@ import {
   sync,
 } from "./group-contents.ts";
 import { type Observation, observe } from "./observe.ts";
-import { WireClient } from "./wire-client.ts";
+import { WireClient } from "../fixtures/wire-client.ts";
 
 /** A fixture's part in the repository. */
 const archiveBytesMax = 300_000;

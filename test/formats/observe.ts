@@ -5,7 +5,7 @@
 import { createHash } from "node:crypto";
 import { loadCodecs } from "@millrace/adapter-node";
 import { ApiKey, readBatchBytes, readRecords } from "@millrace/wire";
-import type { WireClient } from "./wire-client.ts";
+import type { WireClient } from "../fixtures/wire-client.ts";
 
 export interface ObservedPartition {
   readonly partition: number;

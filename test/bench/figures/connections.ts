@@ -1,7 +1,7 @@
 /** What an idle connection, and an idle consumer in a group, takes of the broker's memory. */
 import { type Broker, withBroker } from "../brokers.ts";
 import { startChild } from "../children.ts";
-import { BenchClient } from "../client.ts";
+import { WireClient } from "../../fixtures/wire-client.ts";
 import { alternate, type Bench, type Figure, type Measurements, type Row } from "../figure.ts";
 import { programArguments } from "../java-programs.ts";
 import { makeTopic } from "../load.ts";
@@ -14,11 +14,11 @@ const settleMs = 2_000;
 const KB = 1000;
 
 /** Each has asked something, so that whatever a connection allocates when it is used is there. */
-async function openAll(port: number, count: number): Promise<readonly BenchClient[]> {
-  const clients: BenchClient[] = [];
+async function openAll(port: number, count: number): Promise<readonly WireClient[]> {
+  const clients: WireClient[] = [];
   while (clients.length < count) {
     const opening = Array.from({ length: openedAtOnce }, async () => {
-      const client = await BenchClient.open(port);
+      const client = await WireClient.open(port);
       await client.ask(18, 2, {});
       await client.ask(3, 4, { topics: [], allowAutoTopicCreation: false });
       return client;

@@ -5,7 +5,7 @@
 import { buildBatch, crc32c } from "@millrace/wire";
 import { type Broker, withBroker } from "../brokers.ts";
 import { probing } from "../children.ts";
-import { type BenchClient, withClient } from "../client.ts";
+import { type WireClient, withClient } from "../../fixtures/wire-client.ts";
 import {
   type Aim,
   alternate,
@@ -31,7 +31,7 @@ interface MetadataOfAll {
 }
 
 /** The answers are taken as bytes: to decode them would be this process's time, not the broker's. */
-async function askForAll(client: BenchClient): Promise<MetadataOfAll> {
+async function askForAll(client: WireClient): Promise<MetadataOfAll> {
   const times: number[] = [];
   let bytes = 0;
   for (let asked = 0; asked < askedTimes; asked += 1) {
@@ -43,7 +43,7 @@ async function askForAll(client: BenchClient): Promise<MetadataOfAll> {
   return { firstMs: times[0] ?? Number.NaN, lastMs: times.at(-1) ?? Number.NaN, bytes };
 }
 
-async function countPartitions(client: BenchClient): Promise<number> {
+async function countPartitions(client: WireClient): Promise<number> {
   const { topics } = await client.ask(3, 12, { topics: null });
   return topics
     .filter(({ isInternal }) => !isInternal)
@@ -87,7 +87,7 @@ async function measureOne(bench: Bench, broker: Broker): Promise<Measurements> {
 }
 
 /** One record to each, spread over all the topics, a request a topic; in milliseconds. */
-async function writeToSome(client: BenchClient, count: number, topics: number): Promise<number> {
+async function writeToSome(client: WireClient, count: number, topics: number): Promise<number> {
   const batch = buildBatch([{ key: null, value: new Uint8Array(100) }], { crc32c });
   const partitionCount = count / topics;
   const startedAt = performance.now();

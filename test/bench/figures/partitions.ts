@@ -4,7 +4,7 @@
  */
 import { buildBatch, crc32c } from "@millrace/wire";
 import { killNow, launch, makePlace, type Place, removePlace, shutDown } from "../brokers.ts";
-import { withClient } from "../client.ts";
+import { withClient } from "../../fixtures/wire-client.ts";
 import { alternate, type Bench, type Figure, type Measurements, type Row } from "../figure.ts";
 import { runAlone } from "../run-alone.ts";
 import type { Scale } from "../scale.ts";

@@ -1,6 +1,6 @@
 /** How long the broker's event loop is held up under load, by the broker's own metric. */
 import { type Broker, withBroker } from "../brokers.ts";
-import { withClient } from "../client.ts";
+import { withClient } from "../../fixtures/wire-client.ts";
 import { alternate, type Bench, type Figure, type Measurements } from "../figure.ts";
 import { consume, makeTopic, produce, warmUp } from "../load.ts";
 import { runAlone } from "../run-alone.ts";

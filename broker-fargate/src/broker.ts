@@ -1,5 +1,6 @@
 import type { Clock, Random, Settings } from "@millrace/core";
 import type { CodecSet, Crc32c } from "@millrace/wire";
+import type { BufferPool } from "./buffer-pool.ts";
 import type { Cluster } from "./cluster/cluster.ts";
 import type { GroupCoordinator } from "./group/coordinator.ts";
 import type { Metrics } from "./metrics/registry.ts";
@@ -15,6 +16,8 @@ export interface Broker {
   readonly partitions: Partitions;
   readonly groups: GroupCoordinator;
   readonly codecs: CodecSet;
+  /** Of frames and of records that are read. */
+  readonly buffers: BufferPool;
   readonly crc32c: Crc32c;
   readonly metrics: Metrics;
   /** Limited: what requests make it say can't flood it. */

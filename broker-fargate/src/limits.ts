@@ -9,28 +9,46 @@ const mebibyte = 1024 * kibibyte;
 
 /** One buffer of this size takes what every socket reads. */
 export const socketReadBytes: number = 256 * kibibyte;
+/** What one connection is read in a turn of the event loop, if others are to be served soon. */
+export const turnReadBytesMax: number = mebibyte;
 /** A frame's first allocation: nearly every producer's largest request fits, so it never grows. */
 export const frameFirstAllocationBytes: number = mebibyte;
 /** A larger frame grows by this factor as its bytes arrive: growing copies a third at most. */
 export const frameGrowthFactor = 4;
-/** Smaller frames are not worth keeping for use again. */
-export const pooledFrameBytesMin: number = 16 * kibibyte;
-/** Frames' memory that is kept for use again. */
-export const pooledFrameBytesMax: number = 32 * mebibyte;
+/** Smaller buffers are not worth keeping for use again. */
+export const pooledBytesMin: number = 16 * kibibyte;
+/** Memory that is kept for use again. */
+export const pooledBytesMax: number = 32 * mebibyte;
 /** The smallest request header: key, version, correlation id. */
 export const requestHeaderBytesMin = 8;
+/** Elements of all arrays of one request together: each costs memory before a handler sees it. */
+export const requestElementsMax = 500_000;
+/** Requests of one connection that start in one turn of the event loop. */
+export const requestsPerTurnMax = 32;
 /** Requests of one connection that were read and are not answered yet. */
 export const requestsInFlightPerConnectionMax = 128;
 /** Bytes of such requests of all connections, unless `queued.max.request.bytes` says otherwise. */
 export const requestMemoryBytesDefault: number = 256 * mebibyte;
+/** A request up to this size need not wait in line for memory, as long as the reserve lasts. */
+export const smallRequestBytesMax: number = 64 * kibibyte;
+/** Memory above the limit that only small requests get. */
+export const smallRequestReserveBytes: number = 32 * mebibyte;
+/** While requests wait for memory, a frame that grew by less than this in one look is given up. */
+export const slowFrameBytesMin: number = 64 * kibibyte;
+/** How often frames under way are looked at while requests wait for memory. */
+export const slowFrameLookMs = 1_000;
 /** Bytes of such requests of one connection at which it reads no further ones. */
 export const bytesInFlightPerConnectionMax: number = 16 * mebibyte;
 /** Unsent bytes of one connection above which none of its further requests is started. */
 export const outputWatermarkBytes: number = mebibyte;
 /** Unsent bytes of all connections together above which a request waits for its turn to start. */
 export const outputBytesMax: number = 256 * mebibyte;
+/** As many more for connections that have read all their replies so far. */
+export const outputReserveBytes: number = 64 * mebibyte;
+/** Connections that start again in one turn once unsent bytes are sent: each may write a large reply. */
+export const resumedPerTurnMax = 4;
 /** How long a connection with unsent bytes may send none of them while others wait to write. */
-export const outputStallMsMax = 30_000;
+export const outputStallMsMax = 10_000;
 /** How long one frame may take to arrive while it uses memory above the limit. */
 export const overdraftMsMax = 30_000;
 /** How long a connection that is being closed may take to send its last bytes. */
@@ -49,6 +67,10 @@ assert(
   "a frame's allocation starts above a header and grows",
 );
 assert(
+  turnReadBytesMax % socketReadBytes === 0,
+  "a connection's share of a turn is a number of full reads",
+);
+assert(
   socketReadBytes <= frameFirstAllocationBytes,
   "one read completes or fills a frame's first allocation, and so grows it once at most",
 );
@@ -65,14 +87,33 @@ export const metricSeriesMax = 20_000;
 
 // Fetch and describe (handlers/).
 
+/** Bytes that one fetch reads in a turn of the event loop, and one partition's: some 1 ms. */
+export const fetchedBytesPerTurnMax: number = 2 * mebibyte;
 /** Partitions that all fetch sessions remember together; a client beyond it gets no session. */
 export const fetchSessionPartitionsMax = 1_000_000;
 /** A fetch session unused for so long may make room for another, as in Kafka. */
 export const fetchSessionEvictAfterMs = 120_000;
 /** Partitions in one page of DescribeTopicPartitions: Kafka's max.request.partition.size.limit. */
 export const describedPartitionsMax = 2_000;
-/** How often the event loop's delay is sampled. */
-export const eventLoopSampleMs = 100;
+/** Partitions that Metadata describes in one turn of the event loop: some 2 ms. */
+export const encodedPartitionsPerTurnMax = 4_000;
+/** Metadata of a topic of so many partitions, or of all topics with so many, is kept encoded. */
+export const encodedPartitionsMin = 500;
+/** Bytes of encoded Metadata that are kept: a dozen answers about 100,000 partitions. */
+export const encodedMetadataBytesMax: number = 32 * mebibyte;
+/** Entries of a request that are answered in one turn of the event loop; the rest wait for the next. */
+export const entriesPerTurnMax = 100;
+/** Topics of one CreateTopics, as in Kafka's controller; with more, none of them is made. */
+export const createdTopicsMax = 10_000;
+/** Configs of one resource that a request may alter, as in Kafka's controller. */
+export const alteredConfigsMax = 10_000;
+/**
+ * Bytes of one DescribeConfigs answer, about: 7,000 topics, or 1,200 with synonyms and documentation.
+ * Resources past it get an error. An answer is encoded in one turn of the event loop.
+ */
+export const describedConfigBytesMax: number = 16 * mebibyte;
+/** UTF-16 units of an error message, which may quote what a client sent. */
+export const errorMessageCharactersMax = 1_000;
 
 // HTTP (http/).
 

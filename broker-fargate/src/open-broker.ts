@@ -8,6 +8,7 @@ import type { Clock, Disk, MetadataStore, Random, Settings } from "@millrace/cor
 import type { CodecSet, Crc32c } from "@millrace/wire";
 import type { Logger } from "pino";
 import type { Broker } from "./broker.ts";
+import type { BufferPool } from "./buffer-pool.ts";
 import { Cluster } from "./cluster/cluster.ts";
 import { GroupCoordinator } from "./group/coordinator.ts";
 import type { DataFolder } from "./handlers/35-describe-log-dirs.ts";
@@ -27,6 +28,7 @@ export interface Ports {
   readonly crc32c: Crc32c;
   readonly folder: DataFolder;
   readonly log: Logger;
+  readonly buffers: BufferPool;
   /** Smaller ones for tests. */
   readonly limits?: PartitionLimits;
   /** The disk can't be trusted with writes any more; what was acknowledged is safe. */
@@ -61,10 +63,10 @@ export async function openBroker(ports: Ports, configuration: Configuration): Pr
     },
   });
   groups.open();
-  const { codecs, crc32c } = ports;
+  const { buffers, codecs, crc32c } = ports;
   const log = limitedLog(ports.log, clock);
   const broker: Broker = {
-    ...{ clock, random, cluster, partitions, groups, codecs, crc32c, metrics, log },
+    ...{ clock, random, cluster, partitions, groups, codecs, crc32c, buffers, metrics, log },
     get settings() {
       return cluster.settings;
     },

@@ -24,6 +24,20 @@ export function clockContract(open: () => ClockSubject): void {
       expect((firedAtMs[1] ?? 0) - startMs).toBeGreaterThanOrEqual(19);
     });
 
+    test("gives everybody else a turn before a delay of 0 is over", async () => {
+      const { clock, pass } = open();
+      const happened: string[] = [];
+      clock.after(0, () => {
+        happened.push("first");
+        clock.after(0, () => happened.push("third"));
+      });
+      clock.after(0, () => happened.push("second"));
+      const cancelled = clock.after(0, () => happened.push("cancelled"));
+      cancelled.cancel();
+      await pass(5);
+      expect(happened).toEqual(["first", "second", "third"]);
+    });
+
     test("does not fire what was cancelled; cancelling twice or late is no matter", async () => {
       const { clock, pass } = open();
       const fired: string[] = [];

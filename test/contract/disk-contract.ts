@@ -155,6 +155,20 @@ export function describeDisk(name: string, make: () => DiskUnderTest): void {
     );
 
     test(
+      "removes a folder in the background, and does not mind an absent one",
+      withDisk(async (disk) => {
+        disk.makeDirectory("a/b/c");
+        disk.makeDirectory("a/kept");
+        created(disk, "a/b/file").close();
+        created(disk, "a/b/c/inner").close();
+        await Promise.all([disk.removeFolder("a/b"), disk.removeFolder("a/absent")]);
+        expect(disk.list("a/b")).toEqual([]);
+        expect(disk.open("a/b/c/inner", { create: "never" })).toBeUndefined();
+        await disk.removeFolder("a/b");
+      }),
+    );
+
+    test(
       "replaces a file by a rename",
       withDisk((disk) => {
         disk.makeDirectory("a");

@@ -6,6 +6,7 @@ import {
 } from "@millrace/adapter-memory";
 import { type Disk, type MetadataStore, parseSettings, type Settings } from "@millrace/core";
 import { crc32c, jsCodecs } from "@millrace/wire";
+import { BufferPool } from "../../broker-fargate/src/buffer-pool.ts";
 import { type OpenBroker, openBroker, type Ports } from "../../broker-fargate/src/open-broker.ts";
 import {
   checked,
@@ -69,6 +70,8 @@ const restartMsMax = 300;
 /** More than any fault that passes could cause: then it is no fault that passes. */
 const failedStartsMax = 60;
 const gracefulMsMax = 5_000;
+/** Even small buffers are used again: a batch that somebody still reads would be overwritten. */
+const pooledBytesMin = 64;
 /** Unsent bytes of a link above which the broker is told to wait. */
 const linkWatermarkBytes = 8 * kibibyte;
 
@@ -206,10 +209,12 @@ export class BrokerHost {
     });
     let closing: "written" | "now" | undefined;
     const link: Link = {
-      write: (parts) => {
+      write: (parts, sent) => {
         life.check("link write");
         if (closing !== undefined) return "ok";
-        pipe.reply.send(concatenate(parts));
+        pipe.reply.send(parts, () => {
+          if (!life.isOver) sent?.();
+        });
         isFull ||= pipe.reply.unsentBytes > linkWatermarkBytes;
         return isFull ? "full" : "ok";
       },
@@ -252,8 +257,7 @@ export class BrokerHost {
       const { clock, metrics, settings, log } = broker;
       this.#server = new Server({
         ...{ dispatcher, clock, log, metrics, settings },
-        // Even small frames are used again: a batch that somebody still reads would be overwritten.
-        pooledFrameBytesMin: 64,
+        buffers: broker.buffers,
       });
       this.#opened = opened;
       this.state = "up";
@@ -347,6 +351,7 @@ export class BrokerHost {
       },
       log: recordingLog(world.trace, (what) => this.note(what)),
       limits: smallLimits,
+      buffers: new BufferPool(pooledBytesMin),
       onFailed: () => {
         this.needsRestart = true;
       },
@@ -363,14 +368,4 @@ function describe(error: unknown): string {
   if (!(error instanceof Error)) return String(error);
   const cause = error.cause === undefined ? "" : ` because of ${describe(error.cause)}`;
   return `${error.name}: ${error.message}${cause}`;
-}
-
-export function concatenate(parts: readonly Uint8Array[]): Uint8Array {
-  const all = new Uint8Array(parts.reduce((sum, part) => sum + part.length, 0));
-  let at = 0;
-  for (const part of parts) {
-    all.set(part, at);
-    at += part.length;
-  }
-  return all;
 }

@@ -125,7 +125,7 @@ export class KafkaConnection {
       clientId: this.#client.name,
     });
     requestEncoders[apiKey](writer, version, body);
-    this.#pipe?.request.send(writer.finishBytes());
+    this.#pipe?.request.send([writer.finishBytes()]);
     return correlationId;
   }
 

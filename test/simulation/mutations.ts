@@ -2,7 +2,7 @@ import type { Disk, DiskFile, MetadataStore, Write } from "@millrace/core";
 import { crc32c } from "@millrace/wire";
 import type { OpenBroker } from "../../broker-fargate/src/open-broker.ts";
 import type { PartitionOwner } from "../../broker-fargate/src/partition/owner.ts";
-import type { Answer } from "../../broker-fargate/src/server/dispatcher.ts";
+import type { Answer, Reply } from "../../broker-fargate/src/server/dispatcher.ts";
 import type { Mutation } from "./broker-host.ts";
 import { fileKind, keyKind } from "./fault-table.ts";
 import type { AnomalyKind } from "./history.ts";
@@ -39,6 +39,7 @@ function mutatedDisk(
     list: (directory) => disk.list(directory),
     makeDirectory: (directory) => disk.makeDirectory(directory),
     remove: (path) => disk.remove(path),
+    removeFolder: (directory) => disk.removeFolder(directory),
     rename: (from, to) => disk.rename(from, to),
     syncDirectory: (directory) => disk.syncDirectory(directory),
   };
@@ -122,6 +123,28 @@ export const mutations: readonly KnownMutation[] = [
           const answer = prepared.call();
           origin.frameIsFree();
           return answer;
+        };
+        return { ...prepared, call };
+      };
+    },
+  },
+  {
+    name: "the memory of records is used again while their reply has not been sent",
+    regime: "local",
+    foundAs: ["inconsistentOffsets", "phantom", "unseen", "failedRead", "internal"],
+    seedsMax: 3,
+    broker: ({ dispatcher }) => {
+      const early = (reply: Reply | undefined): Reply | undefined => {
+        reply?.sent?.();
+        return reply === undefined ? undefined : { frame: reply.frame, sent: undefined };
+      };
+      const prepare = dispatcher.prepare.bind(dispatcher);
+      dispatcher.prepare = (frame, origin) => {
+        const prepared = prepare(frame, origin);
+        if (prepared.kind !== "call") return prepared;
+        const call = (): Answer => {
+          const answer = prepared.call();
+          return answer instanceof Promise ? answer.then(early) : early(answer);
         };
         return { ...prepared, call };
       };

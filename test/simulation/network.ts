@@ -140,9 +140,9 @@ interface StreamOptions {
 export class ByteStream {
   readonly #network: Network;
   readonly #options: StreamOptions;
-  #frames: Uint8Array[] = [];
-  /** Bytes of the first frame that were delivered. */
-  #delivered = 0;
+  #frames: UnsentFrame[] = [];
+  /** What is left to deliver of the frame that is on its way; it begins inside of the frame. */
+  #rest: Uint8Array | undefined;
   #unsentBytes = 0;
   #isPaused = false;
   #isStopped = false;
@@ -159,14 +159,15 @@ export class ByteStream {
 
   /** Whether a part of a frame was delivered and the rest was not. */
   get isInFrame(): boolean {
-    return this.#delivered > 0;
+    return this.#rest !== undefined;
   }
 
-  /** The frame is copied: what was written may change as soon as it is sent. */
-  send(frame: Uint8Array): void {
-    if (this.#isStopped || frame.length === 0) return;
-    this.#frames.push(frame.slice());
-    this.#unsentBytes += frame.length;
+  /** The parts of a frame must not change until `sent`: they are read when the frame leaves. */
+  send(parts: readonly Uint8Array[], sent?: () => void): void {
+    const bytes = parts.reduce((sum, part) => sum + part.length, 0);
+    if (this.#isStopped || bytes === 0) return;
+    this.#frames.push({ parts, sent });
+    this.#unsentBytes += bytes;
     this.#schedule();
   }
 
@@ -182,11 +183,12 @@ export class ByteStream {
   stop(): void {
     this.#isStopped = true;
     this.#frames = [];
+    this.#rest = undefined;
     this.#unsentBytes = 0;
   }
 
   #schedule(): void {
-    if (this.#isScheduled || this.#isPaused || this.#isStopped || this.#frames.length === 0) return;
+    if (this.#isScheduled || this.#isPaused || this.#isStopped || this.#isEmpty) return;
     this.#isScheduled = true;
     const { world, weather } = this.#network;
     world.clock.after(world.random.below(weather.delayMsMax + 1), () => {
@@ -195,24 +197,47 @@ export class ByteStream {
     });
   }
 
+  get #isEmpty(): boolean {
+    return this.#rest === undefined && this.#frames.length === 0;
+  }
+
   #deliver(): void {
     const { world, weather } = this.#network;
-    const frame = this.#frames[0];
-    if (frame === undefined) return;
-    const rest = frame.subarray(this.#delivered);
+    const rest = this.#rest ?? this.#nextFrame();
+    if (rest === undefined) return;
     const isCut = rest.length > 1 && this.#network.takeArmed(this.#options.direction);
     const isSplit = isCut || (rest.length > 1 && world.chance(weather.splitPerThousand));
     const chunk = isSplit ? rest.subarray(0, world.between(1, rest.length - 1)) : rest;
-    this.#delivered += chunk.length;
     this.#unsentBytes -= chunk.length;
-    if (this.#delivered === frame.length) {
-      this.#frames.shift();
-      this.#delivered = 0;
-    }
+    this.#rest = chunk.length < rest.length ? rest.subarray(chunk.length) : undefined;
     this.#options.received(chunk.slice());
     if (isCut) this.#options.cut();
     if (this.#isStopped) return;
-    if (this.#frames.length === 0) this.#options.drained();
+    if (this.#isEmpty) this.#options.drained();
     this.#schedule();
   }
+
+  /** The kernel takes the next frame: from now on its sender's memory may change. */
+  #nextFrame(): Uint8Array | undefined {
+    const frame = this.#frames.shift();
+    if (frame === undefined) return undefined;
+    const bytes = concatenate(frame.parts);
+    frame.sent?.();
+    return bytes;
+  }
+}
+
+interface UnsentFrame {
+  readonly parts: readonly Uint8Array[];
+  readonly sent: (() => void) | undefined;
+}
+
+function concatenate(parts: readonly Uint8Array[]): Uint8Array {
+  const all = new Uint8Array(parts.reduce((sum, part) => sum + part.length, 0));
+  let at = 0;
+  for (const part of parts) {
+    all.set(part, at);
+    at += part.length;
+  }
+  return all;
 }

@@ -48,6 +48,10 @@ export class WatchedDisk implements Disk {
     this.#call("remove", path, () => this.#disk.remove(path));
   }
 
+  removeFolder(directory: string): Promise<void> {
+    return this.#later("removeFolder", directory, () => this.#disk.removeFolder(directory));
+  }
+
   rename(from: string, to: string): void {
     this.#call("rename", `${from} ${to}`, () => this.#disk.rename(from, to));
   }

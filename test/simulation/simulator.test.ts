@@ -44,8 +44,8 @@ describe("the network", () => {
     network.weather.splitPerThousand = 900;
     network.weather.delayMsMax = 50;
     const { pipe, requests } = connect(network);
-    pipe.request.send(bytes(0, 100));
-    pipe.request.send(bytes(100, 100));
+    pipe.request.send([bytes(0, 100)]);
+    pipe.request.send([bytes(100, 100)]);
     await letPass(world, 60_000);
     expect(requests).toEqual([...bytes(0, 200)]);
   });
@@ -55,7 +55,7 @@ describe("the network", () => {
     const network = new Network(world);
     const { pipe, requests, closes } = connect(network);
     network.resetInNext("request");
-    pipe.request.send(bytes(0, 100));
+    pipe.request.send([bytes(0, 100)]);
     await letPass(world, 1_000);
     pipe.reset("again");
     await letPass(world, 1_000);
@@ -69,7 +69,7 @@ describe("the network", () => {
     const world = newWorld();
     const { pipe, requests } = connect(new Network(world));
     pipe.request.pause();
-    pipe.request.send(bytes(0, 3));
+    pipe.request.send([bytes(0, 3)]);
     await letPass(world, 1_000);
     expect(requests).toEqual([]);
     pipe.request.resume();

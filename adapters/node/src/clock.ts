@@ -15,7 +15,11 @@ export class SystemClock implements Clock {
   }
 
   after(delayMs: number, run: () => void): Timer {
-    let leftMs = Math.max(0, delayMs);
+    if (delayMs <= 0) {
+      const turn = setImmediate(run);
+      return { cancel: () => clearImmediate(turn) };
+    }
+    let leftMs = delayMs;
     let handle: NodeJS.Timeout;
     const arm = (): void => {
       const stepMs = Math.min(leftMs, delayMsMax);

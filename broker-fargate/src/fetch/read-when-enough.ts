@@ -1,6 +1,7 @@
 /**
- * The long poll: reads partitions in order within one budget of bytes, and again whenever one of
- * them advanced, until there is enough to answer, something to report, or no time left.
+ * The long poll: reads partitions in order within one budget of bytes. If they hold less than the
+ * client wants, it counts what is appended, without reading, and reads again when that is enough,
+ * when there is something to report, or when no time is left.
  */
 import type { TopicId } from "@millrace/core";
 import { ErrorCode, type FetchResponsePartitionDataInput } from "@millrace/wire";
@@ -15,6 +16,8 @@ import {
 } from "../handlers/find-partition.ts";
 import type { ConnectionContext } from "../handlers/handler.ts";
 import type { Isolation, PartitionOwner } from "../partition/owner.ts";
+import { fetchedBytesPerTurnMax } from "../limits.ts";
+import { nextTurn } from "../next-turn.ts";
 import type { FetchPosition, SessionPartition } from "./session.ts";
 
 export interface FetchWish {
@@ -30,12 +33,15 @@ export interface PartitionRead {
   readonly entry: SessionPartition;
   readonly answer: FetchResponsePartitionDataInput;
   readonly bytes: number;
+  /** What counts for `minBytes`, as in Kafka: bytes that are there, cut to what is asked for. */
+  readonly availableBytes: number;
 }
 
 export interface FetchRound {
   readonly reads: readonly PartitionRead[];
-  readonly bytes: number;
-  readonly failed: boolean;
+  readonly availableBytes: number;
+  /** There is an error, or a log to be cut: what is not to be waited with. */
+  readonly isUrgent: boolean;
 }
 
 export async function readWhenEnough(
@@ -46,13 +52,25 @@ export async function readWhenEnough(
   const deadlineMs = broker.clock.monotonicMs() + Math.max(wish.maxWaitMs, 0);
   const unopened = await openAll(broker, entries);
   for (;;) {
-    const owners: PartitionOwner[] = [];
-    const round = readAll(broker, entries, { wish, owners, unopened });
-    if (round.failed || round.bytes >= wish.minBytes) return round;
+    const watched: Watched[] = [];
+    const round = await readAll(broker, entries, { wish, watched, unopened });
+    const missingBytes = wish.minBytes - round.availableBytes;
+    if (round.isUrgent || missingBytes <= 0) return round;
     const leftMs = deadlineMs - broker.clock.monotonicMs();
     if (leftMs <= 0) return round;
-    const woken = await advance(broker, owners, { leftMs, connection: wish.connection });
-    if (woken === "closed") return round;
+    // Whoever waits holds no memory; what was read is in the page cache when it is read again.
+    giveBack(broker, round);
+    const woken = await advance(broker, watched, { wish, missingBytes, leftMs });
+    if (woken === "closed") return { reads: [], availableBytes: 0, isUrgent: false };
+  }
+}
+
+/** The memory of a round's records is used again: nobody may read them any more. */
+export function giveBack(broker: Broker, round: FetchRound): void {
+  for (const { answer } of round.reads) {
+    const { records } = answer;
+    if (records === null || records instanceof Uint8Array) continue;
+    for (const run of records) broker.buffers.giveBack(run);
   }
 }
 
@@ -77,36 +95,59 @@ async function openAll(
   return unopened;
 }
 
-/** One pass over the partitions; `owners` receives those whose advance may change the outcome. */
-function readAll(
+/** A partition that was read to its end, or as far as was asked for. */
+interface Watched {
+  readonly owner: PartitionOwner;
+  readonly availableBytes: number;
+  readonly maxBytes: number;
+  /** The owner's when it was read. */
+  readonly appendedBytes: number;
+}
+
+/**
+ * One pass over the partitions; `watched` receives those whose advance may change the outcome. A
+ * disk is read synchronously, which is cheapest for what the page cache has, so a pass that reads
+ * much lets others have a turn now and then.
+ */
+async function readAll(
   broker: Broker,
   entries: readonly SessionPartition[],
   pass: {
     readonly wish: FetchWish;
-    readonly owners: PartitionOwner[];
+    readonly watched: Watched[];
     readonly unopened: ReadonlyMap<SessionPartition, number>;
   },
-): FetchRound {
+): Promise<FetchRound> {
   const reads: PartitionRead[] = [];
   let bytes = 0;
-  let failed = false;
+  let turnBytes = 0;
+  let availableBytes = 0;
+  let isUrgent = false;
   for (const entry of entries) {
+    if (turnBytes >= fetchedBytesPerTurnMax) {
+      await nextTurn(broker.clock);
+      turnBytes = 0;
+    }
     const found = pass.unopened.get(entry) ?? findOwner(broker, entry.asked, pass.wish.naming);
-    const answer =
-      typeof found === "number"
-        ? { ...failure(entry.asked, found), abortedTransactions: [] }
-        : readOne(found, entry.asked, {
-            isolation: pass.wish.isolation,
-            maxBytes: Math.min(entry.asked.maxBytes, pass.wish.maxBytes - bytes),
-            atLeastOneBatch: bytes === 0,
-          });
-    if (typeof found !== "number") pass.owners.push(found);
-    const size = recordBytes(answer);
-    bytes += size;
-    failed ||= answer.errorCode !== ErrorCode.NONE;
-    reads.push({ entry, answer, bytes: size });
+    const read = readFound(found, entry.asked, {
+      isolation: pass.wish.isolation,
+      maxBytes: Math.min(entry.asked.maxBytes, pass.wish.maxBytes - bytes),
+      atLeastOneBatch: bytes === 0,
+    });
+    if (typeof found !== "number") {
+      const { maxBytes } = entry.asked;
+      const { appendedBytes } = found;
+      const { availableBytes } = read;
+      pass.watched.push({ owner: found, availableBytes, maxBytes, appendedBytes });
+    }
+    bytes += read.bytes;
+    turnBytes += read.bytes;
+    availableBytes += read.availableBytes;
+    const { errorCode, divergingEpoch } = read.answer;
+    isUrgent ||= errorCode !== ErrorCode.NONE || divergingEpoch !== undefined;
+    reads.push({ entry, ...read });
   }
-  return { reads, bytes, failed };
+  return { reads, availableBytes, isUrgent };
 }
 
 function findOwner(
@@ -127,15 +168,26 @@ interface ReadBudget {
   readonly atLeastOneBatch: boolean;
 }
 
-function readOne(
-  owner: PartitionOwner,
+type OneRead = Omit<PartitionRead, "entry">;
+
+function readFound(
+  found: PartitionOwner | number,
   asked: FetchPosition,
   budget: ReadBudget,
-): FetchResponsePartitionDataInput {
+): OneRead {
+  if (typeof found !== "number") return readOne(found, asked, budget);
+  return empty({ ...failure(asked, found), abortedTransactions: [] });
+}
+
+function empty(answer: FetchResponsePartitionDataInput): OneRead {
+  return { answer, bytes: 0, availableBytes: 0 };
+}
+
+function readOne(owner: PartitionOwner, asked: FetchPosition, budget: ReadBudget): OneRead {
   // Here, and here alone, every negative epoch means that the client knows none.
   const known = Math.max(asked.currentLeaderEpoch, -1);
   const epochError = leaderEpochError(known, owner.leaderEpoch);
-  if (epochError !== ErrorCode.NONE) return failure(asked, epochError);
+  if (epochError !== ErrorCode.NONE) return empty(failure(asked, epochError));
   const ends = {
     partitionIndex: asked.partition,
     errorCode: ErrorCode.NONE,
@@ -144,9 +196,9 @@ function readOne(
     logStartOffset: owner.logStartOffset,
   };
   const prefix = comparePrefix(owner, asked);
-  if (prefix === "unknownEpoch") return failure(asked, ErrorCode.OFFSET_OUT_OF_RANGE);
+  if (prefix === "unknownEpoch") return empty(failure(asked, ErrorCode.OFFSET_OUT_OF_RANGE));
   if (prefix !== "same") {
-    return { ...ends, abortedTransactions: null, records: [], divergingEpoch: prefix };
+    return empty({ ...ends, abortedTransactions: null, records: [], divergingEpoch: prefix });
   }
   const read = owner.read({
     from: asked.fetchOffset,
@@ -154,10 +206,14 @@ function readOne(
     isolation: budget.isolation,
     atLeastOneBatch: budget.atLeastOneBatch,
   });
-  if (read.kind === "outOfRange") return failure(asked, ErrorCode.OFFSET_OUT_OF_RANGE);
-  if (read.kind === "failed") return failure(asked, ErrorCode.KAFKA_STORAGE_ERROR);
+  if (read.kind === "outOfRange") return empty(failure(asked, ErrorCode.OFFSET_OUT_OF_RANGE));
+  if (read.kind === "failed") return empty(failure(asked, ErrorCode.KAFKA_STORAGE_ERROR));
   const abortedTransactions = budget.isolation === "committed" ? read.abortedTransactions : null;
-  return { ...ends, abortedTransactions, records: read.records };
+  const { records, isMore } = read;
+  const bytes = records.reduce((sum, run) => sum + run.byteLength, 0);
+  // A batch that no longer fits is there nevertheless: to wait for more would be to wait in vain.
+  const availableBytes = isMore ? Math.max(bytes, asked.maxBytes) : bytes;
+  return { answer: { ...ends, abortedTransactions, records }, bytes, availableBytes };
 }
 
 /**
@@ -185,19 +241,15 @@ function failure(asked: FetchPosition, errorCode: number): FetchResponsePartitio
   };
 }
 
-function recordBytes(answer: FetchResponsePartitionDataInput): number {
-  const { records } = answer;
-  if (records === null) return 0;
-  if (records instanceof Uint8Array) return records.byteLength;
-  return records.reduce((sum, part) => sum + part.byteLength, 0);
-}
-
+/** Waits until `missingBytes` more are readable, or anything else may have changed the outcome. */
 function advance(
   broker: Broker,
-  owners: readonly PartitionOwner[],
-  until: { readonly leftMs: number; readonly connection: ConnectionContext },
+  watched: readonly Watched[],
+  until: { readonly wish: FetchWish; readonly missingBytes: number; readonly leftMs: number },
 ): Promise<"advanced" | "timeout" | "closed"> {
+  const { isolation, connection } = until.wish;
   return new Promise((resolve) => {
+    let { missingBytes } = until;
     const undo: (() => void)[] = [];
     const finish = (outcome: "advanced" | "timeout" | "closed"): void => {
       for (const take of undo) take();
@@ -206,7 +258,22 @@ function advance(
     };
     const timer = broker.clock.after(until.leftMs, () => finish("timeout"));
     undo.push(() => timer.cancel());
-    undo.push(until.connection.onClose(() => finish("closed")));
-    for (const owner of owners) undo.push(owner.onAdvance(() => finish("advanced")));
+    undo.push(connection.onClose(() => finish("closed")));
+    const changes = watched.map(({ owner, availableBytes, maxBytes, appendedBytes }) => {
+      const readBefore = appendedBytes - availableBytes;
+      let counted = availableBytes;
+      const changed = (): void => {
+        const there = Math.min(maxBytes, owner.appendedBytes - readBefore);
+        const nowAvailable = Math.max(counted, there);
+        missingBytes -= nowAvailable - counted;
+        counted = nowAvailable;
+        // What a transaction's end lets be read was appended before, and is not counted here.
+        if (missingBytes <= 0 || isolation === "committed" || owner.isOver) finish("advanced");
+      };
+      undo.push(owner.onAdvance(changed));
+      return { changed, isChanged: owner.isOver || owner.appendedBytes !== appendedBytes };
+    });
+    // The pass took several turns: what came after a partition was read would be waited for twice.
+    for (const { changed, isChanged } of changes) if (isChanged) changed();
   });
 }

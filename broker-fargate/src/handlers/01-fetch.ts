@@ -19,7 +19,7 @@ import {
   zeroUuid,
 } from "@millrace/wire";
 import type { Broker } from "../broker.ts";
-import { type FetchRound, readWhenEnough } from "../fetch/read-when-enough.ts";
+import { type FetchRound, giveBack, readWhenEnough } from "../fetch/read-when-enough.ts";
 import {
   type FetchPosition,
   FetchSessions,
@@ -69,6 +69,7 @@ export function fetchHandler(broker: Broker): Handler<FetchRequest, FetchRespons
         isolation: request.isolationLevel === 1 ? "committed" : "uncommitted",
         connection: context.connection,
       });
+      context.whenReplySent(() => giveBack(broker, round));
       if (session !== undefined) {
         return withLeaders(broker, context, incrementalResponse(session, round));
       }

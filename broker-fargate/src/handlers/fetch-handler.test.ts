@@ -1,4 +1,6 @@
 import {
+  buildBatch,
+  crc32c,
   ErrorCode,
   type FetchRequest,
   type FetchResponseInput,
@@ -8,10 +10,12 @@ import {
   zeroUuid,
 } from "@millrace/wire";
 import { beforeEach, describe, expect, it } from "vitest";
+import { fetchedBytesPerTurnMax } from "../limits.ts";
+import { turn } from "../partition/fixtures.ts";
 import { produceHandler } from "./00-produce.ts";
 import { fetchHandler } from "./01-fetch.ts";
-import type { Handler } from "./handler.ts";
-import { batch, HandlerKit } from "./partition-kit.ts";
+import type { Handler, RequestContext } from "./handler.ts";
+import { batch, contextOf, HandlerKit } from "./partition-kit.ts";
 
 const strangeId = uuidFromHex(`${"0".repeat(31)}9`);
 const byName = 12;
@@ -30,13 +34,14 @@ beforeEach(async () => {
   await produce();
 });
 
-/** Three records to partition 0. */
-async function produce(): Promise<void> {
-  const partitionData = [{ index: 0, records: batch(3) }];
-  await kit.ask(produceHandler(kit.broker), 12, {
+/** To partition 0; three records by default. */
+async function produce(records: Uint8Array = batch(3)): Promise<void> {
+  const partitionData = [{ index: 0, records }];
+  const { responses } = await kit.ask(produceHandler(kit.broker), 12, {
     ...{ acks: -1, transactionalId: null, timeoutMs: 1000 },
     topicData: [{ name: "t", topicId: zeroUuid, partitionData }],
   });
+  expect(responses).toMatchObject([{ partitionResponses: [{ errorCode: ErrorCode.NONE }] }]);
 }
 
 function part(partition: number, fetchOffset = 0, changes: Partial<Partition> = {}): Partition {
@@ -53,15 +58,23 @@ function fetch(
   changes: Partial<FetchRequest> = {},
   version = byName,
 ): Promise<FetchResponseInput> {
+  return kit.ask(handler, version, fetchRequest(partitions, changes, version));
+}
+
+function fetchRequest(
+  partitions: readonly Partition[],
+  changes: Partial<FetchRequest> = {},
+  version = byName,
+): FetchRequest {
   const named = version < 13;
-  return kit.ask(handler, version, {
+  return {
     ...{ clusterId: null, replicaId: -1, maxWaitMs: 0, minBytes: 0, maxBytes: 100_000 },
     replicaState: { replicaId: -1, replicaEpoch: -1 },
     ...{ isolationLevel: 0, sessionId: 0, sessionEpoch: -1, rackId: "" },
     topics: [{ topic: named ? "t" : "", topicId: named ? zeroUuid : topicId, partitions }],
     forgottenTopicsData: [],
     ...changes,
-  });
+  };
 }
 
 async function one(
@@ -74,8 +87,17 @@ async function one(
   return answer;
 }
 
+async function fetchInBackground(
+  partitions: readonly Partition[],
+  changes: Partial<FetchRequest>,
+): Promise<readonly FetchResponsePartitionDataInput[]> {
+  const answer = await handler.handle(fetchRequest(partitions, changes), contextOf(byName));
+  return answer?.responses.flatMap((topic) => topic.partitions) ?? [];
+}
+
 function bytesOf({ records }: FetchResponsePartitionDataInput): number {
-  return records instanceof Uint8Array ? records.byteLength : 0;
+  if (records instanceof Uint8Array) return records.byteLength;
+  return records?.reduce((sum, run) => sum + run.byteLength, 0) ?? 0;
 }
 
 const batchBytes = batch(3).length;
@@ -117,6 +139,91 @@ describe("Fetch", () => {
     expect(bytesOf(await one(part(0), { maxBytes: 0 }))).toBe(batchBytes);
     expect(bytesOf(await one(part(0, 0, { partitionMaxBytes: 1 })))).toBe(batchBytes);
     expect(bytesOf(await one(part(0), { maxBytes: 2 * batchBytes }))).toBe(2 * batchBytes);
+  });
+
+  it("gives the memory of every read back once, when the reply was sent or the read was not used", async () => {
+    const { buffers } = kit.broker;
+    const taken: ArrayBufferLike[] = [];
+    const given: ArrayBufferLike[] = [];
+    const take = buffers.take.bind(buffers);
+    buffers.take = (bytes) => {
+      const view = take(bytes);
+      taken.push(view.buffer);
+      return view;
+    };
+    buffers.giveBack = (view) => given.push(view.buffer);
+    let sent: (() => void) | undefined;
+    const context: RequestContext = {
+      ...contextOf(byName),
+      whenReplySent: (listener) => {
+        sent = listener;
+      },
+    };
+    const partitions = [part(0), part(1), part(2)];
+    const request = fetchRequest(partitions, { minBytes: 3 * batchBytes, maxWaitMs: 10_000 });
+    const answer = Promise.resolve(handler.handle(request, context));
+    while (taken.length === 0) await turn();
+    await produce();
+    await kit.settled(answer);
+    expect(taken.length).toBe(2);
+    expect(given).toEqual(taken.slice(0, 1));
+    expect(sent).toBeDefined();
+    sent?.();
+    expect(given).toEqual(taken);
+  });
+
+  it("does not read again before there is enough", async () => {
+    const { buffers } = kit.broker;
+    let reads = 0;
+    const take = buffers.take.bind(buffers);
+    buffers.take = (bytes) => {
+      reads += 1;
+      return take(bytes);
+    };
+    const changes = { minBytes: 6 * batchBytes, maxWaitMs: 10_000 };
+    const answer = fetchInBackground([part(0)], changes);
+    while (reads === 0) await turn();
+    for (let produced = 0; produced < 4; produced += 1) {
+      expect(reads).toBe(1);
+      await produce();
+    }
+    expect((await answer).map(bytesOf)).toEqual([6 * batchBytes]);
+    expect(reads).toBe(2);
+  });
+
+  it("reads much in several turns, and counts what is appended between them once", async () => {
+    const value = new Uint8Array(700_000);
+    const large = (): Uint8Array => buildBatch([{ key: null, value, timestamp: 1000 }], { crc32c });
+    for (let produced = 0; produced < 3; produced += 1) await produce(large());
+    const whole = 2 * batchBytes + 3 * large().length;
+    expect(whole).toBeGreaterThan(fetchedBytesPerTurnMax);
+    const { clock } = kit.rig;
+    const after = clock.after.bind(clock);
+    let turns = 0;
+    clock.after = (delayMs, run) => {
+      turns += delayMs === 0 ? 1 : 0;
+      return after(delayMs, run);
+    };
+    const changes = { maxBytes: 10_000_000, minBytes: whole + 2 * batchBytes, maxWaitMs: 60_000 };
+    const partitions = [part(0, 0, { partitionMaxBytes: 5_000_000 }), part(1)];
+    const beforeMs = clock.monotonicMs();
+    const answer = fetchInBackground(partitions, changes);
+    while (turns === 0) await turn();
+    await produce();
+    await kit.settled(Promise.race([answer, turn()]));
+    await produce();
+    const answers = await kit.settled(answer);
+    expect(answers.map(bytesOf)).toEqual([whole + 2 * batchBytes, 0]);
+    expect(clock.monotonicMs() - beforeMs).toBeLessThan(60_000);
+    expect(turns).toBe(2);
+  });
+
+  it("does not wait for more where the next batch has no room", async () => {
+    const partitionMaxBytes = 2 * batchBytes - 1;
+    const changes = { minBytes: partitionMaxBytes, maxWaitMs: 10_000 };
+    const beforeMs = kit.rig.clock.monotonicMs();
+    expect(bytesOf(await one(part(0, 0, { partitionMaxBytes }), changes))).toBe(batchBytes);
+    expect(kit.rig.clock.monotonicMs()).toBe(beforeMs);
   });
 
   it("answers a partition that comes twice once, for what was said last", async () => {

@@ -47,6 +47,7 @@ function contextOf(apiVersion: number): RequestContext {
     apiVersion,
     clientId: "client",
     frameIsFree: () => undefined,
+    whenReplySent: () => undefined,
     connection: {
       id: "1",
       clientHost: "127.0.0.1",

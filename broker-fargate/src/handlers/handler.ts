@@ -10,6 +10,11 @@ export interface RequestContext {
    * left anywhere: their memory is used again at once. A handler that does not know says nothing.
    */
   frameIsFree(): void;
+  /**
+   * For a reply that holds views of memory that is used again: `listener` is called, at most once,
+   * when the reply has been sent and its bytes may change. If it never is, it is never called.
+   */
+  whenReplySent(listener: () => void): void;
 }
 
 export interface ConnectionContext {

@@ -24,10 +24,10 @@ export class HandlerKit {
   private constructor(rig: Rig) {
     this.rig = rig;
     const silent = { warn: () => undefined } as unknown as Logger;
-    const { clock, cluster, partitions, random } = rig;
+    const { buffers, clock, cluster, partitions, random } = rig;
     const { settings } = cluster;
     const parts = { clock, cluster, codecs: jsCodecs, crc32c, log: silent, partitions, random };
-    this.broker = { ...parts, settings } as unknown as Broker;
+    this.broker = { ...parts, buffers, settings } as unknown as Broker;
   }
 
   static async start(): Promise<HandlerKit> {
@@ -91,6 +91,7 @@ export function contextOf(apiVersion: number): RequestContext {
       onClose: () => () => undefined,
     },
     frameIsFree: () => undefined,
+    whenReplySent: () => undefined,
   };
 }
 

@@ -13,6 +13,7 @@ import {
   recordLimits,
   splitBatches,
 } from "@millrace/wire";
+import { BufferPool } from "../buffer-pool.ts";
 import { Cluster } from "../cluster/cluster.ts";
 import type { AppendResult } from "./append.ts";
 import { checked, partitionLimits } from "./limits.ts";
@@ -39,6 +40,8 @@ export class Rig {
   readonly disk: MemoryDisk;
   readonly store: MemoryMetadataStore = new MemoryMetadataStore();
   readonly random: SeededRandom;
+  /** Even the smallest reads are used again. */
+  readonly buffers: BufferPool = new BufferPool(1);
   readonly failures: unknown[] = [];
   readonly warnings: string[] = [];
   readonly limits: PartitionLimits;
@@ -60,11 +63,11 @@ export class Rig {
   }
 
   async start(): Promise<this> {
-    const { clock, disk, limits, random, store } = this;
+    const { buffers, clock, disk, limits, random, store } = this;
     const cluster = await Cluster.open({ store, clock, random, brokerId: 1, slots: 8 });
     this.#cluster = cluster;
     this.#partitions = await Partitions.open({
-      ...{ clock, cluster, crc32c, disk, limits, random, store },
+      ...{ buffers, clock, cluster, crc32c, disk, limits, random, store },
       codecs: jsCodecs,
       log: {
         warn: (fields, message) => this.warnings.push(`${message}: ${JSON.stringify(fields)}`),

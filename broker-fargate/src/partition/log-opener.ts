@@ -1,7 +1,18 @@
 import { PartitionLog } from "@millrace/core";
-import type { Disk, Epoch, LogRecovery, Random, TopicId, TopicSettings } from "@millrace/core";
+import type {
+  Clock,
+  Disk,
+  Epoch,
+  LogRecovery,
+  Random,
+  ReadBuffers,
+  TopicId,
+  TopicSettings,
+} from "@millrace/core";
+import type { PartitionLimits } from "./limits.ts";
 import { logConfigOf } from "./log-config.ts";
 import type { PartitionItems, PartitionPlace } from "./partition-items.ts";
+import { TimedTurns } from "./timed-turns.ts";
 import { assertAllPlaced } from "./unplaced-records.ts";
 import type { WireFormat } from "./wire-format.ts";
 
@@ -24,22 +35,24 @@ export function sizeOnDisk(disk: Disk, topicId: TopicId, partition: number): num
   return bytes;
 }
 
+interface LogOpenerDeps {
+  readonly clock: Clock;
+  readonly limits: Pick<PartitionLimits, "turnMsMax">;
+  readonly disk: Disk;
+  readonly random: Random;
+  readonly wire: WireFormat;
+  readonly items: PartitionItems;
+  readonly buffers?: ReadBuffers;
+}
+
 /** Opens partitions' logs, trusting of their files what the dirty list lets it trust. */
 export class LogOpener {
-  readonly #deps: {
-    readonly disk: Disk;
-    readonly random: Random;
-    readonly wire: WireFormat;
-    readonly items: PartitionItems;
-  };
+  readonly #deps: LogOpenerDeps;
+  readonly #turns: TimedTurns;
 
-  constructor(deps: {
-    readonly disk: Disk;
-    readonly random: Random;
-    readonly wire: WireFormat;
-    readonly items: PartitionItems;
-  }) {
+  constructor(deps: LogOpenerDeps) {
     this.#deps = deps;
+    this.#turns = new TimedTurns(deps.clock, deps.limits.turnMsMax);
   }
 
   /**
@@ -58,7 +71,7 @@ export class LogOpener {
       items.startOffset(place),
     ]);
     const recovery = recoveryFrom(dirtyFrom, epoch);
-    const log = this.#open(place, { settings, startOffset, recovery });
+    const log = await this.#turns.run(() => this.#open(place, { settings, startOffset, recovery }));
     return { log, isListed: dirtyFrom !== undefined };
   }
 
@@ -96,7 +109,7 @@ export class LogOpener {
       readonly recovery: LogRecovery;
     },
   ): PartitionLog {
-    const { disk, random, wire } = this.#deps;
+    const { disk, random, wire, buffers } = this.#deps;
     const { recovery, settings, startOffset } = how;
     const jitterMs = Math.min(settings.segmentJitterMs, 0xffffffff);
     const segmentJitterMs = jitterMs > 0 ? random.below(jitterMs) : 0;
@@ -106,6 +119,7 @@ export class LogOpener {
       directory: partitionDirectory(place),
       config: { ...logConfigOf(settings), segmentJitterMs },
       ...{ crc32c, findTimestamp, format, recovery, startOffset },
+      ...(buffers === undefined ? {} : { buffers }),
     });
   }
 }

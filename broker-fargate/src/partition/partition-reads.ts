@@ -15,6 +15,8 @@ export type OwnerRead =
       readonly kind: "ok";
       /** Whole batches; none at the end of what may be read. */
       readonly records: readonly Uint8Array[];
+      /** Whether there is more to read behind them. */
+      readonly isMore: boolean;
       readonly highWatermark: number;
       readonly lastStableOffset: number;
       readonly logStartOffset: number;
@@ -57,6 +59,11 @@ export class PartitionReads {
     return this.log.sizeBytes;
   }
 
+  /** Bytes that became readable since the log was opened: it only grows. */
+  get appendedBytes(): number {
+    return this.log.appendedBytes;
+  }
+
   isolationEnd(isolation: Isolation): number {
     return isolation === "committed" ? this.lastStableOffset : this.highWatermark;
   }
@@ -69,7 +76,8 @@ export class PartitionReads {
       if (found.kind === "outOfRange") return { kind: "outOfRange" };
       const { highWatermark, lastStableOffset, logStartOffset } = this;
       const ends = { highWatermark, lastStableOffset, logStartOffset };
-      return { kind: "ok", records: found.records, ...ends, abortedTransactions: [] };
+      const isMore = found.nextOffset < upTo;
+      return { kind: "ok", records: found.records, isMore, ...ends, abortedTransactions: [] };
     } catch (error) {
       if (!(error instanceof DiskError)) throw error;
       this.#warn("a read failed", error);

@@ -5,6 +5,7 @@ import type {
   MetadataStore,
   PartitionLog,
   Random,
+  ReadBuffers,
   Settings,
   TopicId,
   TopicSettings,
@@ -63,6 +64,8 @@ export interface PartitionsDeps {
   readonly settings?: Pick<Settings, "producerIdExpirationMs">;
   readonly metrics?: Metrics;
   readonly limits?: PartitionLimits;
+  /** For records that are read; fresh memory by default. */
+  readonly buffers?: ReadBuffers;
   /**
    * The journal failed, or the sync of a log: what was acknowledged is safe, and only a restart,
    * which replays, makes the partitions writable again. Called once or more.
@@ -104,7 +107,8 @@ export class Partitions {
     this.#limits = deps.limits ?? partitionLimits;
     this.#wire = wireFormat(deps);
     this.#items = new PartitionItems(deps);
-    this.#logs = new LogOpener({ ...deps, wire: this.#wire, items: this.#items });
+    const opening = { limits: this.#limits, wire: this.#wire, items: this.#items };
+    this.#logs = new LogOpener({ ...deps, ...opening });
     this.#journalItems = new JournalItems(deps);
     const { cluster, clock } = deps;
     const warn = this.#warn;
@@ -192,7 +196,7 @@ export class Partitions {
       const late = this.find(topicId, partition);
       assert(late === undefined, "a deleted topic's partition is not loaded");
       const slot = cluster.slotOfPartition(topicId, partition);
-      disk.remove(partitionDirectory({ topicId, partition }));
+      await disk.removeFolder(partitionDirectory({ topicId, partition }));
       await this.#items.removeAll({ topicId, partition, slot }, () => cluster.openSlot(slot));
       this.#unusable.delete(`${topicId}-${partition}`);
     }
@@ -281,7 +285,7 @@ export class Partitions {
       if (!(error instanceof DiskError)) throw error;
     }
     this.#duties.forget(owner);
-    owner.log.remove();
+    await owner.log.remove();
   }
 
   #closeLog(log: PartitionLog): void {

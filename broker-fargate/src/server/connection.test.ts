@@ -6,7 +6,7 @@ import {
   type ProduceResponseInput,
 } from "@millrace/wire";
 import { expect, it } from "vitest";
-import { requestsInFlightPerConnectionMax } from "../limits.ts";
+import { requestsInFlightPerConnectionMax, requestsPerTurnMax } from "../limits.ts";
 import { CloseConnection } from "./close-reason.ts";
 import {
   bench,
@@ -115,14 +115,18 @@ it("sends nothing for a request without a reply, and goes on", async () => {
 
 it("reads no more than a bounded number of requests ahead", async () => {
   const produce = new Pending<ProduceResponseInput>();
-  const { connect } = bench([route(ApiKey.Produce, produce.handle)]);
+  const { connect, clock } = bench([route(ApiKey.Produce, produce.handle)]);
   const link = connect();
   const count = 3 * requestsInFlightPerConnectionMax;
   const ids = Array.from({ length: count }, (_, index) => index);
   link.listener?.receive(concatenate(ids.map((id) => produceRequest(id))));
+  expect(produce.calls).toHaveLength(requestsPerTurnMax);
+  const turnsMax = requestsInFlightPerConnectionMax / requestsPerTurnMax;
+  for (let turn = 0; turn < turnsMax; turn += 1) clock.advance(0);
   expect(produce.calls).toHaveLength(requestsInFlightPerConnectionMax);
   expect(link.isPaused).toBe(true);
   for (let index = 0; index < count; index++) {
+    clock.advance(0);
     produce.calls[index]?.answer(emptyProduceReply);
     await settled();
   }
@@ -254,7 +258,8 @@ it("answers what a half-closed peer has asked, then closes", async () => {
 
 it("answers all that came before the end of the input, also what it had to hold back", async () => {
   const produce = new Pending<ProduceResponseInput>();
-  const link = bench([route(ApiKey.Produce, produce.handle)]).connect();
+  const { connect, clock } = bench([route(ApiKey.Produce, produce.handle)]);
+  const link = connect();
   const ids = Array.from({ length: 2 * requestsInFlightPerConnectionMax + 1 }, (_, id) => id);
   const stream = concatenate(ids.map((id) => produceRequest(id)));
   const middle = stream.length - 100;
@@ -266,6 +271,7 @@ it("answers all that came before the end of the input, also what it had to hold 
   late.fill(0xff);
   link.listener?.inputEnded();
   for (const index of ids) {
+    clock.advance(0);
     produce.calls[index]?.answer(emptyProduceReply);
     await settled();
   }
@@ -335,4 +341,27 @@ it("on shutdown answers what is in flight, drops the rest, and cuts after the gr
   await settled();
   expect(metric("millrace_request_memory_bytes")).toBe(0);
   expect(clock.pendingTimers).toBe(0);
+});
+
+it("starts some requests of a pipeline in each turn, and those of others between them", async () => {
+  const order: string[] = [];
+  const { connect, clock } = bench([
+    route(ApiKey.Metadata, (_, { connection }) => {
+      order.push(connection.id);
+      return { brokers: [], controllerId: 1, topics: [] };
+    }),
+  ]);
+  const [greedy, other] = [connect(), connect()];
+  const many = Array.from({ length: 2 * requestsPerTurnMax }, (_, id) => metadataRequest(id));
+  greedy.listener?.receive(concatenate(many));
+  greedy.listener?.receive(metadataRequest(many.length));
+  await settled();
+  expect(order).toHaveLength(requestsPerTurnMax);
+  other.listener?.receive(metadataRequest(1));
+  expect(order.at(-1)).not.toBe(order[0]);
+  for (let turn = 0; turn < 3; turn += 1) {
+    clock.advance(0);
+    await settled();
+  }
+  expect(order).toHaveLength(many.length + 2);
 });

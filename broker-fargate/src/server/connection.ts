@@ -1,5 +1,5 @@
 import { type Clock, DiskError, MetadataError, type Timer } from "@millrace/core";
-import { ApiKey, type Frame } from "@millrace/wire";
+import { ApiKey } from "@millrace/wire";
 import type { AdvertisedListener } from "../handlers/handler.ts";
 import {
   bytesInFlightPerConnectionMax,
@@ -10,8 +10,8 @@ import {
 } from "../limits.ts";
 import { CloseConnection, type CloseReason } from "./close-reason.ts";
 import { connectionContext, type OwnedContext } from "./connection-context.ts";
-import type { Answer, Dispatcher, Prepared } from "./dispatcher.ts";
-import type { FrameBuffers } from "./frame-buffers.ts";
+import type { Answer, Dispatcher, Prepared, Reply } from "./dispatcher.ts";
+import type { BufferPool } from "../buffer-pool.ts";
 import type { Link, LinkListener } from "./link.ts";
 import type { ServerLog } from "./log.ts";
 import type { Debtor, OutputBacklog } from "./output-backlog.ts";
@@ -25,6 +25,7 @@ import {
   type RequestInFlight,
 } from "./requests.ts";
 import type { ServerMetrics } from "./server-metrics.ts";
+import { TurnShare } from "./turn-share.ts";
 
 /** What all connections of a listener share. */
 export interface ConnectionDeps {
@@ -34,7 +35,7 @@ export interface ConnectionDeps {
   readonly metrics: ServerMetrics;
   readonly memory: RequestMemory;
   readonly backlog: OutputBacklog;
-  readonly buffers: FrameBuffers;
+  readonly buffers: BufferPool;
   /** `socket.request.max.bytes`. */
   readonly frameBytesMax: number;
   /** `connections.max.idle.ms`; above 2^31 - 1 for never. */
@@ -73,7 +74,8 @@ export class Connection implements LinkListener, InputOwner, Debtor {
   private readonly deps: ConnectionDeps;
   private readonly peer: Peer;
   private readonly owned: OwnedContext;
-  private readonly input: RequestInput;
+  readonly input: RequestInput;
+  private readonly share: TurnShare;
   private state: "open" | "ending" | "closing" | "closed" = "open";
   private endReason: CloseReason | undefined;
   /** Read and not started. The end of the input takes its place behind the last request. */
@@ -84,6 +86,8 @@ export class Connection implements LinkListener, InputOwner, Debtor {
   private heldBytes = 0;
   private isPumping = false;
   private isOutputFull = false;
+  /** The peer read all replies so far, and there was one. */
+  keepsUp = false;
   private lastActiveMs: number;
   private idleTimer: Timer | undefined;
   private graceTimer: Timer | undefined;
@@ -99,6 +103,7 @@ export class Connection implements LinkListener, InputOwner, Debtor {
       frameBytesMax: deps.frameBytesMax,
       buffers: deps.buffers,
     });
+    this.share = new TurnShare(deps.clock, () => this.mayStart());
     this.lastActiveMs = deps.clock.monotonicMs();
     this.awaitIdle(deps.idleMsMax);
   }
@@ -118,6 +123,7 @@ export class Connection implements LinkListener, InputOwner, Debtor {
 
   receive(chunk: Uint8Array): void {
     this.deps.metrics.bytesIn.add(chunk.length);
+    this.share.begin();
     this.input.receive(chunk);
   }
 
@@ -151,8 +157,6 @@ export class Connection implements LinkListener, InputOwner, Debtor {
     });
   }
 
-  // The input's side.
-
   mayRead(): boolean {
     return (
       !this.isOutputFull &&
@@ -177,8 +181,6 @@ export class Connection implements LinkListener, InputOwner, Debtor {
     this.closeNow("slowFrame", "a request arrived too slowly while memory was short");
   }
 
-  // The backlog's side.
-
   unsentBytes(): number {
     return this.peer.link.unsentBytes();
   }
@@ -191,8 +193,6 @@ export class Connection implements LinkListener, InputOwner, Debtor {
   stalled(): void {
     this.closeNow("slowReader", "replies were read too slowly while others waited");
   }
-
-  // Starting requests.
 
   /** Handlers that answer at once come back here; the flag turns that into another round. */
   private pump(): void {
@@ -210,7 +210,7 @@ export class Connection implements LinkListener, InputOwner, Debtor {
   private mayStartNext(item: QueueItem): boolean {
     if (this.state !== "open") return false;
     if (item.kind === "end") return true;
-    if (this.isOutputFull) return false;
+    if (this.isOutputFull || !this.share.isLeft) return false;
     const first = this.inFlight[0];
     if (first !== undefined && !(first.apiKey === ApiKey.Produce && isProduce(item.frame))) {
       return false;
@@ -226,6 +226,7 @@ export class Connection implements LinkListener, InputOwner, Debtor {
       return;
     }
     const { apiKey, call } = prepared;
+    this.share.take();
     const slot: RequestInFlight = { apiKey, bytes: frame.length, receivedMs, outcome: undefined };
     this.inFlight.push(slot);
     this.deps.metrics.requestsInFlight.add(1);
@@ -263,8 +264,6 @@ export class Connection implements LinkListener, InputOwner, Debtor {
       return undefined;
     }
   }
-
-  // Answering.
 
   private settle(slot: RequestInFlight, outcome: Outcome): void {
     slot.outcome = outcome;
@@ -306,7 +305,7 @@ export class Connection implements LinkListener, InputOwner, Debtor {
     if (this.state === "ending" && this.inFlight.length === 0) this.closeLink();
   }
 
-  private writeReply(slot: RequestInFlight, reply: Frame | undefined): void {
+  private writeReply(slot: RequestInFlight, reply: Reply | undefined): void {
     const { clock, metrics, backlog } = this.deps;
     const nowMs = clock.monotonicMs();
     const api = metrics.api(slot.apiKey);
@@ -315,9 +314,11 @@ export class Connection implements LinkListener, InputOwner, Debtor {
     api.requestBytes.add(slot.bytes);
     api.seconds.observe((nowMs - slot.receivedMs) / 1000);
     if (reply === undefined) return;
-    api.responseBytes.add(reply.byteLength);
-    metrics.bytesOut.add(reply.byteLength);
-    if (this.peer.link.write(reply.pieces) === "ok") return;
+    const { frame, sent } = reply;
+    api.responseBytes.add(frame.byteLength);
+    metrics.bytesOut.add(frame.byteLength);
+    this.keepsUp = this.peer.link.write(frame.pieces, sent) === "ok";
+    if (this.keepsUp) return;
     this.isOutputFull = true;
     backlog.owe(this, this.peer.link.unsentBytes());
   }
@@ -326,8 +327,6 @@ export class Connection implements LinkListener, InputOwner, Debtor {
     this.heldBytes -= bytes;
     this.deps.memory.giveBack(bytes);
   }
-
-  // Ending.
 
   /** Starts nothing more; closes when the requests in flight are answered. */
   private endAfterReplies(reason: CloseReason, message?: string): void {

@@ -17,6 +17,7 @@ import {
   Writer,
 } from "@millrace/wire";
 import type { Handler, RequestContext } from "../handlers/handler.ts";
+import { requestElementsMax } from "../limits.ts";
 import type { CloseReason } from "./close-reason.ts";
 
 /** One line of ApiVersions. */
@@ -38,9 +39,15 @@ export interface Route {
 /** What a request's context has of its connection and its frame. */
 export type RequestOrigin = Pick<RequestContext, "connection" | "frameIsFree">;
 
-/** Calls the handler: a frame to send, none (Produce with acks=0), or later. May throw. */
+/** Calls the handler: a reply to send, none (Produce with acks=0), or later. May throw. */
 export type Call = () => Answer;
-export type Answer = Frame | undefined | Promise<Frame | undefined>;
+export type Answer = Reply | undefined | Promise<Reply | undefined>;
+
+export interface Reply {
+  readonly frame: Frame;
+  /** To be called when the frame has been sent. */
+  readonly sent: (() => void) | undefined;
+}
 
 /** What a frame turned out to be. `refused` ends its connection, as it does in Kafka. */
 export type Prepared =
@@ -66,14 +73,23 @@ export function defineRoute<Key extends ApiKey>(
       const { requestApiVersion: apiVersion, clientId } = header;
       const request = decode(reader, apiVersion);
       return () => {
-        const response = handler.handle(request, { apiVersion, clientId, ...origin });
+        let sent: (() => void) | undefined;
+        const whenReplySent = (listener: () => void): void => {
+          sent = listener;
+        };
+        const context = { apiVersion, clientId, ...origin, whenReplySent };
+        const response = handler.handle(request, context);
         if (response instanceof Promise) {
-          return response.then((settled) => encodeReply(apiKey, header, settled));
+          return response.then((settled) => reply(encodeReply(apiKey, header, settled), sent));
         }
-        return encodeReply(apiKey, header, response);
+        return reply(encodeReply(apiKey, header, response), sent);
       };
     },
   };
+}
+
+function reply(frame: Frame | undefined, sent: Reply["sent"]): Reply | undefined {
+  return frame === undefined ? undefined : { frame, sent };
 }
 
 function encodeReply<Key extends ApiKey>(
@@ -141,13 +157,13 @@ export class Dispatcher {
   }
 
   private unsupportedApiVersions(correlationId: number): Prepared {
-    const call = (): Frame => {
+    const call = (): Reply => {
       const writer = new Writer("frame");
       const api = apis[ApiKey.ApiVersions];
       encodeResponseHeader(writer, { api, apiVersion: 0, correlationId });
       const errorCode = ErrorCode.UNSUPPORTED_VERSION;
       responseEncoders[ApiKey.ApiVersions](writer, 0, { errorCode, apiKeys: this.served });
-      return writer.finish();
+      return { frame: writer.finish(), sent: undefined };
     };
     return { kind: "call", apiKey: ApiKey.ApiVersions, call };
   }
@@ -156,6 +172,7 @@ export class Dispatcher {
 function decodeCall(route: Route, frame: Uint8Array, origin: RequestOrigin): Prepared {
   try {
     const reader = new Reader(frame);
+    reader.elementsLeft = requestElementsMax;
     const call = route.prepare(reader, decodeRequestHeader(reader), origin);
     return { kind: "call", apiKey: route.apiKey, call };
   } catch (error) {

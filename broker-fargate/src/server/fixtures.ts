@@ -16,6 +16,7 @@ import {
   responseHeaderVersion,
   Writer,
 } from "@millrace/wire";
+import { BufferPool } from "../buffer-pool.ts";
 import type { Handler, RequestContext } from "../handlers/handler.ts";
 import { outputWatermarkBytes } from "../limits.ts";
 import { Metrics } from "../metrics/registry.ts";
@@ -70,12 +71,14 @@ export class HandLink implements Link {
   listener: LinkListener | undefined;
   unsentBytesMost = 0;
   private unsent: Uint8Array[] = [];
+  private sentListeners: (() => void)[] = [];
   private isGone = false;
   private isFull = false;
 
-  write(parts: readonly Uint8Array[]): "ok" | "full" {
+  write(parts: readonly Uint8Array[], sent?: () => void): "ok" | "full" {
     if (this.closedBy !== undefined) return "ok";
     this.unsent.push(...parts);
+    if (sent !== undefined) this.sentListeners.push(sent);
     this.unsentBytesMost = Math.max(this.unsentBytesMost, this.unsentBytes());
     if (this.peerReads === "always") {
       this.send();
@@ -124,6 +127,7 @@ export class HandLink implements Link {
   private send(): void {
     this.received.push(...this.unsent);
     this.unsent = [];
+    for (const sent of this.sentListeners.splice(0)) sent();
   }
 }
 
@@ -172,6 +176,7 @@ export function bench(routes: readonly Route[], settings: Partial<ServerSettings
     clock,
     log,
     metrics,
+    buffers: new BufferPool(),
     settings: { ...roomySettings, ...settings },
   });
   return {

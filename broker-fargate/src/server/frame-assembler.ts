@@ -1,5 +1,5 @@
 import { frameFirstAllocationBytes, frameGrowthFactor } from "../limits.ts";
-import type { FrameBuffers } from "./frame-buffers.ts";
+import type { BufferPool } from "../buffer-pool.ts";
 
 const lengthBytes = 4;
 
@@ -17,7 +17,7 @@ export class FrameAssembler {
   position = 0;
   private readonly frameBytesMax: number;
   private readonly take: (bytes: number) => "taken" | "waiting";
-  private readonly buffers: FrameBuffers;
+  private readonly buffers: BufferPool;
   /** The length, as far as it arrived, and how many of its bytes did. */
   private length = 0;
   private lengthBytesRead = 0;
@@ -30,7 +30,7 @@ export class FrameAssembler {
     readonly frameBytesMax: number;
     /** Asks for memory. After `"waiting"`, `granted` says that it is there. */
     readonly take: (bytes: number) => "taken" | "waiting";
-    readonly buffers: FrameBuffers;
+    readonly buffers: BufferPool;
   }) {
     this.frameBytesMax = deps.frameBytesMax;
     this.take = deps.take;
@@ -40,6 +40,11 @@ export class FrameAssembler {
   /** Bytes of memory that the incomplete frame has taken. */
   get takenBytes(): number {
     return this.taken;
+  }
+
+  /** Bytes that came of the incomplete frame, its length left out. */
+  get filledBytes(): number {
+    return this.filled;
   }
 
   get isBetweenFrames(): boolean {

@@ -10,11 +10,12 @@
  */
 export interface Link {
   /**
-   * Sends the parts one after another. They must not change until they are sent. `"full"` says that
-   * the unsent bytes are above the watermark: they were taken, and a writer that means well waits.
-   * After a close the parts are dropped.
+   * Sends the parts one after another. They must not change until `sent` is called, which happens
+   * once, in a later turn or in this one, when the link needs them no more; never, if the link ends
+   * before. `"full"` says that the unsent bytes are above the watermark: they were taken, and a
+   * writer that means well waits. After a close the parts are dropped.
    */
-  write(parts: readonly Uint8Array[]): "ok" | "full";
+  write(parts: readonly Uint8Array[], sent?: () => void): "ok" | "full";
   /** Bytes that were written and have not left this process yet. */
   unsentBytes(): number;
   pause(): void;

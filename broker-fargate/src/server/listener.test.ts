@@ -1,6 +1,7 @@
 import { connect, type Socket } from "node:net";
 import { ApiKey, type FetchResponseInput } from "@millrace/wire";
 import { afterEach, expect, it } from "vitest";
+import { BufferPool } from "../buffer-pool.ts";
 import { bytesInFlightPerConnectionMax, outputWatermarkBytes } from "../limits.ts";
 import { Metrics } from "../metrics/registry.ts";
 import { Dispatcher, type Route } from "./dispatcher.ts";
@@ -54,7 +55,8 @@ async function start(
   const clock = new HandClock();
   const settings = { ...roomySettings, socketRequestMaxBytes: 100_000_000, ...options.settings };
   const dispatcher = new Dispatcher(routes);
-  const server = new Server({ dispatcher, clock, log, metrics, settings });
+  const buffers = new BufferPool();
+  const server = new Server({ dispatcher, clock, log, metrics, buffers, settings });
   const listener = await listen({
     host: "127.0.0.1",
     port: 0,
@@ -186,6 +188,33 @@ it.each(links)("pauses, resumes and drains, %s", async (_, link) => {
     expect(frame.lastIndexOf(7) - frame.indexOf(7)).toBeGreaterThanOrEqual(records.length - 1);
   }
   expect(metric("millrace_unsent_reply_bytes")).toBe(0);
+});
+
+it.each(links)("tells when a reply's memory may change: once it was sent, %s", async (_, link) => {
+  const records = new Uint8Array(8 * outputWatermarkBytes);
+  let sent = 0;
+  const fetch = route(ApiKey.Fetch, (_, context): FetchResponseInput => {
+    context.whenReplySent(() => {
+      sent += 1;
+    });
+    const partition = { partitionIndex: 0, errorCode: 0, highWatermark: 1, records };
+    return { responses: [{ partitions: [partition] }] };
+  });
+  const { listener, metric } = await start([fetch], { link });
+  const asking = request(ApiKey.Fetch, { maxWaitMs: 0, minBytes: 0, topics: [] });
+  const [reader, absent] = [new Client(listener.port), new Client(listener.port)];
+  for (const { socket } of [reader, absent]) {
+    socket.pause();
+    socket.write(asking);
+  }
+  await until(() => metric("millrace_unsent_reply_bytes") > records.length);
+  await new Promise((resolve) => setTimeout(resolve, 50));
+  expect(sent).toBe(0);
+  absent.socket.resetAndDestroy();
+  reader.socket.resume();
+  await reader.replies(1);
+  await until(() => metric("millrace_connections") === 1 && sent > 0);
+  expect(sent).toBe(1);
 });
 
 it.each(links)("reads no more than it may hold, %s", async (_, link) => {

@@ -1,10 +1,16 @@
 import type { Clock, Timer } from "@millrace/core";
-import { outputBytesMax, outputStallMsMax } from "../limits.ts";
+import {
+  outputBytesMax,
+  outputReserveBytes,
+  outputStallMsMax,
+  resumedPerTurnMax,
+} from "../limits.ts";
 
 /**
  * The unsent replies of all connections whose peers read too slowly. Above `outputBytesMax` no
- * request starts anywhere until some of it is sent: readers that stall would otherwise cost one
- * large reply each, without a bound. While requests wait, a debtor that sends nothing for
+ * request starts until some of it is sent: readers that stall would otherwise cost one large reply
+ * each, without a bound. A connection that read all its replies so far is not held up by them:
+ * `outputReserveBytes` are left for such. While requests wait, a debtor that sends nothing for
  * `outputStallMsMax` is closed, so that it can't hold up the others for long.
  */
 export class OutputBacklog {
@@ -14,6 +20,7 @@ export class OutputBacklog {
   private unsent = 0;
   private timer: Timer | undefined;
   private resuming = false;
+  private resumption: Timer | undefined;
 
   constructor(clock: Clock) {
     this.clock = clock;
@@ -25,7 +32,9 @@ export class OutputBacklog {
 
   /** Whether a request may start. After a refusal, `mayStart` of the connection follows. */
   admits(connection: Debtor): boolean {
-    if (this.unsent <= outputBytesMax && (this.resuming || this.waiting.size === 0)) return true;
+    const isTurn = this.resuming || this.waiting.size === 0;
+    if (this.unsent <= outputBytesMax && isTurn) return true;
+    if (connection.keepsUp && this.unsent <= outputBytesMax + outputReserveBytes) return true;
     this.waiting.add(connection);
     this.timer ??= this.clock.after(checkMs, () => this.evictStalled());
     return false;
@@ -46,19 +55,34 @@ export class OutputBacklog {
     this.owe(connection, 0);
   }
 
-  /** Who starts here may owe at once, so the rest may have to wait again. */
+  /**
+   * Who starts here may owe at the end of this turn, so only some do, and the rest in a later turn:
+   * it may have to wait again.
+   */
   private resume(): void {
-    if (this.resuming) return;
+    if (this.resuming || this.resumption !== undefined) return;
     this.resuming = true;
+    let resumed = 0;
     for (const connection of this.waiting) {
-      if (this.unsent > outputBytesMax) break;
+      if (this.unsent > outputBytesMax || resumed === resumedPerTurnMax) break;
+      resumed += 1;
       this.waiting.delete(connection);
       connection.mayStart();
     }
     this.resuming = false;
-    if (this.waiting.size > 0) return;
+    if (this.waiting.size > 0) {
+      if (resumed === resumedPerTurnMax) this.resumeLater();
+      return;
+    }
     this.timer?.cancel();
     this.timer = undefined;
+  }
+
+  private resumeLater(): void {
+    this.resumption = this.clock.after(0, () => {
+      this.resumption = undefined;
+      this.resume();
+    });
   }
 
   private newDebt(bytes: number): Debt {
@@ -85,6 +109,8 @@ const checkMs = outputStallMsMax / 6;
 
 /** A connection, as the backlog sees it. */
 export interface Debtor {
+  /** It has had a reply, and left none unread. */
+  readonly keepsUp: boolean;
   unsentBytes(): number;
   mayStart(): void;
   /** It sent nothing for too long while others waited. */

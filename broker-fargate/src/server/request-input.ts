@@ -1,6 +1,6 @@
 import type { CloseReason } from "./close-reason.ts";
 import { FrameAssembler } from "./frame-assembler.ts";
-import type { FrameBuffers } from "./frame-buffers.ts";
+import type { BufferPool } from "../buffer-pool.ts";
 import type { Link } from "./link.ts";
 import type { Claimant, RequestMemory } from "./request-memory.ts";
 
@@ -42,7 +42,7 @@ export class RequestInput implements Claimant {
     readonly memory: RequestMemory;
     readonly owner: InputOwner;
     readonly frameBytesMax: number;
-    readonly buffers: FrameBuffers;
+    readonly buffers: BufferPool;
   }) {
     this.link = deps.link;
     this.memory = deps.memory;
@@ -56,6 +56,10 @@ export class RequestInput implements Claimant {
 
   get isWaitingForMemory(): boolean {
     return this.isWaiting;
+  }
+
+  get underWayBytes(): number {
+    return this.assembler.filledBytes;
   }
 
   receive(chunk: Uint8Array): void {

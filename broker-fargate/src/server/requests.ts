@@ -1,5 +1,6 @@
-import type { ApiKey, Frame } from "@millrace/wire";
+import type { ApiKey } from "@millrace/wire";
 import type { CloseReason } from "./close-reason.ts";
+import type { Reply } from "./dispatcher.ts";
 
 /** What a connection has read and not started. The end of its input is one of these too. */
 export type QueueItem = QueuedRequest | QueuedEnd;
@@ -26,7 +27,7 @@ export interface RequestInFlight {
   outcome: Outcome | undefined;
 }
 
-export type Outcome = { readonly reply: Frame | undefined } | { readonly failed: CloseReason };
+export type Outcome = { readonly reply: Reply | undefined } | { readonly failed: CloseReason };
 
 /** The API key is a request's first two bytes, and Produce's is 0. */
 export function isProduce(frame: Uint8Array): boolean {

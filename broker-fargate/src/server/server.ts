@@ -1,16 +1,20 @@
 import type { Clock, Settings } from "@millrace/core";
 import type { AdvertisedListener } from "../handlers/handler.ts";
-import { requestMemoryBytesDefault } from "../limits.ts";
+import {
+  requestMemoryBytesDefault,
+  smallRequestBytesMax,
+  smallRequestReserveBytes,
+} from "../limits.ts";
 import type { Metrics } from "../metrics/registry.ts";
 import type { CloseReason } from "./close-reason.ts";
 import { ConnectionCount } from "./connection-limits.ts";
 import { Connection, type ConnectionDeps } from "./connection.ts";
 import type { Dispatcher } from "./dispatcher.ts";
-import { FrameBuffers } from "./frame-buffers.ts";
+import type { BufferPool } from "../buffer-pool.ts";
 import type { Link, LinkListener } from "./link.ts";
 import { limitedLog, type ServerLog } from "./log.ts";
 import { OutputBacklog } from "./output-backlog.ts";
-import { RequestMemory } from "./request-memory.ts";
+import { type Claimant, RequestMemory } from "./request-memory.ts";
 import { type ServerMetrics, serverMetrics } from "./server-metrics.ts";
 
 /** The settings that the server reads. */
@@ -47,14 +51,14 @@ export class Server {
     readonly log: ServerLog;
     readonly metrics: Metrics;
     readonly settings: ServerSettings;
-    readonly pooledFrameBytesMin?: number;
+    readonly buffers: BufferPool;
   }) {
-    const { clock, settings, dispatcher } = options;
+    const { clock, settings, dispatcher, buffers } = options;
     this.clock = clock;
     this.settings = settings;
     this.log = limitedLog(options.log, clock);
     this.metrics = serverMetrics(options.metrics, dispatcher.names());
-    const memory = requestMemory(settings, clock);
+    const memory = requestMemory(settings, clock, () => this.claimants());
     const backlog = new OutputBacklog(clock);
     this.deps = {
       dispatcher,
@@ -63,7 +67,7 @@ export class Server {
       metrics: this.metrics,
       memory,
       backlog,
-      buffers: new FrameBuffers(options.pooledFrameBytesMin),
+      buffers,
       frameBytesMax: settings.socketRequestMaxBytes,
       idleMsMax: idleMsMax(settings),
     };
@@ -112,15 +116,31 @@ export class Server {
     timer.cancel();
   }
 
+  private *claimants(): Iterable<Claimant> {
+    for (const connection of this.connections) yield connection.input;
+  }
+
   private abortAll(reason: CloseReason): void {
     for (const connection of this.connections) connection.abort(reason);
   }
 }
 
-function requestMemory(settings: ServerSettings, clock: Clock): RequestMemory {
+const reserve = { requestBytesMax: smallRequestBytesMax, bytes: smallRequestReserveBytes };
+
+function requestMemory(
+  settings: ServerSettings,
+  clock: Clock,
+  holders: () => Iterable<Claimant>,
+): RequestMemory {
   const { queuedMaxRequestBytes, socketRequestMaxBytes } = settings;
   const limitBytes = queuedMaxRequestBytes < 0 ? requestMemoryBytesDefault : queuedMaxRequestBytes;
-  return new RequestMemory({ limitBytes, frameBytesMax: socketRequestMaxBytes, clock });
+  return new RequestMemory({
+    limitBytes,
+    frameBytesMax: socketRequestMaxBytes,
+    clock,
+    holders,
+    reserve,
+  });
 }
 
 /** Below zero means never, as in Kafka. */

@@ -8,8 +8,11 @@
  */
 import { Socket, type SocketConstructorOpts } from "node:net";
 import { nextTick } from "node:process";
-import { outputWatermarkBytes, socketReadBytes } from "../limits.ts";
+import { setImmediate } from "node:timers";
+import { outputWatermarkBytes, socketReadBytes, turnReadBytesMax } from "../limits.ts";
 import type { Link, LinkListener } from "./link.ts";
+
+const noBytes = new Uint8Array(0);
 
 /** Every read is done and handed on within one callback, so that sockets can share it. */
 let sharedBuffer: Uint8Array | undefined;
@@ -51,6 +54,10 @@ export class SocketLink implements Link {
   private isFull = false;
   private isClosing = false;
   private isCorked = false;
+  private isPaused = false;
+  /** Its turn's share of the event loop is used up. */
+  private isYielding = false;
+  private turnBytes = 0;
 
   constructor(socket: Socket) {
     this.socket = socket;
@@ -71,10 +78,13 @@ export class SocketLink implements Link {
   /** For the reading side above. */
   received(chunk: Uint8Array): void {
     if (chunk.length > 0 && !this.isClosing) this.listener?.receive(chunk);
+    // libuv reads a socket again in the same turn, 32 times at most, as long as it fills the buffer.
+    this.turnBytes = chunk.length < socketReadBytes ? 0 : this.turnBytes + chunk.length;
+    if (this.turnBytes >= turnReadBytesMax) this.yieldTurn();
   }
 
   /** What is written in one turn of the event loop leaves in one system call. */
-  write(parts: readonly Uint8Array[]): "ok" | "full" {
+  write(parts: readonly Uint8Array[], sent?: () => void): "ok" | "full" {
     if (this.isClosing || this.socket.destroyed) return "ok";
     if (!this.isCorked) {
       this.isCorked = true;
@@ -84,7 +94,11 @@ export class SocketLink implements Link {
         this.socket.uncork();
       });
     }
-    for (const part of parts) this.socket.write(part);
+    const last = parts.length - 1;
+    for (let i = 0; i < last; i++) this.socket.write(parts[i] as Uint8Array);
+    this.socket.write(parts[last] ?? noBytes, (error) => {
+      if (!error) sent?.();
+    });
     this.isFull = this.socket.writableLength > outputWatermarkBytes;
     return this.isFull ? "full" : "ok";
   }
@@ -94,11 +108,13 @@ export class SocketLink implements Link {
   }
 
   pause(): void {
+    this.isPaused = true;
     this.socket.pause();
   }
 
   resume(): void {
-    this.socket.resume();
+    this.isPaused = false;
+    if (!this.isYielding) this.socket.resume();
   }
 
   /**
@@ -107,12 +123,25 @@ export class SocketLink implements Link {
    */
   close(when: "written" | "now"): void {
     this.isClosing = true;
+    this.isPaused = false;
     if (when === "now") {
       this.socket.destroy();
       return;
     }
     this.socket.end();
     this.socket.resume();
+  }
+
+  /** Reads on in the next turn, so that one peer's stream does not hold up all others. */
+  private yieldTurn(): void {
+    this.turnBytes = 0;
+    if (this.isYielding || this.isClosing) return;
+    this.isYielding = true;
+    this.socket.pause();
+    setImmediate(() => {
+      this.isYielding = false;
+      if (!this.isPaused && !this.socket.destroyed) this.socket.resume();
+    });
   }
 
   private drained(): void {

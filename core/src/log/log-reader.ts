@@ -20,7 +20,7 @@ export interface ReadRange {
 export type LogRead =
   | {
       readonly kind: "ok";
-      /** Whole batches; none at the end of what may be read. */
+      /** Whole batches, each run in a buffer of its own; none at the end of what may be read. */
       readonly records: readonly Uint8Array[];
       /** Of the first batch (maybe below `from`); `from` when there is none. */
       readonly firstOffset: number;
@@ -34,8 +34,23 @@ interface Place {
   readonly position: number;
 }
 
+/** Where the bytes that are read get their memory. */
+export interface ReadBuffers {
+  /** A view of exactly `bytes`, with any content. */
+  take(bytes: number): Uint8Array;
+  /** The reader, or whoever got the records, needs what `take` gave no more. */
+  giveBack(view: Uint8Array): void;
+}
+
+/** Leaves everything to the garbage collector. */
+const freshBuffers: ReadBuffers = {
+  take: (bytes) => new Uint8Array(bytes),
+  giveBack: () => undefined,
+};
+
 /**
- * Reads of whole batches, each from one segment into one fresh buffer with one read of the disk.
+ * Reads of whole batches, each from one segment into one buffer with one read of the disk. Who
+ * knows that the records are needed no more gives them back to the buffers.
  *
  * Where each of the recent reads ended is remembered, so that a consumer that goes on from there is
  * not looked up in an index, and no header is read twice.
@@ -43,18 +58,14 @@ interface Place {
 export class LogReader {
   readonly #segments: SegmentList;
   readonly #format: BatchFormat;
-  readonly #allocate: (bytes: number) => Uint8Array;
+  readonly #buffers: ReadBuffers;
   /** By offset, the least recently used first. */
   readonly #cursors = new Map<number, Place>();
 
-  constructor(
-    segments: SegmentList,
-    format: BatchFormat,
-    allocate: (bytes: number) => Uint8Array = (bytes) => new Uint8Array(bytes),
-  ) {
+  constructor(segments: SegmentList, format: BatchFormat, buffers: ReadBuffers = freshBuffers) {
     this.#segments = segments;
     this.#format = format;
-    this.#allocate = allocate;
+    this.#buffers = buffers;
   }
 
   /** `upTo` is at most the log's end, `from` at least its start. */
@@ -67,15 +78,19 @@ export class LogReader {
     const header = this.#format.BATCH_HEADER_BYTES;
     if (available < header) throw damaged(segment.path, position);
     const wanted = Math.min(available, Math.max(range.maxBytes, header));
-    let bytes = this.#allocate(wanted);
+    let bytes = this.#buffers.take(wanted);
     segment.read(position, bytes);
     let run = this.#wholeBatches(bytes, place, range);
     if (run.bytes === 0 && run.firstBytes > 0 && range.atLeastOneBatch) {
-      bytes = this.#allocate(run.firstBytes);
+      this.#buffers.giveBack(bytes);
+      bytes = this.#buffers.take(run.firstBytes);
       segment.read(position, bytes);
       run = this.#wholeBatches(bytes, place, { ...range, maxBytes: run.firstBytes });
     }
-    if (run.bytes === 0) return nothing(range.from);
+    if (run.bytes === 0) {
+      this.#buffers.giveBack(bytes);
+      return nothing(range.from);
+    }
     this.#remember(run.nextOffset, { segment, position: position + run.bytes });
     const { firstOffset, nextOffset } = run;
     return { kind: "ok", records: [bytes.subarray(0, run.bytes)], firstOffset, nextOffset };

@@ -5,7 +5,7 @@ import type { Disk } from "../ports/disk.ts";
 import type { LeaderEpochs } from "./leader-epochs.ts";
 import type { LogConfig } from "./log-config.ts";
 import type { LogFiles } from "./log-files.ts";
-import type { LogRead, ReadRange } from "./log-reader.ts";
+import type { LogRead, ReadBuffers, ReadRange } from "./log-reader.ts";
 import { LogReader } from "./log-reader.ts";
 import { openLog } from "./open-log.ts";
 import type { ProducerSnapshots } from "./producer-snapshots.ts";
@@ -43,8 +43,8 @@ export interface LogOptions {
   readonly recovery: LogRecovery;
   /** As the owner has stored it, before anything was deleted. Also the end of a log without files. */
   readonly startOffset: number;
-  /** Where reads put what they return; `new Uint8Array` by default. May give uncleared memory. */
-  readonly allocate?: (bytes: number) => Uint8Array;
+  /** Where reads put what they return; fresh memory by default. */
+  readonly buffers?: ReadBuffers;
 }
 
 /** What opening had to do. */
@@ -86,6 +86,7 @@ export class PartitionLog {
   #producers: ProducerState;
   #logStartOffset: number;
   #endOffset: number;
+  #appendedBytes = 0;
 
   private constructor(options: LogOptions) {
     const { disk, directory, format, crc32c, findTimestamp } = options;
@@ -100,7 +101,7 @@ export class PartitionLog {
     this.#logStartOffset = opened.logStartOffset;
     this.#endOffset = opened.endOffset;
     this.#syncs = new SyncTargets(this.#files, opened);
-    this.#reader = new LogReader(this.#segments, format, options.allocate);
+    this.#reader = new LogReader(this.#segments, format, options.buffers);
   }
 
   /** Opens or, in memory, begins the log. Makes no file. */
@@ -116,6 +117,11 @@ export class PartitionLog {
   /** The offset that the next record gets (Kafka's LEO). */
   get endOffset(): number {
     return this.#endOffset;
+  }
+
+  /** Bytes of all appends since the log was opened: it only grows. */
+  get appendedBytes(): number {
+    return this.#appendedBytes;
   }
 
   /** Everything below it is durable. */
@@ -300,10 +306,10 @@ export class PartitionLog {
     }
   }
 
-  /** Closes and deletes everything. */
-  remove(): void {
+  /** Closes and deletes everything, in the background. Nothing else may be called any more. */
+  async remove(): Promise<void> {
     for (const segment of this.#segments.all) segment.close();
-    this.#files.disk.remove(this.#files.directory);
+    await this.#files.disk.removeFolder(this.#files.directory);
   }
 
   #mustRoll(batch: BatchSummary, waitingBytes: number, nowMs: number): boolean {
@@ -321,6 +327,7 @@ export class PartitionLog {
       this.#epochs.note(batch.leaderEpoch, batch.baseOffset);
       this.#producers.apply(batch);
       this.#endOffset = batch.lastOffset + 1;
+      this.#appendedBytes += batch.bytes;
     }
   }
 

@@ -9,7 +9,10 @@ export interface Clock {
   wallMs(): number;
   /** Milliseconds since some fixed moment of this process; never goes back. For durations. */
   monotonicMs(): number;
-  /** Calls `run` once, `delayMs` or later, unless cancelled first. Never calls it synchronously. */
+  /**
+   * Calls `run` once, `delayMs` or later, unless cancelled first. Never calls it synchronously: a
+   * delay of 0 means the next turn, when everything that is ready now has happened.
+   */
   after(delayMs: number, run: () => void): Timer;
 }
 

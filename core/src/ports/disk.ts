@@ -18,6 +18,12 @@ export interface Disk {
   makeDirectory(directory: string): void;
   /** Removes a file, or a folder with all in it; no effect when absent. */
   remove(path: string): void;
+  /**
+   * Removes a folder with all in it, bit by bit, while other work goes on: what takes long for large
+   * files holds nobody up. Resolves when it is gone; no effect when absent. After a failure, or the
+   * death of the process, some of it is left.
+   */
+  removeFolder(directory: string): Promise<void>;
   /** Replaces `to` in one step. */
   rename(from: string, to: string): void;
   /** Resolves when the names in the folder are durable. */

@@ -1,21 +1,22 @@
-import { pooledFrameBytesMax, pooledFrameBytesMin } from "../limits.ts";
+import { pooledBytesMax, pooledBytesMin } from "./limits.ts";
 
 /**
- * Memory for frames, used again: a fresh buffer per produce request costs its page faults and its
- * garbage collection, which together are more than all that the broker computes about it.
+ * Memory for what passes through: requests' frames, and records on their way from a file to a
+ * socket. Used again, because fresh buffers cost their page faults and their garbage collection,
+ * which together are more than all that the broker computes about them.
  *
  * A buffer comes back only from somebody who knows that no view of it is left; who does not know,
  * lets go of it, and the garbage collector has it. What is kept for use again is bounded by
- * `pooledFrameBytesMax`. Content is whatever the last user left.
+ * `pooledBytesMax`. Content is whatever the last user left.
  */
-export class FrameBuffers {
+export class BufferPool {
   /** By the power of two that is their size. */
   private readonly idle = new Map<number, ArrayBuffer[]>();
   private idleBytes = 0;
   private readonly bytesMin: number;
 
-  /** A simulation, whose frames are small, has smaller ones used again. */
-  constructor(bytesMin: number = pooledFrameBytesMin) {
+  /** A simulation, whose frames and reads are small, has smaller ones used again. */
+  constructor(bytesMin: number = pooledBytesMin) {
     this.bytesMin = bytesMin;
   }
 
@@ -29,11 +30,11 @@ export class FrameBuffers {
     return new Uint8Array(buffer, 0, bytes);
   }
 
-  /** For a view that `take` gave. */
+  /** For a view that `take` gave, or a part of it: once for each `take`. */
   giveBack(view: Uint8Array): void {
     const { buffer } = view;
     const size = buffer.byteLength;
-    if (size < this.bytesMin || this.idleBytes + size > pooledFrameBytesMax) return;
+    if (size < this.bytesMin || this.idleBytes + size > pooledBytesMax) return;
     if (!(buffer instanceof ArrayBuffer) || size !== sizeFor(size)) return;
     const others = this.idle.get(size);
     if (others === undefined) this.idle.set(size, [buffer]);

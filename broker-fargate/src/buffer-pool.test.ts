@@ -1,10 +1,10 @@
 import { describe, expect, test } from "vitest";
-import { pooledFrameBytesMax, pooledFrameBytesMin } from "../limits.ts";
-import { FrameBuffers } from "./frame-buffers.ts";
+import { pooledBytesMax, pooledBytesMin } from "./limits.ts";
+import { BufferPool } from "./buffer-pool.ts";
 
 describe("the memory of frames", () => {
   test("is used again once it was given back, and has exactly the size asked for", () => {
-    const buffers = new FrameBuffers();
+    const buffers = new BufferPool();
     const first = buffers.take(100_000);
     buffers.giveBack(first);
     const second = buffers.take(90_000);
@@ -13,22 +13,22 @@ describe("the memory of frames", () => {
   });
 
   test("is never shared by two who hold it", () => {
-    const buffers = new FrameBuffers();
+    const buffers = new BufferPool();
     const held = Array.from({ length: 10 }, () => buffers.take(50_000));
     expect(new Set(held.map((view) => view.buffer)).size).toBe(10);
   });
 
   test("of small frames is left to the garbage collector", () => {
-    const buffers = new FrameBuffers();
-    const small = buffers.take(pooledFrameBytesMin - 1);
+    const buffers = new BufferPool();
+    const small = buffers.take(pooledBytesMin - 1);
     buffers.giveBack(small);
-    expect(buffers.take(pooledFrameBytesMin - 1).buffer).not.toBe(small.buffer);
+    expect(buffers.take(pooledBytesMin - 1).buffer).not.toBe(small.buffer);
   });
 
   test("that is kept for use again is bounded", () => {
-    const buffers = new FrameBuffers();
+    const buffers = new BufferPool();
     const mebibyte = 1024 * 1024;
-    const count = pooledFrameBytesMax / mebibyte;
+    const count = pooledBytesMax / mebibyte;
     const held = Array.from({ length: count + 5 }, () => buffers.take(mebibyte));
     for (const view of held) buffers.giveBack(view);
     const known = new Set(held.map((view) => view.buffer));
@@ -37,9 +37,9 @@ describe("the memory of frames", () => {
   });
 
   test("that somebody else allocated is not taken in", () => {
-    const buffers = new FrameBuffers();
-    const odd = new Uint8Array(pooledFrameBytesMin + 1);
+    const buffers = new BufferPool();
+    const odd = new Uint8Array(pooledBytesMin + 1);
     buffers.giveBack(odd);
-    expect(buffers.take(pooledFrameBytesMin + 1).buffer).not.toBe(odd.buffer);
+    expect(buffers.take(pooledBytesMin + 1).buffer).not.toBe(odd.buffer);
   });
 });

@@ -149,6 +149,11 @@ async function installKafkaTools(cache: string): Promise<Runnable> {
   return { file: "java", args, cwd: directory };
 }
 
+/** The lane's own program: there is no client that sends what it sends, so nothing to install. */
+async function ownProgram(name: string): Promise<Runnable> {
+  return { file: process.execPath, args: ["main.ts"], cwd: folder(name) };
+}
+
 const EVERYWHERE = ["codecs", "stored-codec", "records", "seek", "errors"];
 const ADMIN = ["topics", "configs", "group-admin"];
 const FULL = ["cluster", ...ADMIN, ...EVERYWHERE, "timestamps", "idempotent"];
@@ -207,5 +212,11 @@ export const PROGRAMS: readonly Program[] = [
     client: "Apache Kafka's tools 4.3.1",
     scenarios: [...ADMIN, "codecs", "stored-codec", "records", "seek", "log-dirs"],
     install: installKafkaTools,
+  },
+  {
+    name: "malformed",
+    client: "raw requests",
+    scenarios: ["malformed"],
+    install: () => ownProgram("malformed"),
   },
 ];

@@ -1,8 +1,9 @@
 /**
- * The few Kafka requests that the lane itself sends: is a broker ready, which topics are there, and
- * which bytes did it store. Written against the protocol, apart from `wire/`, so that a mistake
- * there can't hide itself here. Versions: ApiVersions 0, Metadata 1, Fetch 4, the oldest that Kafka
- * 4.x serves of each but the first.
+ * The few Kafka requests that the lane itself sends: is a broker ready, which topics are there,
+ * which bytes did it store, and what does it answer to bytes that no client sends. Written against
+ * the protocol, apart from `wire/`, so that a mistake there can't hide itself here. Versions:
+ * ApiVersions 0, Metadata 1, Fetch 4, CreateTopics 2, the oldest that Kafka 4.x serves of each but
+ * the first, and Produce 8, the oldest that names the records at fault (KIP-467).
  */
 import { connect, type Socket } from "node:net";
 
@@ -17,14 +18,33 @@ export interface Fetched {
   readonly recordSet: Buffer;
 }
 
+export interface ProduceAnswer {
+  readonly errorCode: number;
+  readonly baseOffset: number;
+  readonly logAppendTimeMs: number;
+  readonly logStartOffset: number;
+  readonly recordErrors: readonly { readonly index: number; readonly message: string }[];
+  readonly errorMessage: string;
+}
+
+export interface NewTopic {
+  readonly topic: string;
+  readonly configs: Readonly<Record<string, string>>;
+}
+
 export interface RawClient {
   readonly topics: () => Promise<readonly TopicPartitions[]>;
+  /** Of one partition; resolves with the error code. */
+  readonly createTopic: (topic: NewTopic) => Promise<number>;
+  /** To partition 0, with acks=all. Rejects when the broker closes the connection instead. */
+  readonly produce: (topic: string, records: Buffer) => Promise<ProduceAnswer>;
   readonly fetch: (topic: string, partition: number, offset: number) => Promise<Fetched>;
 }
 
 const RESPONSE_BYTES_MAX = 64 * 1024 * 1024;
 const FETCH_BYTES_MAX = 8 * 1024 * 1024;
-const REQUEST_TIMEOUT_MS = 5_000;
+const REQUEST_TIMEOUT_MS = 20_000;
+const ACKS_ALL = -1;
 
 class Reader {
   readonly #bytes: Buffer;
@@ -98,6 +118,10 @@ function int64(value: number): Buffer {
 function string(value: string): Buffer {
   const text = Buffer.from(value);
   return Buffer.concat([int16(text.length), text]);
+}
+
+function array(elements: readonly Buffer[]): Buffer {
+  return Buffer.concat([int32(elements.length), ...elements]);
 }
 
 /**
@@ -185,8 +209,59 @@ function fetchBody(topic: string, partition: number, offset: number): Buffer {
   return Buffer.concat([...limits, int32(1), string(topic), int32(1), ...perPartition]);
 }
 
+function produceBody(topic: string, records: Buffer): Buffer {
+  const partition = Buffer.concat([int32(0), int32(records.length), records]);
+  const acks = [int16(-1), int16(ACKS_ALL), int32(REQUEST_TIMEOUT_MS)];
+  return Buffer.concat([...acks, array([Buffer.concat([string(topic), array([partition])])])]);
+}
+
+function readProduce(reader: Reader): ProduceAnswer {
+  const [topic] = reader.array(() => {
+    reader.string();
+    const [partition] = reader.array(() => {
+      reader.int32();
+      return {
+        errorCode: reader.int16(),
+        baseOffset: reader.int64(),
+        logAppendTimeMs: reader.int64(),
+        logStartOffset: reader.int64(),
+        recordErrors: reader.array(() => ({ index: reader.int32(), message: reader.string() })),
+        errorMessage: reader.string(),
+      };
+    });
+    return partition;
+  });
+  if (topic === undefined) throw new Error("Produce answered for no partition");
+  return topic;
+}
+
+function createTopicBody({ topic, configs }: NewTopic): Buffer {
+  const named = Object.entries(configs).map(([name, value]) =>
+    Buffer.concat([string(name), string(value)]),
+  );
+  const assignments = array([]);
+  const created = [string(topic), int32(1), int16(1), assignments, array(named)];
+  return Buffer.concat([array([Buffer.concat(created)]), int32(REQUEST_TIMEOUT_MS), int8(0)]);
+}
+
+function readCreateTopic(reader: Reader): number {
+  reader.int32();
+  const [errorCode] = reader.array(() => {
+    reader.string();
+    const code = reader.int16();
+    reader.string();
+    return code;
+  });
+  if (errorCode === undefined) throw new Error("CreateTopics answered for no topic");
+  return errorCode;
+}
+
 export function rawClient(port: number): RawClient {
   return {
+    createTopic: async (topic) =>
+      readCreateTopic(await exchange(port, requestHeader(19, 2), createTopicBody(topic))),
+    produce: async (topic, records) =>
+      readProduce(await exchange(port, requestHeader(0, 8), produceBody(topic, records))),
     topics: async () => readMetadata(await exchange(port, requestHeader(3, 1), int32(-1))),
     fetch: async (topic, partition, offset) =>
       readFetch(await exchange(port, requestHeader(1, 4), fetchBody(topic, partition, offset))),

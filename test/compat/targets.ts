@@ -52,7 +52,7 @@ async function startMillrace(paths: TargetPaths, scratch: string): Promise<Targe
     {
       file: process.execPath,
       args: [
-        join(paths.repository, "broker-fargate/src/main.ts"),
+        join(paths.repository, "tools/start.mjs"),
         ...["--data", join(scratch, "data"), "--port", String(port), "--http-port", "0"],
         ...["--set", "group.initial.rebalance.delay.ms=0"],
       ],

@@ -15,7 +15,7 @@ const TABLE_LENGTH = 256;
 const SLICES = 8;
 
 /** Eight tables in one array: table k gives the effect of a byte that lies k bytes further back. */
-const tables: Int32Array = buildTables();
+let tables: Int32Array | undefined;
 
 function buildTables(): Int32Array {
   const built = new Int32Array(SLICES * TABLE_LENGTH);
@@ -38,7 +38,8 @@ function buildTables(): Int32Array {
  * supplies a native one for long inputs.
  */
 export const crc32c: Crc32c = (bytes: Uint8Array, initial = 0): number => {
-  const t = tables;
+  // Built when first used: a start has nothing to check.
+  const t = (tables ??= buildTables());
   const end = bytes.length;
   const end8 = end - 7;
   let crc = ~initial;

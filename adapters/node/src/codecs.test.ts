@@ -147,6 +147,13 @@ it.each(implementations)("%s refuses a bomb by the limit, to the byte", (_, code
   expect(failureOf(codec, codec.compress(new Uint8Array(0)), 0)).toBe("none");
 });
 
+it.each(implementations)("%s refuses bytes after the stream", (_, codec) => {
+  const sound = codec.compress(Buffer.from("words and numbers 123, again and again; ".repeat(50)));
+  for (const tail of [Uint8Array.of(0), Uint8Array.of(7, 8, 9)]) {
+    expect(failureOf(codec, Buffer.concat([sound, tail]), 10_000)).toBe("corrupt");
+  }
+});
+
 it.each(implementations)("%s names a failure for every broken stream", (_, codec) => {
   const sound = codec.compress(Buffer.from("words and numbers 123, again and again; ".repeat(50)));
   const edits = fc.array(fc.tuple(fc.nat(), fc.nat(255)), { minLength: 1, maxLength: 5 });

@@ -48,15 +48,31 @@ function errorCode(error: unknown): unknown {
   return error instanceof Error && "code" in error ? error.code : undefined;
 }
 
-/** Runs a decoder of node:zlib under a limit and names its failures. */
+/** What a decoder of node:zlib gives when it is asked for `info`. */
+interface Decoded {
+  readonly buffer: Uint8Array;
+  /** `bytesWritten`: the bytes of its input that it used. */
+  readonly engine: { readonly bytesWritten: number };
+}
+
+/**
+ * Runs a decoder of node:zlib under a limit and names its failures. What follows the stream, which
+ * Node passes over, other clients read as another stream, or refuse: it is one.
+ */
 function decompressLimited(
   name: "gzip" | "zstd",
-  maxBytes: number,
-  decode: (maxOutputLength: number) => Uint8Array,
+  input: { readonly bytes: Uint8Array; readonly maxBytes: number },
+  decode: (options: { maxOutputLength: number; chunkSize: number; info: true }) => unknown,
 ): Uint8Array {
+  const { bytes, maxBytes } = input;
   let decoded: Uint8Array;
+  let usedBytes: number;
   try {
-    decoded = decode(Math.max(maxBytes, OUTPUT_LIMIT_BYTES_MIN));
+    const maxOutputLength = Math.max(maxBytes, OUTPUT_LIMIT_BYTES_MIN);
+    const chunkSize = pieceBytes(bytes.length, maxBytes);
+    const { buffer, engine } = decode({ maxOutputLength, chunkSize, info: true }) as Decoded;
+    decoded = buffer;
+    usedBytes = engine.bytesWritten;
   } catch (error) {
     const isTooLarge = errorCode(error) === TOO_LARGE_CODE;
     throw isTooLarge
@@ -64,6 +80,13 @@ function decompressLimited(
       : new DecompressError(name, "corrupt", "corrupt", error);
   }
   if (decoded.length > maxBytes) throw tooLarge(name, maxBytes);
+  if (usedBytes < bytes.length) {
+    throw new DecompressError(
+      name,
+      "corrupt",
+      `${bytes.length - usedBytes} bytes after the stream`,
+    );
+  }
   return decoded;
 }
 
@@ -77,9 +100,7 @@ export const gzipCodec: Codec = {
   id: compressionIdOf("gzip"),
   compress: (bytes) => gzipSync(bytes),
   decompress: (bytes, maxBytes) =>
-    decompressLimited("gzip", maxBytes, (maxOutputLength) =>
-      gunzipSync(bytes, { maxOutputLength, chunkSize: pieceBytes(bytes.length, maxBytes) }),
-    ),
+    decompressLimited("gzip", { bytes, maxBytes }, (options) => gunzipSync(bytes, options)),
 };
 
 /**
@@ -95,9 +116,7 @@ export const zstdCodec: Codec = {
       params: { [constants.ZSTD_c_compressionLevel]: 3 },
     }),
   decompress: (bytes, maxBytes) =>
-    decompressLimited("zstd", maxBytes, (maxOutputLength) =>
-      zstdDecompressSync(bytes, { maxOutputLength, chunkSize: pieceBytes(bytes.length, maxBytes) }),
-    ),
+    decompressLimited("zstd", { bytes, maxBytes }, (options) => zstdDecompressSync(bytes, options)),
 };
 
 function asBuffer(bytes: Uint8Array): Uint8Array {
@@ -155,22 +174,35 @@ function loadOptional<Package>(name: string): Loaded<Package> {
   }
 }
 
-/** All five codecs, and which of them stand in for a native one. */
-export interface NodeCodecs {
-  readonly codecs: CodecSet;
-  /** Why snappy runs in JavaScript, for the log at start; undefined where it is native. */
-  readonly snappyFallbackCause: unknown;
+/**
+ * snappy, which chooses its implementation when it is first used: loading a native package takes a
+ * start 5 ms and 3 MB, and most brokers never open a batch of snappy.
+ */
+function snappyWhenUsed(onFallback: (cause: unknown) => void): Codec {
+  let chosen: Codec | undefined;
+  const choose = (): Codec => {
+    const snappy = loadOptional<SnappyPackage>("snappy");
+    if (snappy.kind === "loaded") return nativeSnappyCodec(snappy.package);
+    onFallback(snappy.cause);
+    return snappyCodec;
+  };
+  const { name, id } = snappyCodec;
+  return {
+    ...{ name, id },
+    compress: (bytes) => (chosen ??= choose()).compress(bytes),
+    decompress: (bytes, maxBytes) => (chosen ??= choose()).decompress(bytes, maxBytes),
+  };
 }
 
-/** Loads the codecs. Loads modules, so call it once, at start. Never throws. */
-export function loadCodecs(): NodeCodecs {
-  const snappy = loadOptional<SnappyPackage>("snappy");
-  const isNative = snappy.kind === "loaded";
-  const codecs = {
-    gzip: gzipCodec,
-    zstd: zstdCodec,
-    snappy: isNative ? nativeSnappyCodec(snappy.package) : snappyCodec,
-    lz4: lz4Codec,
-  };
-  return { codecs, snappyFallbackCause: isNative ? undefined : snappy.cause };
+export interface NodeCodecsOptions {
+  /** Called once, when snappy is first used and has no native package: why it has none. */
+  readonly onSnappyFallback?: (cause: unknown) => void;
+}
+
+/** All five codecs. Never throws. */
+export function loadCodecs({ onSnappyFallback }: NodeCodecsOptions = {}): {
+  readonly codecs: CodecSet;
+} {
+  const snappy = snappyWhenUsed((cause) => onSnappyFallback?.(cause));
+  return { codecs: { gzip: gzipCodec, zstd: zstdCodec, snappy, lz4: lz4Codec } };
 }

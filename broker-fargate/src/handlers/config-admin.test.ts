@@ -56,7 +56,7 @@ describe("DescribeConfigs", () => {
     const test = await opened();
     const all = await show(test, [topic, "t"]);
     expect(all).toMatchObject({ errorCode: ErrorCode.NONE, errorMessage: "" });
-    expect(all.configs).toHaveLength(34);
+    expect(all.configs).toHaveLength(35);
     expect(all.configs.find((config) => config.name === "cleanup.policy")).toEqual({
       name: "cleanup.policy",
       value: "delete",
@@ -69,7 +69,7 @@ describe("DescribeConfigs", () => {
     });
     const some = await show(test, [topic, "t", ["retention.ms", "nobody"]]);
     expect(valuesOf(some)).toEqual({ "retention.ms": ["604800000", 5] });
-    expect((await show(test, [topic, "t", []])).configs).toHaveLength(34);
+    expect((await show(test, [topic, "t", []])).configs).toHaveLength(35);
   });
 
   it("gives synonyms and documentation only where they are asked for", async () => {

@@ -1,4 +1,6 @@
 import {
+  buildBatch,
+  crc32c,
   ErrorCode,
   type InitProducerIdResponseInput,
   type PartitionProduceData,
@@ -97,6 +99,35 @@ describe("Produce", () => {
     const parts = [{ index: 0, records: corrupt() }, good(1), { index: 2, records: null }];
     const codes = [ErrorCode.CORRUPT_MESSAGE, 0, ErrorCode.INVALID_RECORD];
     expect(await codesOf(send(parts))).toEqual(codes);
+  });
+
+  it("takes no batch that would stop its partition's consumers, and goes on with the next", async () => {
+    const record = { key: null, value: Uint8Array.of(1) };
+    const misnumbered = buildBatch([record, { ...record, offsetDelta: 5 }], {
+      crc32c,
+      lastOffsetDelta: 1,
+    });
+    const keyless = await kit.createTopic("compacted", {
+      configs: { "cleanup.policy": "compact" },
+    });
+    const { responses } = await send([{ index: 0, records: misnumbered }, good(1)], {}, 8);
+    expect(responses[0]?.partitionResponses).toMatchObject([
+      {
+        errorCode: ErrorCode.INVALID_RECORD,
+        baseOffset: -1,
+        logStartOffset: 0,
+        recordErrors: [],
+        errorMessage: "record 1 is malformed: offset-delta",
+      },
+      { errorCode: 0, baseOffset: 0 },
+    ]);
+    const again = await send([good()], {}, 8);
+    expect(again.responses[0]?.partitionResponses).toMatchObject([{ baseOffset: 0 }]);
+    const records = buildBatch([{ ...record, key: Uint8Array.of(1) }, record], { crc32c });
+    const named = await send([{ index: 0, records }], { name: "", topicId: keyless }, newest);
+    expect(named.responses[0]?.partitionResponses).toMatchObject([
+      { errorCode: ErrorCode.INVALID_RECORD, recordErrors: [{ batchIndex: 1 }] },
+    ]);
   });
 
   it("takes no transactional records, and nothing else of their request", async () => {

@@ -29,3 +29,24 @@ describe("appends that wait", () => {
     expect(clock.pendingTimers).toBe(0);
   });
 });
+
+describe("bytes of appends that wait", () => {
+  it("are bounded: one more is refused at once, by the reason of the wait", async () => {
+    const limits = { ...smallLimits, appendWaitBytesMax: 2 * request(0).records.length };
+    const clock = new VirtualClock();
+    const queue = new AppendQueue({ clock, limits, lateReason: () => "journalFull" });
+    void queue.add(request(0));
+    void queue.add(request(1));
+    const over = await queue.add(request(2));
+    expect(over).toMatchObject({ kind: "refused", reason: "journalFull" });
+    expect(queue.length).toBe(2);
+  });
+
+  it("may be those of one append, however large", () => {
+    const limits = { ...smallLimits, appendWaitBytesMax: 1 };
+    const clock = new VirtualClock();
+    const queue = new AppendQueue({ clock, limits, lateReason: () => "timedOut" });
+    void queue.add(request(0));
+    expect(queue.length).toBe(1);
+  });
+});

@@ -62,6 +62,7 @@ export function refusedBatch(
 
 function recordMessage(reason: string): string {
   if (reason === "timestamp") return "the record's timestamp is out of the topic's range";
+  if (reason === "append-time") return "the record claims to have the time of its append";
   if (reason === "missing-key") return "a compacted topic takes no record without a key";
   return `the record is invalid: ${reason}`;
 }

@@ -1,4 +1,4 @@
-import { assert, decideAppend } from "@millrace/core";
+import { assert, decideAppend, decideReencoded } from "@millrace/core";
 import type { AppendDecision, AppendState, TopicSettings } from "@millrace/core";
 import type { AppendRequest, AppendResult } from "./append.ts";
 import type { WireFormat } from "./wire-format.ts";
@@ -7,7 +7,7 @@ export type Accepted = Extract<AppendDecision, { readonly kind: "append" }>;
 
 const zstdId = 4;
 
-/** Decides a request, and decides again after compressing as `compression.type` wants. */
+/** Decides a request, and goes on after compressing as `compression.type` wants. */
 export function decideRecords(
   request: AppendRequest,
   state: AppendState,
@@ -21,9 +21,10 @@ export function decideRecords(
   const decision = decideAppend(records, state, settings, wire);
   if (decision.kind !== "reencode") return decision;
   const rebuilt = wire.reencode(records, decision.to);
-  const again = rebuilt === undefined ? decision : decideAppend(rebuilt, state, settings, wire);
-  if (again.kind !== "reencode") return again;
-  return unsupported(`the records cannot be compressed as ${decision.to}`);
+  if (rebuilt === undefined) {
+    return unsupported(`the records cannot be compressed as ${decision.to}`);
+  }
+  return decideReencoded(rebuilt, state, settings, wire);
 }
 
 function unsupported(message: string): Extract<AppendDecision, { readonly kind: "invalid" }> {

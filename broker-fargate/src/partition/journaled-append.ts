@@ -19,6 +19,7 @@ export class OwnedEntry implements PendingEntry {
   readonly baseOffset: number;
   readonly lastOffset: number;
   readonly parts: readonly Uint8Array[];
+  readonly crc: number;
   readonly batches: readonly BatchSummary[];
   readonly topicId: TopicId;
   readonly partition: number;
@@ -34,6 +35,8 @@ export class OwnedEntry implements PendingEntry {
       readonly baseOffset: number;
       readonly lastOffset: number;
       readonly parts: readonly Uint8Array[];
+      /** Of the parts. */
+      readonly crc: number;
       readonly batches: readonly BatchSummary[];
     },
   ) {
@@ -42,6 +45,7 @@ export class OwnedEntry implements PendingEntry {
     this.baseOffset = content.baseOffset;
     this.lastOffset = content.lastOffset;
     this.parts = content.parts;
+    this.crc = content.crc;
     this.batches = content.batches;
     this.topicId = owner.topicId;
     this.partition = owner.partition;

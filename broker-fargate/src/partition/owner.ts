@@ -300,7 +300,8 @@ export class PartitionOwner extends PartitionReads implements EntryOwner {
     const { batches, records } = decision;
     const result = appended(decision, this.logStartOffset);
     const { baseOffset, lastOffset } = result;
-    const content = { baseOffset, lastOffset, parts: [records], batches };
+    const crc = this.#deps.wire.crcOfBatches(records);
+    const content = { baseOffset, lastOffset, parts: [records], crc, batches };
     const entry = new OwnedEntry(this, { kind: "records", ...content });
     for (const batch of batches) this.#producers.apply(batch);
     this.#pendingEnd = lastOffset + 1;
@@ -388,7 +389,7 @@ export class PartitionOwner extends PartitionReads implements EntryOwner {
   /** Resolves when the change is durable, or the partition is over. */
   #journalPolicy(kind: "localFrom" | "journalFrom"): Promise<void> {
     const baseOffset = this.log.endOffset;
-    const place = { baseOffset, lastOffset: baseOffset - 1, parts: [], batches: [] };
+    const place = { baseOffset, lastOffset: baseOffset - 1, parts: [], crc: 0, batches: [] };
     const entry = new OwnedEntry(this, { kind, ...place });
     this.#pending.push(entry);
     this.#deps.journal.append(entry);

@@ -6,6 +6,8 @@ import type { Codec, CodecSet, Crc32c } from "@millrace/wire";
 export interface WireFormat extends AppendFormat {
   readonly crc32c: Crc32c;
   readonly findTimestamp: TimestampSearch;
+  /** The CRC-32C of whole batches whose own CRCs hold, large ones without reading them. */
+  readonly crcOfBatches: (records: Uint8Array) => number;
   /**
    * The batch with its records compressed as `compression.type` wants them; undefined where its
    * records cannot be read or the codec is missing. Holds the event loop while it works.
@@ -26,7 +28,8 @@ export function wireFormat(deps: {
   return {
     format: wire,
     crc32c,
-    validateRecords: (bytes, at, asked) => wire.validateRecords(bytes, at, { ...asked, ...rules }),
+    crcOfBatches: (records) => wire.crcOfBatches(records, crc32c),
+    validateRecords: (bytes, at, asked) => wire.validateRecords(bytes, at, { ...asked, codecs }),
     findTimestamp: (batch, target) => {
       const opened = wire.openBatch(batch, 0, rules);
       if (opened.kind === "fault") return "unreadable";

@@ -1,7 +1,12 @@
 import { describe, expect, it } from "vitest";
 import { topicId } from "../ids.ts";
 import { Catalog } from "./catalog.ts";
-import { topicPartitionsMax } from "./limits.ts";
+import {
+  clusterPartitionsMax,
+  clusterTopicsMax,
+  configCharactersMax,
+  topicPartitionsMax,
+} from "./limits.ts";
 import type { Topic } from "./topic.ts";
 import {
   type CreateTopicRequest,
@@ -172,7 +177,7 @@ describe("creating a topic", () => {
   it("stops at the partitions and topics that a cluster may have", () => {
     const full = {
       size: 5,
-      partitionCount: 999_999,
+      partitionCount: clusterPartitionsMax - 1,
       byName: () => undefined,
       collidingName: () => undefined,
     };
@@ -181,8 +186,21 @@ describe("creating a topic", () => {
     expect(two).toMatchObject({ kind: "refused", reason: "limitReached" });
     const one = { ...request, partitionCount: 1 };
     expect(decideCreateTopic(full, one, rules).kind).toBe("create");
-    const crowded = { ...full, size: 100_000 };
+    const crowded = { ...full, size: clusterTopicsMax };
     expect(decideCreateTopic(crowded, one, rules)).toMatchObject({ reason: "limitReached" });
+  });
+});
+
+describe("configs of a topic", () => {
+  it("have a bounded number of characters, all keys and values together", () => {
+    const key = "retention.ms";
+    const change = (characters: number): unknown => {
+      const configs = new Map([[key, "1".padEnd(characters - key.length)]]);
+      return decideTopicConfigs(topic("here", 1), configs, rules.layers);
+    };
+    const over = change(configCharactersMax + 1);
+    expect(over).toMatchObject({ kind: "refused", reason: "invalidConfig" });
+    expect(change(configCharactersMax)).toMatchObject({ kind: "change" });
   });
 });
 

@@ -9,6 +9,7 @@ import {
   key,
   lz4Levels,
   maxInt64,
+  recordValidations,
   timestampTypes,
   zstdLevels,
 } from "./definition.ts";
@@ -26,6 +27,9 @@ export const brokerLogConfigs: readonly ConfigDefinition[] = [
   key("string", "millrace.durability", "local", durabilities)
     .dynamic("clusterWide")
     .says("What an acknowledged write has survived, unless its topic says otherwise."),
+  key("string", "millrace.record.validation", "full", recordValidations)
+    .dynamic("clusterWide")
+    .says("Whether compressed records are opened and checked, unless their topic says otherwise."),
   key("int", "message.max.bytes", 1_048_588, atLeast(0))
     .dynamic("clusterWide")
     .says("The largest record batch, compressed, unless its topic says otherwise."),

@@ -100,6 +100,7 @@ export const zstdLevels: Validator = between(-131072, 22);
 export const cleanupPolicies: Validator = someOf("compact", "delete");
 export const timestampTypes: Validator = oneOf("CreateTime", "LogAppendTime");
 export const durabilities: Validator = oneOf("local", "journal");
+export const recordValidations: Validator = oneOf("structure", "full");
 
 /** A table of definitions by name, which must be unique. */
 export function tableOf<Definition extends ConfigDefinition>(

@@ -10,6 +10,7 @@ import {
   key,
   lz4Levels,
   maxInt64,
+  recordValidations,
   tableOf,
   timestampTypes,
   zstdLevels,
@@ -159,6 +160,10 @@ const definitions: readonly TopicConfigDefinition[] = [
   from(key("string", "millrace.durability", "local", durabilities), "millrace.durability").says(
     "What an acknowledged write has survived.",
   ),
+  from(
+    key("string", "millrace.record.validation", "full", recordValidations),
+    "millrace.record.validation",
+  ).says("Whether compressed records are opened and checked, as uncompressed ones always are."),
 ];
 
 /** Every topic key that Millrace knows, by name: all of Kafka's, and its own. */

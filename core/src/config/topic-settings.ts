@@ -10,6 +10,7 @@ import type { ConfigValue } from "./value.ts";
  */
 export interface TopicSettings {
   readonly durability: Durability;
+  readonly recordValidation: "structure" | "full";
   readonly segmentBytes: number;
   readonly segmentMs: number;
   readonly segmentJitterMs: number;
@@ -58,6 +59,8 @@ export function topicSettings(
   assert(Array.isArray(policies), "cleanup.policy is a list");
   return {
     durability: values.get("millrace.durability") === "journal" ? "journal" : "local",
+    recordValidation:
+      values.get("millrace.record.validation") === "structure" ? "structure" : "full",
     segmentBytes: number("segment.bytes"),
     segmentMs: number("segment.ms"),
     segmentJitterMs: number("segment.jitter.ms"),

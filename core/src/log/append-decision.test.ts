@@ -10,7 +10,12 @@ import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { appendFormat, crc32c } from "../../../test/fixtures/partition-log.ts";
 import { ProducerState } from "../producer/producer-state.ts";
-import { type AppendDecision, type AppendRules, decideAppend } from "./append-decision.ts";
+import {
+  type AppendDecision,
+  type AppendRules,
+  decideAppend,
+  decideReencoded,
+} from "./append-decision.ts";
 import { viewOf } from "./batch-format.ts";
 
 const nowMs = 1_700_000_000_000;
@@ -19,6 +24,7 @@ const noBound = Number.MAX_SAFE_INTEGER;
 
 const rules: AppendRules = {
   maxMessageBytes: 10_000,
+  recordValidation: "full",
   segmentBytes: 100_000,
   compressionType: "producer",
   messageTimestampType: "CreateTime",
@@ -164,6 +170,119 @@ describe("an append", () => {
         ],
       });
     }
+  });
+
+  test("is refused for records that no client could read, however they are compressed", () => {
+    for (const codec of [undefined, jsCodecs.lz4]) {
+      const fields = codec === undefined ? {} : { codec };
+      const gap = produced([record(), record({ offsetDelta: 2 })], {
+        ...fields,
+        lastOffsetDelta: 1,
+      });
+      expect(decide(gap)).toMatchObject({
+        reason: "invalidRecord",
+        message: "record 1 is malformed: offset-delta",
+        recordErrors: [],
+      });
+      const keyless = produced([record({ key: null }), record({ offsetDelta: 2 })], {
+        ...fields,
+        lastOffsetDelta: 1,
+      });
+      const compacted = decide(keyless, { cleanupPolicy: { compact: true } });
+      expect(compacted).toMatchObject({ reason: "invalidRecord", recordErrors: [] });
+    }
+    const cut = { name: "lz4", id: 3, compress: () => Uint8Array.of(1, 2, 3) } as const;
+    const corrupt = produced([record()], { codec: { ...jsCodecs.lz4, ...cut } });
+    expect(reasonOf(decide(corrupt))).toBe("invalidRecord");
+    expect(reasonOf(decide(corrupt, { compressionType: "zstd" }))).toBe("invalidRecord");
+  });
+
+  test("leaves compressed records closed where validation is of structure and nobody asks", () => {
+    const bad = produced([record(), record({ offsetDelta: 2, key: null })], {
+      codec: jsCodecs.lz4,
+      lastOffsetDelta: 1,
+    });
+    const structure = { recordValidation: "structure" } as const;
+    expect(reasonOf(decide(bad.slice(), structure))).toBe("append");
+    const asking: readonly Partial<AppendRules>[] = [
+      { cleanupPolicy: { compact: true } },
+      { messageTimestampBeforeMaxMs: hourMs },
+      { compressionType: "zstd" },
+    ];
+    for (const changes of asking) {
+      expect(reasonOf(decide(bad, { ...structure, ...changes }))).toBe("invalidRecord");
+    }
+    const plain = produced([record(), record({ offsetDelta: 2 })], { lastOffsetDelta: 1 });
+    expect(reasonOf(decide(plain, structure))).toBe("invalidRecord");
+  });
+
+  test("is refused for its size when it would grow beyond measure", () => {
+    const codec = jsCodecs.lz4;
+    const bomb = produced([record({ value: new Uint8Array(17_000_000) })], { codec });
+    expect(reasonOf(decide(bomb, { maxMessageBytes: 100_000 }))).toBe("recordTooLarge");
+    expect(reasonOf(decide(bomb, { maxMessageBytes: 1_100_000 }))).toBe("append");
+  });
+
+  test("corrects the largest timestamp and whose time it is, under a CRC that holds", () => {
+    const wrong = produced([record({ timestamp: nowMs - 9 }), record({ timestamp: nowMs - 5 })], {
+      timestampType: "LogAppendTime",
+      logAppendTimestamp: 7,
+    });
+    const decision = decide(wrong);
+    if (decision.kind !== "append") throw new Error(decision.kind);
+    expect([decision.logAppendTimeMs, decision.batches[0]?.maxTimestamp]).toEqual([-1, nowMs - 5]);
+    const { timestampType, maxTimestamp } = readBatchHeader(wrong, 0);
+    expect([timestampType, maxTimestamp]).toEqual(["CreateTime", nowMs - 5]);
+    expect(validateBatch(wrong, viewOf(wrong), 0, { crc32c, origin: "log" })).toBe("ok");
+  });
+
+  test("may not claim the time of its append where the broker gives it", () => {
+    const claim = { timestampType: "LogAppendTime", logAppendTimestamp: nowMs };
+    const records = produced([record(), record()], claim);
+    expect(decide(records, { messageTimestampType: "LogAppendTime" })).toMatchObject({
+      reason: "invalidTimestamp",
+      recordErrors: [
+        { index: 0, reason: "append-time" },
+        { index: 1, reason: "append-time" },
+      ],
+    });
+  });
+
+  test("finds timestamps out of bounds that the header does not tell of", () => {
+    const late = record({ timestamp: nowMs + hourMs + 1 });
+    const hidden = produced([record(), late]);
+    const view = viewOf(hidden);
+    view.setBigInt64(35, BigInt(nowMs));
+    view.setUint32(17, computeBatchCrc(hidden, view, 0, crc32c));
+    expect(decide(hidden)).toMatchObject({
+      reason: "invalidTimestamp",
+      recordErrors: [{ index: 1, reason: "timestamp" }],
+    });
+    const both = produced([record({ key: null }), late]);
+    expect(decide(both, { cleanupPolicy: { compact: true } })).toMatchObject({
+      reason: "invalidTimestamp",
+      recordErrors: [
+        { index: 0, reason: "missing-key" },
+        { index: 1, reason: "timestamp" },
+      ],
+    });
+  });
+
+  test("goes on after it was compressed anew, with its new size and its sequence", () => {
+    const producers = ProducerState.empty();
+    const rebuilt = produced([record()], { codec: jsCodecs.lz4 });
+    const state = { endOffset: 1000, leaderEpoch: 4, producers, nowMs };
+    const small = { ...rules, maxMessageBytes: rebuilt.length - 1 };
+    expect(decideReencoded(rebuilt, state, small, appendFormat)).toMatchObject({
+      reason: "recordTooLarge",
+    });
+    const decision = decideReencoded(rebuilt, state, rules, appendFormat);
+    expect(decision).toMatchObject({ kind: "append", batches: [{ baseOffset: 1000 }] });
+    const gap = produced([record()], { producerId: 3, producerEpoch: 0, baseSequence: 0 });
+    const first = decideReencoded(gap, state, rules, appendFormat);
+    if (first.kind !== "append") throw new Error(first.kind);
+    for (const batch of first.batches) producers.apply(batch);
+    expect(decideReencoded(gap, state, rules, appendFormat).kind).toBe("duplicate");
   });
 
   test("is decided by the producer's sequence", () => {

@@ -1,26 +1,10 @@
 import type { ProducerView } from "../producer/producer-state.ts";
+import { checkRecords } from "./append-records.ts";
+import type { RecordSettings, RecordsValidator } from "./append-records.ts";
+import { refuse } from "./append-refusal.ts";
+import type { Refused } from "./append-refusal.ts";
 import type { BatchFault, BatchFormat, BatchSummary, Checksum } from "./batch-format.ts";
 import { summarizeBatch, viewOf } from "./batch-format.ts";
-
-/** Opens the records of a batch that `validateBatch` accepted, and checks each of them. */
-export type RecordsValidator = (
-  bytes: Uint8Array,
-  at: number,
-  rules: {
-    readonly requireKeys: boolean;
-    /** ms, both ends included. */
-    readonly timestamps?: { readonly min: number; readonly max: number };
-  },
-) =>
-  | { readonly kind: "ok" }
-  | { readonly kind: "fault"; readonly fault: string }
-  | { readonly kind: "invalid"; readonly errors: readonly RecordFaultAt[] };
-
-/** `index`: the record's place in the batch. `timestamp` and `missing-key` are reasons of ours. */
-export interface RecordFaultAt {
-  readonly index: number;
-  readonly reason: string;
-}
 
 /** The functions that a decision needs of the record format. */
 export interface AppendFormat {
@@ -39,28 +23,10 @@ export interface AppendState {
 }
 
 /** Of the topic's settings what an append is held to; the names are those of TopicSettings. */
-export interface AppendRules {
-  readonly maxMessageBytes: number;
+export interface AppendRules extends RecordSettings {
   readonly segmentBytes: number;
   readonly compressionType: "producer" | "uncompressed" | "gzip" | "snappy" | "lz4" | "zstd";
-  readonly messageTimestampType: "CreateTime" | "LogAppendTime";
-  /** 2^53 - 1: no bound. */
-  readonly messageTimestampBeforeMaxMs: number;
-  readonly messageTimestampAfterMaxMs: number;
-  /** A compacted topic takes no record without a key. */
-  readonly cleanupPolicy: { readonly compact: boolean };
 }
-
-export type AppendRefusal =
-  | "corruptMessage"
-  | "unsupportedMagic"
-  | "recordTooLarge"
-  | "recordListTooLarge"
-  | "invalidRecord"
-  | "invalidTimestamp"
-  | "unsupportedCompression"
-  | "outOfOrderSequence"
-  | "invalidProducerEpoch";
 
 export type AppendDecision =
   | {
@@ -77,24 +43,17 @@ export type AppendDecision =
       readonly lastOffset: number;
       readonly timestamp: number;
     }
-  /** The topic wants another codec: compress the records with it, and decide again. */
+  /** The topic wants another codec: compress the records with it, and `decideReencoded`. */
   | { readonly kind: "reencode"; readonly to: AppendRules["compressionType"] }
-  | {
-      readonly kind: "invalid";
-      readonly reason: AppendRefusal;
-      readonly message: string;
-      readonly recordErrors: readonly RecordFaultAt[];
-    };
-
-type Refused = Extract<AppendDecision, { readonly kind: "invalid" }>;
+  | Refused;
 
 /**
  * Decides what a client's records field does to the log, in the order in which Kafka checks: one
- * batch of magic 2, its size, its CRC and fields, its records where a setting asks for them, then
- * the producer's sequence.
+ * batch of magic 2, its size, its CRC and fields, its records, then the producer's sequence.
  *
- * Only for `append` the bytes change: base offset, leader epoch, under LogAppendTime the timestamp.
- * Nothing else changes; the caller counts the batch in where it appends it.
+ * Only for `append` the bytes change: base offset, leader epoch, and the largest timestamp and whose
+ * time it is where the topic or the records say otherwise. Nothing else changes; the caller counts
+ * the batch in where it appends it.
  */
 export function decideAppend(
   records: Uint8Array,
@@ -117,12 +76,30 @@ export function decideAppend(
   }
   const codec = codecNames[format.readCompressionId(view, 0)];
   const wanted = rules.compressionType;
-  if (wanted !== "producer" && wanted !== codec) return { kind: "reencode", to: wanted };
-  const badRecords = recordsFault(records, state, rules, wire);
-  if (badRecords !== undefined) return badRecords;
+  const isReencoded = wanted !== "producer" && wanted !== codec;
+  const batch = { records, view, nowMs: state.nowMs, isReencoded };
+  const checked = checkRecords(batch, rules, wire);
+  if (typeof checked !== "number") return checked;
+  if (isReencoded) return { kind: "reencode", to: wanted };
   const refused = sequenceDecision(view, state, format);
-  if (refused !== undefined) return refused;
-  return assign(records, state, rules, wire);
+  return refused ?? assign({ records, maxTimestamp: checked }, state, rules, wire);
+}
+
+/**
+ * Decides about a batch that was compressed anew after `decideAppend` found its records right: its
+ * size is another one, and the sequence has still to be looked at.
+ */
+export function decideReencoded(
+  records: Uint8Array,
+  state: AppendState,
+  rules: AppendRules,
+  wire: AppendFormat,
+): Exclude<AppendDecision, { readonly kind: "reencode" }> {
+  const { format } = wire;
+  const view = viewOf(records);
+  const refused = sizeFault(records.length, rules) ?? sequenceDecision(view, state, format);
+  const maxTimestamp = format.readMaxTimestamp(view, 0);
+  return refused ?? assign({ records, maxTimestamp }, state, rules, wire);
 }
 
 const codecNames: readonly AppendRules["compressionType"][] = [
@@ -136,7 +113,6 @@ const magic = 2;
 const magicAt = 16;
 /** Of all formats there have been: offset and length, and the 14 bytes of magic 0 without data. */
 const smallestMessageBytes = 26;
-const noBound = Number.MAX_SAFE_INTEGER;
 
 /** Exactly one whole batch, of a size that the topic takes. */
 function framingFault(
@@ -161,6 +137,10 @@ function framingFault(
   if (second === "whole") {
     return refuse("invalidRecord", "the records must hold one record batch only");
   }
+  return sizeFault(bytes, rules);
+}
+
+function sizeFault(bytes: number, rules: AppendRules): Refused | undefined {
   if (bytes > rules.maxMessageBytes) {
     const sizes = `${bytes} bytes, and the topic takes ${rules.maxMessageBytes}`;
     return refuse("recordTooLarge", `the batch has ${sizes}`);
@@ -190,54 +170,11 @@ function batchAt(
   return bytes <= end - at ? "whole" : "incomplete";
 }
 
-function recordsFault(
-  records: Uint8Array,
-  state: AppendState,
-  rules: AppendRules,
-  wire: AppendFormat,
-): Refused | undefined {
-  const requireKeys = rules.cleanupPolicy.compact;
-  const timestamps = timestampRange(state.nowMs, rules);
-  const max = wire.format.readMaxTimestamp(viewOf(records), 0);
-  const late = timestamps !== undefined && max > timestamps.max;
-  // The header tells the largest timestamp; for the others, and for keys, records are opened.
-  const open = requireKeys || late || (timestamps?.min !== undefined && max >= 0);
-  if (!open) return undefined;
-  const range = { min: timestamps?.min ?? -noBound, max: timestamps?.max ?? noBound };
-  const check = wire.validateRecords(records, 0, {
-    requireKeys,
-    ...(timestamps !== undefined && max >= 0 ? { timestamps: range } : {}),
-  });
-  if (check.kind === "ok") {
-    return late ? refuse("invalidTimestamp", "the batch's timestamp is too far ahead") : undefined;
-  }
-  if (check.kind === "fault") return openRefusal(check.fault);
-  const byTime = check.errors[0]?.reason === "timestamp";
-  const message = `${check.errors.length} records were rejected, and with them the batch`;
-  const reason = byTime ? "invalidTimestamp" : "invalidRecord";
-  return { kind: "invalid", reason, message, recordErrors: check.errors };
-}
-
-/** Undefined: any timestamp will do. */
-function timestampRange(
-  nowMs: number,
-  rules: AppendRules,
-): { readonly min: number | undefined; readonly max: number } | undefined {
-  if (rules.messageTimestampType === "LogAppendTime") return undefined;
-  const before = rules.messageTimestampBeforeMaxMs;
-  const after = rules.messageTimestampAfterMaxMs;
-  if (before >= noBound && after >= noBound) return undefined;
-  return {
-    min: before >= noBound ? undefined : nowMs - before,
-    max: after >= noBound ? noBound : nowMs + after,
-  };
-}
-
 function sequenceDecision(
   view: DataView,
   state: AppendState,
   format: BatchFormat,
-): AppendDecision | undefined {
+): Exclude<AppendDecision, { readonly kind: "append" | "reencode" }> | undefined {
   const producerId = format.readProducerId(view, 0);
   if (producerId < 0) return undefined;
   const producerEpoch = format.readProducerEpoch(view, 0);
@@ -259,19 +196,22 @@ function sequenceDecision(
 }
 
 function assign(
-  records: Uint8Array,
+  checked: { readonly records: Uint8Array; readonly maxTimestamp: number },
   state: AppendState,
   rules: AppendRules,
   { format, crc32c }: AppendFormat,
-): AppendDecision {
+): Extract<AppendDecision, { readonly kind: "append" }> {
+  const { records } = checked;
   const view = viewOf(records);
   format.writeBaseOffset(view, 0, state.endOffset);
   format.writePartitionLeaderEpoch(view, 0, state.leaderEpoch);
-  const logAppendTimeMs = rules.messageTimestampType === "LogAppendTime" ? state.nowMs : -1;
-  if (logAppendTimeMs >= 0) {
-    const append = { timestamp: logAppendTimeMs, crc32c };
-    format.writeMaxTimestampLogAppend(records, view, 0, append);
-  }
+  const type = rules.messageTimestampType;
+  const logAppendTimeMs = type === "LogAppendTime" ? state.nowMs : -1;
+  const timestamp = type === "LogAppendTime" ? state.nowMs : checked.maxTimestamp;
+  // What says a wrong time in its header would be found by no search for its own.
+  const isRight =
+    format.readTimestampType(view, 0) === type && format.readMaxTimestamp(view, 0) === timestamp;
+  if (!isRight) format.writeMaxTimestamp(records, view, 0, { type, timestamp, crc32c });
   const summary = summarizeBatch(format, view, 0);
   const whole = summary.bytes === records.length;
   return {
@@ -298,14 +238,4 @@ function batchRefusal(fault: BatchFault): Refused {
     case "number-range":
       return refuse("invalidRecord", `the batch is invalid: ${fault}`);
   }
-}
-
-function openRefusal(fault: string): Refused {
-  const message = `the batch's records cannot be read: ${fault}`;
-  if (fault === "unsupported-compression") return refuse("unsupportedCompression", message);
-  return refuse(fault === "too-large" ? "recordTooLarge" : "invalidRecord", message);
-}
-
-function refuse(reason: AppendRefusal, message: string): Refused {
-  return { kind: "invalid", reason, message, recordErrors: [] };
 }

@@ -1,3 +1,6 @@
+/** Whose time a batch's records have: the producer's, or that of the append. */
+export type TimestampType = "CreateTime" | "LogAppendTime";
+
 /**
  * The record batch format, as the log needs it: functions over bytes, handed in, because the log
  * knows where batches lie and not how they are laid out.
@@ -21,6 +24,8 @@ export interface BatchFormat {
   readCrc(view: DataView, at: number): number;
   readCompressionId(view: DataView, at: number): number;
   readMaxTimestamp(view: DataView, at: number): number;
+  readTimestampType(view: DataView, at: number): TimestampType;
+  readRecordCount(view: DataView, at: number): number;
   readProducerId(view: DataView, at: number): number;
   readProducerEpoch(view: DataView, at: number): number;
   readBaseSequence(view: DataView, at: number): number;
@@ -29,12 +34,12 @@ export interface BatchFormat {
   isControl(view: DataView, at: number): boolean;
   writeBaseOffset(view: DataView, at: number, baseOffset: number): void;
   writePartitionLeaderEpoch(view: DataView, at: number, leaderEpoch: number): void;
-  /** Sets the timestamp type and the maximum timestamp, and computes the CRC again. */
-  writeMaxTimestampLogAppend(
+  /** Sets the timestamp type and the maximum timestamp (ms), and computes the CRC again. */
+  writeMaxTimestamp(
     bytes: Uint8Array,
     view: DataView,
     at: number,
-    append: { readonly timestamp: number; readonly crc32c: Checksum },
+    max: { readonly type: TimestampType; readonly timestamp: number; readonly crc32c: Checksum },
   ): void;
   /** `ok`, or the word for what is wrong; never throws, allocates nothing of the batch's size. */
   validateBatch(

@@ -16,3 +16,14 @@ export const scanHeaderOnlyFromBytes = 8192;
 export const producerSnapshotsMax = 2;
 /** Idempotent producers remembered by one partition; past it the least recent one is forgotten. */
 export const producersMax = 100_000;
+
+/**
+ * Bytes that a compressed batch may have once it is open: this many times `max.message.bytes`, but
+ * at least the floor and at most the ceiling, which is what the log's readers open at most.
+ */
+export const recordExpansionMax = 16;
+export const decompressedBytesFloor = 16_777_216;
+export const decompressedBytesCeiling = 67_108_864;
+
+/** Records that a refused batch names one by one: a reply must not grow with a bad batch. */
+export const recordErrorsMax = 100;

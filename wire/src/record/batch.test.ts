@@ -8,7 +8,7 @@ import {
   readLastSequence,
   readPartitionLeaderEpoch,
   writeBaseOffset,
-  writeMaxTimestampLogAppend,
+  writeMaxTimestamp,
   writePartitionLeaderEpoch,
 } from "./batch.ts";
 import { buildBatch } from "./batch-builder.ts";
@@ -65,7 +65,8 @@ it("writes the base offset and the leader epoch without touching what the CRC co
 
 it("keeps the CRC right when it sets the time of the append for all records", () => {
   const { bytes, view } = batch();
-  writeMaxTimestampLogAppend(bytes, view, 0, { timestamp: 1_700_000_000_123, crc32c });
+  const time = { type: "LogAppendTime", timestamp: 1_700_000_000_123, crc32c } as const;
+  writeMaxTimestamp(bytes, view, 0, time);
   expect(validateBatch(bytes, view, 0, rules)).toBe("ok");
   expect(readBatchHeader(bytes, 0)).toMatchObject({
     timestampType: "LogAppendTime",
@@ -75,6 +76,18 @@ it("keeps the CRC right when it sets the time of the append for all records", ()
   const read = readRecords(bytes, 0, { codecs: {}, decompressedBytesMax: 1_000 });
   expect(read).toMatchObject({
     records: [{ timestamp: 1_700_000_000_123 }, { timestamp: 1_700_000_000_123 }],
+  });
+});
+
+it("keeps the CRC right when it corrects the largest timestamp of a client's batch", () => {
+  const { bytes, view } = batch();
+  writeMaxTimestamp(bytes, view, 0, { type: "LogAppendTime", timestamp: 7, crc32c });
+  writeMaxTimestamp(bytes, view, 0, { type: "CreateTime", timestamp: 1_001, crc32c });
+  expect(validateBatch(bytes, view, 0, rules)).toBe("ok");
+  const { timestampType, maxTimestamp } = readBatchHeader(bytes, 0);
+  expect({ timestampType, maxTimestamp }).toEqual({
+    timestampType: "CreateTime",
+    maxTimestamp: 1_001,
   });
 });
 

@@ -156,26 +156,30 @@ export function writePartitionLeaderEpoch(view: DataView, at: number, leaderEpoc
   view.setInt32(at + PARTITION_LEADER_EPOCH_AT, leaderEpoch);
 }
 
-/** What `writeMaxTimestampLogAppend` sets, and with which CRC it seals the batch. */
-export interface LogAppendTimestamp {
-  /** Milliseconds since 1970. */
+/** What `writeMaxTimestamp` sets, and with which CRC it seals the batch. */
+export interface MaxTimestamp {
+  /** LogAppendTime: every record's timestamp becomes that of the append. */
+  readonly type: TimestampType;
+  /** Milliseconds since 1970; -1: none. */
   readonly timestamp: number;
   readonly crc32c: Crc32c;
 }
 
 /**
- * Makes every record's timestamp the time of the append (`message.timestamp.type=LogAppendTime`).
- * The CRC covers these fields, so it is computed again, over the whole batch.
+ * Says whose time the records have (`message.timestamp.type`), and the largest one. The CRC covers
+ * these fields, so it is computed again, over the whole batch.
  */
-export function writeMaxTimestampLogAppend(
+export function writeMaxTimestamp(
   bytes: Uint8Array,
   view: DataView,
   at: number,
-  append: LogAppendTimestamp,
+  max: MaxTimestamp,
 ): void {
-  view.setInt16(at + ATTRIBUTES_AT, readAttributes(view, at) | TIMESTAMP_TYPE_BIT);
-  writeInt64(view, at + MAX_TIMESTAMP_AT, append.timestamp);
-  view.setUint32(at + CRC_AT, computeBatchCrc(bytes, view, at, append.crc32c));
+  const others = readAttributes(view, at) & ~TIMESTAMP_TYPE_BIT;
+  const bit = max.type === "LogAppendTime" ? TIMESTAMP_TYPE_BIT : 0;
+  view.setInt16(at + ATTRIBUTES_AT, others | bit);
+  writeInt64(view, at + MAX_TIMESTAMP_AT, max.timestamp);
+  view.setUint32(at + CRC_AT, computeBatchCrc(bytes, view, at, max.crc32c));
 }
 
 /** A batch's header as one object, for tools, tests and paths where an allocation costs nothing. */

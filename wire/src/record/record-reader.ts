@@ -4,7 +4,8 @@ import { lenientUtf8Decoder } from "../codec/utf8.ts";
  *
  * - `record-length`: a record's length is less than it needs or exceeds what is left.
  * - `record-fields`: a field's length goes past the record, or bytes are left after its fields.
- * - `number-range`: a varint without an end, or past 2^53.
+ * - `number-range`: a varint without an end.
+ * - `timestamp-range`: a timestamp past 2^53.
  * - `missing-records`: the body ends before the header's count is reached.
  * - `trailing-bytes`: bytes follow the last record.
  */
@@ -12,6 +13,7 @@ export type RecordFault =
   | "record-length"
   | "record-fields"
   | "number-range"
+  | "timestamp-range"
   | "missing-records"
   | "trailing-bytes";
 
@@ -170,7 +172,7 @@ export class RecordReader {
       raw += (byte & 0x7f) * scale;
       scale *= 128;
       if (byte >= 0x80) continue;
-      if (raw > Number.MAX_SAFE_INTEGER) break;
+      if (raw > Number.MAX_SAFE_INTEGER) return this.#failedRead("timestamp-range");
       return raw % 2 === 0 ? raw / 2 : -(raw + 1) / 2;
     }
     return this.#failedRead("number-range");

@@ -80,7 +80,7 @@ it("finds the largest timestamp and the first record at or after a time", () => 
   expect(find(91, 0)).toBeUndefined();
 });
 
-it("names a codec that is missing, and an uncompressed body over the limit", () => {
+it("names a codec that is missing, and a compressed body over the limit", () => {
   const { lz4 } = jsCodecs;
   const records = [{ key: null, value: new Uint8Array(100) }];
   const batch = buildBatch(records, { crc32c, ...(lz4 && { codec: lz4 }) });
@@ -89,5 +89,5 @@ it("names a codec that is missing, and an uncompressed body over the limit", () 
   const small = { ...rules, decompressedBytesMax: 99 };
   expect(openBatch(batch, 0, small)).toEqual({ kind: "fault", fault: "too-large" });
   const plain = buildBatch(records, { crc32c });
-  expect(openBatch(plain, 0, small)).toEqual({ kind: "fault", fault: "too-large" });
+  expect(openBatch(plain, 0, small)).toMatchObject({ kind: "open", recordCount: 1 });
 });

@@ -14,7 +14,7 @@ import { type RecordFault, type RecordHeader, RecordReader } from "./record-read
 /** What opening a batch needs. */
 export interface OpenRules {
   readonly codecs: CodecSet;
-  /** The most bytes that a body may decompress to. */
+  /** The most bytes that a compressed body may have once it is open. */
   readonly decompressedBytesMax: number;
 }
 
@@ -67,7 +67,7 @@ export function openBatch(
 
 function decompress(stored: Uint8Array, id: number, rules: OpenRules): Uint8Array | OpenFault {
   const type = compressionTypeOf(id);
-  if (type === "none") return stored.length > rules.decompressedBytesMax ? "too-large" : stored;
+  if (type === "none") return stored;
   const codec = type === undefined ? undefined : rules.codecs[type];
   if (codec === undefined) return "unsupported-compression";
   try {

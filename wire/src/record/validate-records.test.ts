@@ -27,13 +27,15 @@ function invalid(index: number, reason: string): object {
   return { kind: "invalid", errors: [{ index, reason }] };
 }
 
-it("accepts sound records and tells the largest timestamp and where it is", () => {
+function unsound(index: number, reason: string): object {
+  return { kind: "unsound", index, reason };
+}
+
+it("accepts sound records and tells the largest timestamp", () => {
   const records = [5, 9, 9, 1].map((timestamp) => ({ key, value: null, timestamp }));
-  expect(check(records)).toMatchObject({
-    kind: "ok",
-    maxTimestamp: 9,
-    maxTimestampOffsetDelta: 1,
-  });
+  expect(check(records)).toEqual({ kind: "ok", maxTimestamp: 9 });
+  const none = records.map((each) => ({ ...each, timestamp: -1 }));
+  expect(check(none)).toEqual({ kind: "ok", maxTimestamp: -1 });
 });
 
 it("names each record without a key where keys are required", () => {
@@ -48,9 +50,9 @@ it("names each record without a key where keys are required", () => {
   });
 });
 
-it("names records whose offsets do not go up by one from the base", () => {
+it("names the first record whose offset does not go up by one from the base", () => {
   const offsets = [0, 2, 2].map((offsetDelta) => ({ key, value: null, offsetDelta }));
-  expect(check(offsets)).toEqual(invalid(1, "offset-delta"));
+  expect(check(offsets)).toEqual(unsound(1, "offset-delta"));
 });
 
 it("names records whose timestamps lie outside the range", () => {
@@ -58,6 +60,18 @@ it("names records whose timestamps lie outside the range", () => {
   expect(check(records, { timestamps: { min: 10, max: 30 } })).toMatchObject({ kind: "ok" });
   expect(check(records, { timestamps: { min: 10, max: 29 } })).toEqual(invalid(2, "timestamp"));
   expect(check(records, { timestamps: { min: 11, max: 30 } })).toEqual(invalid(0, "timestamp"));
+  const without = [...records, { key, value: null, timestamp: -1 }];
+  expect(check(without, { timestamps: { min: 10, max: 30 } })).toMatchObject({ kind: "ok" });
+  expect(check(without, { timestamps: { min: 11, max: 30 } })).toEqual(invalid(0, "timestamp"));
+});
+
+it("tells of unsound records before all rules that the sound ones break", () => {
+  const records = [null, key].map((each, index) => ({
+    key: each,
+    value: null,
+    offsetDelta: 2 * index,
+  }));
+  expect(check(records, { requireKeys: true })).toEqual(unsound(1, "offset-delta"));
 });
 
 it("names a bounded number of records, however many are bad", () => {
@@ -70,7 +84,7 @@ it("names a bounded number of records, however many are bad", () => {
 const sound = [12, 0, 0, 0, 1, 1, 0];
 
 it("accepts a body of one record of the least size", () => {
-  expect(checkBody(sound, 1)).toMatchObject({ kind: "ok", bodyBytes: 7 });
+  expect(checkBody(sound, 1)).toEqual({ kind: "ok", maxTimestamp: -1 });
 });
 
 it.each([
@@ -92,18 +106,28 @@ it.each([
   ["a header without a key", [16, 0, 0, 0, 1, 1, 2, 1, 1], 1, 0, "record-fields"],
   ["a fault in the second record", [...sound, 12, 0, 0, 2, 8, 1, 0], 2, 1, "record-fields"],
 ])("refuses %s", (_, body, count, index, reason) => {
-  expect(checkBody(body, count)).toEqual(invalid(index, reason));
+  expect(checkBody(body, count)).toEqual(unsound(index, reason));
 });
 
-it("refuses a timestamp delta past 2^53 and one without an end", () => {
-  const ten = Array.from({ length: 9 }, () => 0xff);
-  const past = [30, 0, ...ten, 1, 0, 1, 1, 0];
-  expect(checkBody(past, 1)).toEqual(invalid(0, "number-range"));
-  const endless = [30, 0, ...ten, 0xff, 0, 1, 1, 0];
-  expect(checkBody(endless, 1)).toEqual(invalid(0, "number-range"));
+it("refuses a timestamp past 2^53 as a timestamp, and a delta without an end as none", () => {
+  const nine = Array.from({ length: 9 }, () => 0xff);
+  expect(checkBody([30, 0, ...nine, 1, 0, 1, 1, 0], 1)).toEqual(invalid(0, "timestamp"));
+  const max = Number.MAX_SAFE_INTEGER;
+  const apart = [max - 1, -max].map((timestamp) => ({ key, value: null, timestamp }));
+  expect(check(apart)).toMatchObject({ kind: "invalid", errors: [{ index: 1 }] });
+  const endless = [30, 0, ...nine, 0xff, 0, 1, 1, 0];
+  expect(checkBody(endless, 1)).toEqual(unsound(0, "number-range"));
 });
 
 it("reads a header count that no body can hold without spending time on it", () => {
   const count = [0xfe, 0xff, 0xff, 0xff, 0x0f];
-  expect(checkBody([20, 0, 0, 0, 1, 1, ...count], 1)).toEqual(invalid(0, "record-fields"));
+  expect(checkBody([20, 0, 0, 0, 1, 1, ...count], 1)).toEqual(unsound(0, "record-fields"));
+});
+
+it("refuses a number that some clients read and others do not", () => {
+  const keyBytes = [0x82, 0x80, 0x80, 0x80, 0x10];
+  const body = [22, 0, 0, 0, ...keyBytes, 7, 1, 0];
+  expect(checkBody(body, 1)).toEqual(unsound(-1, "ambiguous-number"));
+  const longForm = [22, 0, 0, 0, ...keyBytes.with(4, 0), 7, 1, 0];
+  expect(checkBody(longForm, 1)).toMatchObject({ kind: "ok" });
 });

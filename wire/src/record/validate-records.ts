@@ -1,6 +1,8 @@
+import { NO_TIMESTAMP } from "./layout.ts";
 import { recordLimits } from "./limits.ts";
 import { type RecordFault, RecordReader } from "./record-reader.ts";
-import { type OpenFault, type OpenRules, openBatch, timestampOf } from "./records.ts";
+import { RecordWalk } from "./record-walk.ts";
+import { type OpenBatch, type OpenFault, type OpenRules, openBatch } from "./records.ts";
 
 /** What the records of a batch are held to, beyond being records at all. */
 export interface RecordRules extends OpenRules {
@@ -11,10 +13,10 @@ export interface RecordRules extends OpenRules {
 }
 
 /**
- * What is wrong with one record. `offset-delta`: offsets must go up by one from the batch's base.
- * `missing-key`: see `requireKeys`. `timestamp`: outside the given range.
+ * Which rule one record breaks. `missing-key`: see `requireKeys`. `timestamp`: outside the given
+ * range, or past 2^53. A record without a timestamp (-1) is inside every range.
  */
-export type RecordErrorReason = RecordFault | "offset-delta" | "missing-key" | "timestamp";
+export type RecordErrorReason = "missing-key" | "timestamp";
 
 /** One entry of a refused batch's `recordErrors`. */
 export interface RecordError {
@@ -23,18 +25,30 @@ export interface RecordError {
   readonly reason: RecordErrorReason;
 }
 
+/**
+ * Why the bytes of a batch's body are not its records. `offset-delta`: offsets must go up by one
+ * from the batch's base. `ambiguous-number`: some clients could read it, others not.
+ */
+export type UnsoundReason =
+  | Exclude<RecordFault, "timestamp-range">
+  | "offset-delta"
+  | "ambiguous-number";
+
 export type RecordsCheck =
   | {
       readonly kind: "ok";
       /** Milliseconds since 1970; -1: no record has one. */
       readonly maxTimestamp: number;
-      /** Counted from the batch's base offset; the first record that has `maxTimestamp`. */
-      readonly maxTimestampOffsetDelta: number;
-      /** Bytes of the body after decompression. */
-      readonly bodyBytes: number;
     }
   | { readonly kind: "fault"; readonly fault: OpenFault }
   | {
+      readonly kind: "unsound";
+      /** The record at fault, from 0; -1: none of those that the header counts. */
+      readonly index: number;
+      readonly reason: UnsoundReason;
+    }
+  | {
+      /** They are records, and some break a rule. */
       readonly kind: "invalid";
       /** The first ones in order, at most `recordLimits.recordErrorsMax`; never empty. */
       readonly errors: readonly RecordError[];
@@ -43,42 +57,55 @@ export type RecordsCheck =
 /**
  * Checks every record of the batch at `at`, which `validateBatch` has accepted: each has exactly
  * the bytes that its lengths say, offset deltas are consecutive from 0, nothing follows the last
- * one, and the rules hold. A structural fault ends the search, since nothing after it can be read.
+ * one, and the rules hold. A batch whose bytes are not records is `unsound`, whatever rules its
+ * readable records break: what can't be read to its end can't be told about.
+ *
+ * The timestamps are the records' own, also where the batch claims to have that of an append.
  */
 export function validateRecords(bytes: Uint8Array, at: number, rules: RecordRules): RecordsCheck {
   const batch = openBatch(bytes, at, rules);
   if (batch.kind === "fault") return batch;
+  const walk = new RecordWalk();
+  const isSound = walk.isSound(batch.body, batch.recordCount, batch.baseTimestamp);
+  if (isSound && keepsRules(walk, rules)) return { kind: "ok", maxTimestamp: walk.maxTimestamp };
+  return refusal(batch, rules);
+}
+
+function keepsRules(walk: RecordWalk, { requireKeys, timestamps }: RecordRules): boolean {
+  if (requireKeys && walk.keylessCount > 0) return false;
+  if (timestamps === undefined || walk.minTimestamp === Number.POSITIVE_INFINITY) return true;
+  return walk.minTimestamp >= timestamps.min && walk.maxTimestamp <= timestamps.max;
+}
+
+/** Looks again, slowly, for what is wrong with a batch that is refused. */
+function refusal(batch: OpenBatch, rules: RecordRules): RecordsCheck {
   const reader = new RecordReader(batch.body, batch.recordCount);
   const errors: RecordError[] = [];
-  let maxTimestamp = -1;
-  let maxTimestampOffsetDelta = 0;
   for (let step = reader.next(); step !== "end"; step = reader.next()) {
     const { index } = reader;
-    if (step !== "record") {
-      errors.push({ index, reason: step });
+    if (step === "timestamp-range") {
+      errors.push({ index, reason: "timestamp" });
       break;
     }
-    const timestamp = timestampOf(batch, reader);
-    const reason = recordError(reader, timestamp, rules);
-    if (reason !== undefined) errors.push({ index, reason });
-    if (errors.length === recordLimits.recordErrorsMax) break;
-    if (timestamp > maxTimestamp) {
-      maxTimestamp = timestamp;
-      maxTimestampOffsetDelta = reader.offsetDelta;
-    }
+    if (step !== "record") return { kind: "unsound", index, reason: step };
+    if (reader.offsetDelta !== index) return { kind: "unsound", index, reason: "offset-delta" };
+    const reason = recordError(reader, batch.baseTimestamp, rules);
+    if (reason === undefined || errors.length === recordLimits.recordErrorsMax) continue;
+    errors.push({ index, reason });
   }
   if (errors.length > 0) return { kind: "invalid", errors };
-  return { kind: "ok", maxTimestamp, maxTimestampOffsetDelta, bodyBytes: batch.body.length };
+  return { kind: "unsound", index: -1, reason: "ambiguous-number" };
 }
 
 function recordError(
   reader: RecordReader,
-  timestamp: number,
+  baseTimestamp: number,
   rules: RecordRules,
 ): RecordErrorReason | undefined {
-  if (reader.offsetDelta !== reader.index) return "offset-delta";
   if (rules.requireKeys && reader.keyBytes < 0) return "missing-key";
+  const timestamp = baseTimestamp + reader.timestampDelta;
+  if (!Number.isSafeInteger(timestamp)) return "timestamp";
   const range = rules.timestamps;
-  if (range === undefined || (timestamp >= range.min && timestamp <= range.max)) return undefined;
-  return "timestamp";
+  if (range === undefined || timestamp === NO_TIMESTAMP) return undefined;
+  return timestamp >= range.min && timestamp <= range.max ? undefined : "timestamp";
 }

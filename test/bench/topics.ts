@@ -9,11 +9,12 @@ const latestTimestamp = -1n;
 export interface TopicShape {
   readonly topic: string;
   readonly partitionCount: number;
+  readonly configs?: Readonly<Record<string, string>>;
 }
 
 /** Asks once; throws when the topic is refused. */
 export async function createTopic(client: WireClient, shape: TopicShape): Promise<void> {
-  const { topic, partitionCount } = shape;
+  const { topic, partitionCount, configs = {} } = shape;
   const { topics } = await client.ask(19, 5, {
     topics: [
       {
@@ -21,7 +22,7 @@ export async function createTopic(client: WireClient, shape: TopicShape): Promis
         numPartitions: partitionCount,
         replicationFactor: 1,
         assignments: [],
-        configs: [],
+        configs: Object.entries(configs).map(([name, value]) => ({ name, value })),
       },
     ],
     timeoutMs: 120_000,

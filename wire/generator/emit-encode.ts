@@ -20,8 +20,17 @@ export function emitEncode(context: StructContext): string {
     `${/\bmessage\b/.test(code) ? "message" : "_message"}: ${name}Input`,
   ].join(", ");
   const contract = `/** Writes a ${name}. Throws EncodeError if the version cannot carry the message. */`;
-  const head = isRoot ? `${contract}\nexport function` : "function";
+  const head = isRoot || isEncodable(context) ? `${contract}\nexport function` : "function";
   return `${head} encode${name}(${parameters}): void {\n${code}\n}`;
+}
+
+/** Whether callers encode the struct by itself. */
+function isEncodable({ message, struct }: StructContext): boolean {
+  return [message.root, ...message.structs].some(({ fields }) =>
+    fields.some(
+      ({ encodable, type }) => encodable && type.kind === "struct" && type.struct === struct.name,
+    ),
+  );
 }
 
 function versionCheck(name: string, versions: readonly number[]): string {
@@ -84,8 +93,9 @@ function writeArray(context: StructContext, field: Field, version: number): stri
     ].join("\n");
   }
   const items = isNullable(field) ? `${local}Items` : local;
+  const count = field.encodable ? `countItems(${items})` : `${items}.length`;
   const lines = [
-    `writer.${method}(${items}.length);`,
+    `writer.${method}(${count});`,
     writeElements(context, field, { flexible, items }),
   ];
   if (items !== local) lines.unshift(`const ${items} = ${notNull(field, local, version)};`);
@@ -99,7 +109,14 @@ function writeElements(
 ): string {
   if (field.type.kind === "struct") {
     const name = context.naming.typeName(context.message, field.type.struct);
-    return `for (const item of ${how.items}) encode${name}(writer, version, item);`;
+    const encode = `encode${name}(writer, version, item);`;
+    if (!field.encodable) return `for (const item of ${how.items}) ${encode}`;
+    return [
+      `for (const item of ${how.items}) {`,
+      "if (item instanceof EncodedItems) writer.attach(item.pieces);",
+      `else ${encode}`,
+      "}",
+    ].join("\n");
   }
   return `write${arraySuffix(field.type.scalar, how.flexible)}(writer, ${how.items});`;
 }

@@ -17,6 +17,7 @@ const imports: readonly { readonly from: string; readonly names: readonly string
       (suffix) => [`read${suffix}`, `write${suffix}`],
     ),
   },
+  { from: "../codec/encoded-items.ts", names: ["countItems", "EncodedItems"] },
   {
     from: "../codec/message.ts",
     names: ["emptyBytes", "present", "refuse", "unreadableVersion", "unwritableVersion"],

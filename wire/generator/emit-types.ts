@@ -28,7 +28,8 @@ type Side = "decoded" | "input";
 function elementType(context: StructContext, field: Field, side: Side): string {
   if (field.type.kind === "struct") {
     const name = context.naming.typeName(context.message, field.type.struct);
-    return side === "input" ? `${name}Input` : name;
+    if (side === "decoded") return name;
+    return field.encodable ? `(${name}Input | EncodedItems)` : `${name}Input`;
   }
   if (field.wide) return "bigint";
   if (field.type.scalar === "records" && side === "input") return "RecordBytes";

@@ -16,6 +16,8 @@ interface RawField {
   readonly wide?: boolean;
   /** Values past 2^53 - 1 are read as that: no number of this kind is so large. */
   readonly clamped?: boolean;
+  /** An encoder takes elements of the array also as bytes that were encoded before. */
+  readonly encodable?: boolean;
   readonly fields?: readonly RawField[];
 }
 
@@ -66,6 +68,7 @@ export interface Field {
   readonly isArray: boolean;
   readonly wide: boolean;
   readonly clamped: boolean;
+  readonly encodable: boolean;
   readonly versions: VersionRange | null;
   readonly nullableVersions: VersionRange | null;
   readonly taggedVersions: VersionRange | null;
@@ -150,7 +153,7 @@ const fieldKeys: ReadonlySet<string> = new Set(
     "taggedVersions",
     "tag",
     "flexibleVersions",
-  ].concat(["default", "ignorable", "wide", "clamped", "fields"]),
+  ].concat(["default", "ignorable", "wide", "clamped", "encodable", "fields"]),
 );
 
 function parseField(raw: RawField, structs: Map<string, Struct>): Field {
@@ -168,6 +171,7 @@ function parseField(raw: RawField, structs: Map<string, Struct>): Field {
     isArray,
     wide: raw.wide === true,
     clamped: raw.clamped === true,
+    encodable: raw.encodable === true,
     versions: parseVersions(raw.versions),
     nullableVersions: parseVersions(raw.nullableVersions ?? "none"),
     taggedVersions: parseVersions(raw.taggedVersions ?? "none"),
@@ -192,8 +196,17 @@ function checkStruct(message: Message, struct: Struct): void {
     if ((field.tag === null) !== (field.taggedVersions === null)) {
       throw new Error(`${where}: a tag needs taggedVersions, and the other way round`);
     }
+    if (field.encodable) checkEncodable(field, where);
     const tagged = message.versions.filter((version) => contains(field.taggedVersions, version));
     if (tagged.length > 0) checkTagged(message, field, { where, tagged });
+  }
+}
+
+/** An attached piece has no place in a tagged field, and null has no count. */
+function checkEncodable(field: Field, where: string): void {
+  const isPlain = field.taggedVersions === null && field.nullableVersions === null;
+  if (!field.isArray || field.type.kind !== "struct" || !isPlain) {
+    throw new Error(`${where}: encodable is for arrays of structs that are there`);
   }
 }
 

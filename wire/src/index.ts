@@ -1,3 +1,4 @@
+export { EncodedItems } from "./codec/encoded-items.ts";
 export * from "./codec/errors.ts";
 export * from "./codec/reader.ts";
 export { type RecordBytes, recordBytesLength } from "./codec/sizes.ts";
@@ -128,7 +129,7 @@ export {
   hasDeleteHorizon,
   isControl,
   isTransactional,
-  type LogAppendTimestamp,
+  type MaxTimestamp,
   readAttributes,
   readBaseOffset,
   readBaseSequence,
@@ -150,9 +151,10 @@ export {
   readTimestampType,
   type TimestampType,
   writeBaseOffset,
-  writeMaxTimestampLogAppend,
+  writeMaxTimestamp,
   writePartitionLeaderEpoch,
 } from "./record/batch.ts";
+export { crcOfBatches } from "./record/batches-crc.ts";
 export { type BatchFields, buildBatch, type NewRecord } from "./record/batch-builder.ts";
 export {
   buildEndTransactionMarker,
@@ -195,6 +197,7 @@ export {
   type RecordErrorReason,
   type RecordRules,
   type RecordsCheck,
+  type UnsoundReason,
   validateRecords,
 } from "./record/validate-records.ts";
 export {

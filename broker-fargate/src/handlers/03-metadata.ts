@@ -4,7 +4,8 @@
  * Path: refuse ids where the version does not serve them (v10 and v11 have the field) → make topics
  * that may be auto-created → describe what the catalog holds, each topic once. A topic that is
  * created here is answered as present at once. Every partition is led by this broker, in the epoch
- * of its slot; no partition is loaded to be described.
+ * of its slot; no partition is loaded to be described, and many are encoded once, over several turns
+ * of the event loop (`described-topics.ts`).
  */
 import {
   ApiKey,
@@ -17,11 +18,14 @@ import {
 } from "@millrace/wire";
 import type { Broker } from "../broker.ts";
 import type { Topic } from "../cluster/cluster.ts";
-import { clusterOperations, operationsNotAsked, topicOperations } from "./authorized-operations.ts";
+import { clusterOperations, operationsNotAsked } from "./authorized-operations.ts";
+import { DescribedTopics, type TopicOrFailure } from "./described-topics.ts";
 import { findTopic } from "./find-partition.ts";
 import type { Handler } from "./handler.ts";
+import { inTurns } from "./in-turns.ts";
 
 export function metadataHandler(broker: Broker): Handler<MetadataRequest, MetadataResponseInput> {
+  const described = new DescribedTopics(broker);
   return {
     apiKey: ApiKey.Metadata,
     versions: { min: 0, max: 13 },
@@ -29,26 +33,29 @@ export function metadataHandler(broker: Broker): Handler<MetadataRequest, Metada
       if (apiVersion < topicIdsFromVersion && request.topics?.some(isByIdOrNameless)) {
         return refusal(request.topics);
       }
-      const describe = (topic: Topic): MetadataResponseTopicInput =>
-        describeTopic(broker, topic, request.includeTopicAuthorizedOperations);
+      const form = { apiVersion, withOperations: request.includeTopicAuthorizedOperations };
       return {
         brokers: [{ nodeId: broker.settings.nodeId, host: listener.host, port: listener.port }],
         clusterId: broker.cluster.clusterId,
         controllerId: broker.settings.nodeId,
-        topics: asksForAll(request, apiVersion)
-          ? broker.cluster.topics.list().map(describe)
-          : await Promise.all(
-              withoutRepeats(request.topics ?? []).map(async (asked) => {
-                const found = await findOrCreate(broker, request, asked);
-                return typeof found === "number" ? failed(asked, found) : describe(found);
-              }),
-            ),
+        topics: await (asksForAll(request, apiVersion)
+          ? described.all(form)
+          : described.some(await findAll(broker, request), form)),
         clusterAuthorizedOperations: request.includeClusterAuthorizedOperations
           ? clusterOperations
           : operationsNotAsked,
       };
     },
   };
+}
+
+/** The topics that are asked for by name or id, each once, made where they may be. */
+function findAll(broker: Broker, request: MetadataRequest): Promise<readonly TopicOrFailure[]> {
+  return inTurns(broker.clock, withoutRepeats(request.topics ?? []), async (asked) => {
+    const found = await findOrCreate(broker, request, asked);
+    if (typeof found !== "number") return { topic: found };
+    return { topic: undefined, failure: failed(asked, found) };
+  });
 }
 
 const topicIdsFromVersion = 12;
@@ -106,28 +113,4 @@ async function findOrCreate(
 function failed(asked: MetadataRequestTopic, errorCode: number): MetadataResponseTopicInput {
   const { topicId } = asked;
   return { errorCode, name: topicId === zeroUuid ? asked.name : null, topicId, partitions: [] };
-}
-
-function describeTopic(
-  broker: Broker,
-  topic: Topic,
-  withOperations: boolean,
-): MetadataResponseTopicInput {
-  const replicas = [broker.settings.nodeId];
-  return {
-    errorCode: ErrorCode.NONE,
-    name: topic.name,
-    topicId: topic.id,
-    isInternal: topic.isInternal,
-    partitions: Array.from({ length: topic.partitionCount }, (_, partitionIndex) => ({
-      errorCode: ErrorCode.NONE,
-      partitionIndex,
-      leaderId: broker.settings.nodeId,
-      leaderEpoch: broker.cluster.epoch,
-      replicaNodes: replicas,
-      isrNodes: replicas,
-      offlineReplicas: [],
-    })),
-    topicAuthorizedOperations: withOperations ? topicOperations : operationsNotAsked,
-  };
 }

@@ -14,11 +14,11 @@ import {
 } from "@millrace/wire";
 import type { Broker } from "../broker.ts";
 import type { Topic } from "../cluster/cluster.ts";
-import type { CommitOutcome, OffsetCommit } from "../group/offset-store.ts";
+import type { CommitOutcome, CommitRequest, OffsetCommit } from "../group/offset-store.ts";
 import { hasPartition } from "./find-partition.ts";
 import { groupErrorCode } from "./group-errors.ts";
 import { groupTopic, unknownGroupTopicCode } from "./group-topics.ts";
-import type { Handler } from "./handler.ts";
+import type { Handler, RequestContext } from "./handler.ts";
 
 const byIdFrom = 10;
 
@@ -31,14 +31,14 @@ export function offsetCommitHandler(
   return {
     apiKey: ApiKey.OffsetCommit,
     versions: { min: 2, max: 10 },
-    handle: (request, { apiVersion }) => commit(broker, request, apiVersion),
+    handle: (request, context) => commit(broker, request, context),
   };
 }
 
 async function commit(
   broker: Broker,
   request: OffsetCommitRequest,
-  version: number,
+  { apiVersion: version, connection }: RequestContext,
 ): Promise<OffsetCommitResponseInput> {
   const how = version >= byIdFrom ? "byId" : "byName";
   const commits: OffsetCommit[] = [];
@@ -48,7 +48,7 @@ async function commit(
       ? asked.partitions.map(() => ({ errorCode: unknownGroupTopicCode(how) }))
       : takePartitions(commits, topic, asked);
   });
-  const outcome = await perform(broker, request, commits);
+  const outcome = await perform(broker, request, { commits, connection: connection.id });
   return {
     topics: request.topics.map(({ name, topicId, partitions }, topicIndex) => ({
       ...(how === "byId" ? { topicId } : { name }),
@@ -86,7 +86,7 @@ function takePartitions(
 function perform(
   broker: Broker,
   request: OffsetCommitRequest,
-  commits: readonly OffsetCommit[],
+  { commits, connection }: Pick<Required<CommitRequest>, "commits" | "connection">,
 ): Promise<CommitOutcome> | CommitOutcome {
   if (commits.length === 0) return { kind: "done", results: [] };
   const { retentionTimeMs } = request;
@@ -96,7 +96,7 @@ function perform(
     instanceId: request.groupInstanceId,
     generation: request.generationIdOrMemberEpoch,
     retentionMs: retentionTimeMs === -1 ? null : retentionTimeMs,
-    commits,
+    ...{ commits, connection },
   });
 }
 

@@ -4,7 +4,8 @@
  *
  * Path: the coordinator answers from memory, once what it would reveal is durable. A partition
  * without an offset, or a group or topic name that is not there, has offset −1 and no error. While
- * there are no transactions every offset is stable, so `requireStable` asks for nothing more.
+ * there are no transactions every offset is stable, so `requireStable` asks for nothing more. A
+ * group that is named twice is answered once, for what was asked last.
  */
 import { type OffsetKey, topicId } from "@millrace/core";
 import {
@@ -23,6 +24,7 @@ import type { FetchedOffset } from "../group/coordinator.ts";
 import { groupErrorCode } from "./group-errors.ts";
 import { groupTopic } from "./group-topics.ts";
 import type { Handler } from "./handler.ts";
+import { inTurns } from "./in-turns.ts";
 
 const groupsFrom = 8;
 const byIdFrom = 10;
@@ -51,7 +53,10 @@ async function fetchGroups(
   groups: readonly Asked[],
   version: number,
 ): Promise<OffsetFetchResponseInput> {
-  return { groups: await Promise.all(groups.map((asked) => fetchGroup(broker, asked, version))) };
+  const once = [...new Map(groups.map((asked) => [asked.groupId, asked])).values()];
+  const answer = (asked: Asked): Promise<OffsetFetchResponseGroupInput> =>
+    fetchGroup(broker, asked, version);
+  return { groups: await inTurns(broker.clock, once, answer) };
 }
 
 async function fetchOneGroup(
@@ -85,7 +90,12 @@ async function fetchGroup(
   if (typeof fetched === "string") {
     return { groupId, topics: [], errorCode: groupErrorCode(fetched) };
   }
-  const byTopic = Map.groupBy(fetched, (found) => found.topicId);
+  const byTopic = new Map<string, Map<number, FetchedOffset>>();
+  for (const found of fetched) {
+    const offsets = byTopic.get(found.topicId);
+    if (offsets === undefined) byTopic.set(found.topicId, new Map([[found.partition, found]]));
+    else offsets.set(found.partition, found);
+  }
   const topics =
     asked.topics === null
       ? allTopics(broker, byTopic, how)
@@ -103,7 +113,7 @@ function keysOf(
   return asked.partitionIndexes.map((partition) => ({ topicId: topic.id, partition }));
 }
 
-type ByTopic = ReadonlyMap<string, readonly FetchedOffset[]>;
+type ByTopic = ReadonlyMap<string, ReadonlyMap<number, FetchedOffset>>;
 
 function answerTopic(
   broker: Broker,
@@ -114,13 +124,11 @@ function answerTopic(
   const topic = groupTopic(broker, asked, how);
   const unknownId = topic === undefined && how === "byId";
   const errorCode = unknownId ? ErrorCode.UNKNOWN_TOPIC_ID : ErrorCode.NONE;
-  const offsets = new Map(
-    (byTopic.get(topic?.id ?? "") ?? []).map((found) => [found.partition, found]),
-  );
+  const offsets = byTopic.get(topic?.id ?? "");
   return {
     ...(how === "byId" ? { topicId: asked.topicId } : { name: asked.name }),
     partitions: asked.partitionIndexes.map((index) => {
-      const found = offsets.get(index);
+      const found = offsets?.get(index);
       return found === undefined ? { ...noOffset(index), errorCode } : answerOffset(found);
     }),
   };
@@ -135,7 +143,7 @@ function allTopics(
   return [...byTopic].flatMap(([id, offsets]) => {
     const topic = broker.cluster.topics.byId(topicId(id));
     if (topic === undefined) return [];
-    const partitions = offsets.map(answerOffset);
+    const partitions = Array.from(offsets.values(), answerOffset);
     const reference = how === "byId" ? { topicId: uuidFromHex(id) } : { name: topic.name };
     return [{ ...reference, partitions }];
   });

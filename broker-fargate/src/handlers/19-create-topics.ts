@@ -3,7 +3,8 @@
  *
  * Path: one answer for each name → the cluster decides on its catalog and writes the topic's item →
  * the topic is there for every later request, and durable, when the answer leaves. Topics of one
- * request are made at the same time, each on its own: some may fail.
+ * request are made at the same time, some per turn of the event loop, each on its own: some may
+ * fail. With more than `createdTopicsMax` all are refused, as by Kafka's controller.
  *
  * A replication factor above the number of brokers is accepted: what would be replicated lies in
  * the store. From v5 on the answer tells the topic's size and effective configs (KIP-525).
@@ -20,9 +21,13 @@ import {
   uuidFromHex,
 } from "@millrace/wire";
 import type { Intent, Topic } from "../cluster/cluster.ts";
+import { createdTopicsMax } from "../limits.ts";
 import { sourceCode } from "./config-codes.ts";
 import type { Handler } from "./handler.ts";
+import { inTurns } from "./in-turns.ts";
 import { type ClusterHolder, groupedBy, verdictOf } from "./topic-outcome.ts";
+
+const tooManyTopics = `One request may create ${createdTopicsMax} topics at most.`;
 
 export function createTopicsHandler(
   broker: ClusterHolder,
@@ -33,12 +38,14 @@ export function createTopicsHandler(
     handle: async (request) => {
       const intent = request.validateOnly ? "check" : "perform";
       const byName = groupedBy(request.topics, (topic) => topic.name);
-      const results = [...byName].map(async ([name, [topic, ...others]]) =>
-        topic === undefined || others.length > 0
+      const isTooMany = byName.size > createdTopicsMax;
+      const topics = await inTurns(broker.clock, [...byName], ([name, [topic, ...others]]) => {
+        if (isTooMany) return failed(name, ErrorCode.POLICY_VIOLATION, tooManyTopics);
+        return topic === undefined || others.length > 0
           ? failed(name, ErrorCode.INVALID_REQUEST, "Duplicate topic name.")
-          : create(broker, topic, intent),
-      );
-      return { topics: await Promise.all(results) };
+          : create(broker, topic, intent);
+      });
+      return { topics };
     },
   };
 }

@@ -19,6 +19,7 @@ import {
   zeroUuid,
 } from "@millrace/wire";
 import type { Handler } from "./handler.ts";
+import { inTurns } from "./in-turns.ts";
 import { type ClusterHolder, groupedBy, verdictOf } from "./topic-outcome.ts";
 
 interface Asked {
@@ -38,13 +39,13 @@ export function deleteTopicsHandler(
           ? request.topics
           : request.topicNames.map((name) => ({ name, topicId: zeroUuid }));
       const groups = groupedBy(asked, ({ name, topicId }) => `${name ?? ""}/${topicId}`);
-      const results = [...groups.values()].map(async (same) => {
+      const responses = await inTurns(broker.clock, [...groups.values()], async (same) => {
         const [topic = { name: null, topicId: zeroUuid }] = same;
         if (same.length === 1) return remove(broker, topic, apiVersion);
         const kind = topic.name === null ? "id" : "name";
         return failed(topic, ErrorCode.INVALID_REQUEST, `Duplicate topic ${kind}.`);
       });
-      return { responses: await Promise.all(results) };
+      return { responses };
     },
   };
 }

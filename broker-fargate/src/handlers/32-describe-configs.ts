@@ -26,9 +26,12 @@ import {
   type DescribeConfigsResultInput,
   ErrorCode,
 } from "@millrace/wire";
+import { describedConfigBytesMax } from "../limits.ts";
+import { errorMessage } from "./error-message.ts";
 import type { ClusterHolder } from "./topic-outcome.ts";
 import { resourceType, sourceCode, typeCode, unknownConfigType } from "./config-codes.ts";
 import type { Handler } from "./handler.ts";
+import { inTurns } from "./in-turns.ts";
 
 type Entry = DescribeConfigsResourceResultInput;
 
@@ -39,14 +42,30 @@ interface Refusal {
 
 type Wanted = Pick<DescribeConfigsRequest, "includeSynonyms" | "includeDocumentation">;
 
+/** Else a short request that names one resource again and again asks for any number of bytes. */
+const tooMuch = refusal("One answer would be too large: ask for fewer resources at once.");
+
+/** Bytes of an entry in the answer, about. */
+function sizeOf({ name, value, documentation, synonyms = [] }: Entry): number {
+  let bytes = 16 + name.length + (value?.length ?? 0) + (documentation?.length ?? 0);
+  for (const synonym of synonyms) bytes += 8 + synonym.name.length + (synonym.value?.length ?? 0);
+  return bytes;
+}
+
 export function describeConfigsHandler(
   broker: ClusterHolder,
 ): Handler<DescribeConfigsRequest, DescribeConfigsResponseInput> {
   return {
     apiKey: ApiKey.DescribeConfigs,
     versions: { min: 1, max: 4 },
-    handle: (request) => {
-      const results = request.resources.map((resource) => result(broker, resource, request));
+    handle: async (request) => {
+      let room = describedConfigBytesMax;
+      const results = await inTurns(broker.clock, request.resources, (resource) => {
+        if (room <= 0) return refusedResult(resource, tooMuch);
+        const described = result(broker, resource, request);
+        for (const config of described.configs ?? []) room -= sizeOf(config);
+        return described;
+      });
       return { throttleTimeMs: 0, results };
     },
   };
@@ -59,11 +78,9 @@ function result(
 ): DescribeConfigsResultInput {
   const { resourceType: type, resourceName, configurationKeys } = resource;
   const described = entriesOf(broker, resource, wanted);
-  if ("errorCode" in described) {
-    return { ...described, resourceType: type, resourceName, configs: [] };
-  }
-  const keys = configurationKeys ?? [];
-  const isWanted = (entry: Entry): boolean => keys.length === 0 || keys.includes(entry.name);
+  if ("errorCode" in described) return refusedResult(resource, described);
+  const keys = new Set(configurationKeys ?? []);
+  const isWanted = (entry: Entry): boolean => keys.size === 0 || keys.has(entry.name);
   const configs = described.filter(isWanted).sort((a, b) => (a.name < b.name ? -1 : 1));
   return {
     errorCode: ErrorCode.NONE,
@@ -72,6 +89,13 @@ function result(
     resourceName,
     configs,
   };
+}
+
+function refusedResult(
+  { resourceType: type, resourceName }: DescribeConfigsResource,
+  why: Refusal,
+): DescribeConfigsResultInput {
+  return { ...why, resourceType: type, resourceName, configs: [] };
 }
 
 function entriesOf(
@@ -108,7 +132,7 @@ function topicEntries(
   const fault = topicNameFault(name);
   if (fault !== undefined) {
     const errorCode = ErrorCode.INVALID_TOPIC_EXCEPTION;
-    return { errorCode, errorMessage: `Topic name is invalid: ${fault}` };
+    return { errorCode, errorMessage: errorMessage(`Topic name is invalid: ${fault}`) };
   }
   const topic = broker.cluster.topics.byName(name);
   if (topic === undefined) {
@@ -185,6 +209,6 @@ function notThisBroker(broker: ClusterHolder, name: string): Refusal | undefined
   );
 }
 
-function refusal(errorMessage: string): Refusal {
-  return { errorCode: ErrorCode.INVALID_REQUEST, errorMessage };
+function refusal(message: string): Refusal {
+  return { errorCode: ErrorCode.INVALID_REQUEST, errorMessage: errorMessage(message) };
 }

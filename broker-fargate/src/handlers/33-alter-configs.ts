@@ -18,7 +18,7 @@ export function alterConfigsHandler(
     versions: { min: 0, max: 2 },
     handle: async ({ resources, validateOnly }) => {
       const intent = validateOnly ? "check" : "perform";
-      const responses = await alterResources(resources, (resource) => {
+      const responses = await alterResources(broker, resources, (resource) => {
         const configs = new Map<string, string>();
         for (const { name, value } of resource.configs) configs.set(name, value ?? "");
         const apply: Change = () => ({ ok: true, configs });

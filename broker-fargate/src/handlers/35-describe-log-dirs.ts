@@ -51,14 +51,16 @@ function describeTopics(
   if (request.topics === null) {
     return broker.cluster.topics.list().map((topic) => describeTopic(broker, topic, undefined));
   }
-  const asked = new Map<string, number[]>();
+  const asked = new Map<string, Set<number>>();
   for (const { topic, partitions } of request.topics) {
-    asked.set(topic, [...(asked.get(topic) ?? []), ...partitions]);
+    const before = asked.get(topic);
+    if (before === undefined) asked.set(topic, new Set(partitions));
+    else for (const partition of partitions) before.add(partition);
   }
   return [...asked].flatMap(([name, partitions]) => {
     const topic = broker.cluster.topics.byName(name);
     if (topic === undefined) return [];
-    const described = describeTopic(broker, topic, [...new Set(partitions)]);
+    const described = describeTopic(broker, topic, [...partitions]);
     return described.partitions.length === 0 ? [] : [described];
   });
 }

@@ -10,8 +10,10 @@ import {
 } from "@millrace/wire";
 import type { Broker } from "../broker.ts";
 import type { DeleteGroupOutcome } from "../group/coordinator.ts";
+import { errorMessage } from "./error-message.ts";
 import { groupErrorCode } from "./group-errors.ts";
 import type { Handler } from "./handler.ts";
+import { inTurns } from "./in-turns.ts";
 
 export function deleteGroupsHandler(
   broker: Broker,
@@ -21,13 +23,11 @@ export function deleteGroupsHandler(
     versions: { min: 0, max: 3 },
     handle: async ({ groupsNames }) => ({
       throttleTimeMs: 0,
-      results: await Promise.all(
-        [...new Set(groupsNames)].map(async (groupId) => {
-          const outcome = await broker.groups.delete(groupId);
-          const errorCode = outcome === "deleted" ? ErrorCode.NONE : groupErrorCode(outcome);
-          return { groupId, errorCode, errorMessage: messageOf(groupId, outcome) };
-        }),
-      ),
+      results: await inTurns(broker.clock, [...new Set(groupsNames)], async (groupId) => {
+        const outcome = await broker.groups.delete(groupId);
+        const errorCode = outcome === "deleted" ? ErrorCode.NONE : groupErrorCode(outcome);
+        return { groupId, errorCode, errorMessage: messageOf(groupId, outcome) };
+      }),
     }),
   };
 }
@@ -37,9 +37,9 @@ function messageOf(groupId: string, outcome: DeleteGroupOutcome): string | null 
     case "deleted":
       return null;
     case "groupNotFound":
-      return `Group ${groupId} not found.`;
+      return errorMessage(`Group ${groupId} not found.`);
     case "nonEmptyGroup":
-      return `Group ${groupId} has members.`;
+      return errorMessage(`Group ${groupId} has members.`);
     case "coordinatorNotAvailable":
     case "notCoordinator":
       return "The group's coordinator is not available.";

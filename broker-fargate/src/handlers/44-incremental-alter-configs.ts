@@ -32,7 +32,7 @@ export function incrementalAlterConfigsHandler(
     versions: { min: 0, max: 1 },
     handle: async ({ resources, validateOnly }) => {
       const intent = validateOnly ? "check" : "perform";
-      const responses = await alterResources(resources, (resource) => {
+      const responses = await alterResources(broker, resources, (resource) => {
         const isDelete = (config: { readonly configOperation: number }): boolean =>
           config.configOperation === configOperation.delete;
         const fault = entriesFault(resource.configs, isDelete);

@@ -11,6 +11,9 @@ import {
 } from "@millrace/core";
 import { ErrorCode } from "@millrace/wire";
 import type { ConfigOutcome, Intent } from "../cluster/cluster.ts";
+import { alteredConfigsMax } from "../limits.ts";
+import { errorMessage } from "./error-message.ts";
+import { inTurns } from "./in-turns.ts";
 import { resourceType } from "./config-codes.ts";
 import {
   type ClusterHolder,
@@ -37,11 +40,12 @@ export type AlterResponse = Verdict & Pick<Resource, "resourceType" | "resourceN
 
 /** Alters each resource on its own; one that is named twice is not altered at all. */
 export function alterResources<R extends Resource>(
+  broker: ClusterHolder,
   resources: readonly R[],
   alter: (resource: R) => Verdict | Promise<Verdict>,
 ): Promise<readonly AlterResponse[]> {
   const same = groupedBy(resources, (resource) => keyOf(resource));
-  const answers = resources.map(async (resource) => {
+  return inTurns(broker.clock, resources, async (resource) => {
     const isAlone = same.get(keyOf(resource))?.length === 1;
     const verdict = isAlone
       ? await alter(resource)
@@ -52,14 +56,17 @@ export function alterResources<R extends Resource>(
       resourceName: resource.resourceName,
     };
   });
-  return Promise.all(answers);
 }
 
-/** Refuses a key that is named twice, and a key without value unless `mayBeNull` says so. */
+/** Refuses too many keys, a key that is named twice, and a key without value unless `mayBeNull` says so. */
 export function entriesFault<C extends Resource["configs"][number]>(
   configs: readonly C[],
   mayBeNull: (config: C) => boolean,
 ): Verdict | undefined {
+  if (configs.length > alteredConfigsMax) {
+    const errorMessage = `One request may alter ${alteredConfigsMax} configs of a resource at most.`;
+    return { errorCode: ErrorCode.POLICY_VIOLATION, errorMessage };
+  }
   const names = new Set(configs.map((config) => config.name));
   if (names.size < configs.length) return invalidRequest("Error due to duplicate config keys");
   const nulls = configs.filter((config) => config.value === null && !mayBeNull(config));
@@ -98,7 +105,7 @@ async function alterTopic(
   const fault = topicNameFault(name);
   if (fault !== undefined) {
     const errorCode = ErrorCode.INVALID_TOPIC_EXCEPTION;
-    return { errorCode, errorMessage: `Topic name is invalid: ${fault}` };
+    return { errorCode, errorMessage: errorMessage(`Topic name is invalid: ${fault}`) };
   }
   const toTopic = (before: ReadonlyMap<string, string>): ConfigChange =>
     apply(before, topicConfigs);
@@ -131,15 +138,15 @@ function configVerdict(outcome: ConfigOutcome): Verdict {
     case "refused": {
       const isConfig = outcome.reason === "invalidConfig";
       const errorCode = isConfig ? ErrorCode.INVALID_CONFIG : ErrorCode.INVALID_REQUEST;
-      return { errorCode, errorMessage: outcome.message };
+      return { errorCode, errorMessage: errorMessage(outcome.message) };
     }
     case "unavailable":
       return unavailable;
   }
 }
 
-export function invalidRequest(errorMessage: string): Verdict {
-  return { errorCode: ErrorCode.INVALID_REQUEST, errorMessage };
+export function invalidRequest(message: string): Verdict {
+  return { errorCode: ErrorCode.INVALID_REQUEST, errorMessage: errorMessage(message) };
 }
 
 function keyOf(resource: Resource): string {

@@ -2,7 +2,7 @@ import {
   ErrorCode,
   type ListOffsetsResponseInput,
   type MetadataRequestTopic,
-  type MetadataResponseInput,
+  type MetadataResponse,
   type Uuid,
   uuidFromHex,
   zeroUuid,
@@ -138,11 +138,12 @@ describe("Metadata", () => {
     topics: readonly MetadataRequestTopic[] | null,
     version = 13,
     allowAutoTopicCreation = false,
-  ): Promise<MetadataResponseInput> {
+  ): Promise<MetadataResponse> {
     const more = { includeTopicAuthorizedOperations: false };
     const request = { topics, allowAutoTopicCreation, ...more };
     const all = { ...request, includeClusterAuthorizedOperations: false };
-    return kit.ask(metadataHandler(kit.broker), version, all);
+    const answer: Promise<unknown> = kit.ask(metadataHandler(kit.broker), version, all);
+    return answer as Promise<MetadataResponse>;
   }
   const named = (name: string | null, id = zeroUuid): MetadataRequestTopic => ({
     ...{ name, topicId: id },

@@ -2,9 +2,10 @@ import type { TopicRefusal } from "@millrace/core";
 import { ErrorCode } from "@millrace/wire";
 import type { Broker } from "../broker.ts";
 import type { TopicOutcome } from "../cluster/cluster.ts";
+import { errorMessage } from "./error-message.ts";
 
 /** What admin handlers need of the broker. */
-export type ClusterHolder = Pick<Broker, "cluster">;
+export type ClusterHolder = Pick<Broker, "cluster" | "clock">;
 
 export interface Verdict {
   readonly errorCode: number;
@@ -20,7 +21,7 @@ export function verdictOf(outcome: TopicOutcome): Verdict {
     case "decided":
       return success;
     case "refused":
-      return { errorCode: codeOf(outcome.reason), errorMessage: outcome.message };
+      return { errorCode: codeOf(outcome.reason), errorMessage: errorMessage(outcome.message) };
     case "unavailable":
       return unavailable;
   }

@@ -1,7 +1,7 @@
 import * as fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { DecodeError } from "./errors.ts";
-import { arrayElementsMax, taggedFieldsMax } from "./limits.ts";
+import { arrayElementsMax, stringBytesMax, taggedFieldsMax } from "./limits.ts";
 import { Reader } from "./reader.ts";
 import { Writer } from "./writer.ts";
 
@@ -16,6 +16,30 @@ function written(write: (writer: Writer) => void): Uint8Array {
 }
 
 describe("Reader", () => {
+  it("refuses a string of more bytes than the limit even where its bytes are there", () => {
+    const text = (length: number): Uint8Array =>
+      written((writer) => {
+        writer.uvarint(length + 1);
+        writer.raw(new Uint8Array(length).fill(0x61));
+      });
+    expect(new Reader(text(stringBytesMax)).compactString()).toHaveLength(stringBytesMax);
+    expect(() => new Reader(text(stringBytesMax + 1)).compactString()).toThrow(DecodeError);
+  });
+
+  it("refuses more elements than arrays may have together", () => {
+    const twoArrays = written((writer) => {
+      writer.int32(3);
+      writer.int32(2);
+    });
+    const read = (elementsLeft: number): number => {
+      const reader = new Reader(twoArrays);
+      reader.elementsLeft = elementsLeft;
+      return reader.arrayCount(0) + reader.arrayCount(0);
+    };
+    expect(read(5)).toBe(5);
+    expect(() => read(4)).toThrow(DecodeError);
+  });
+
   it("reads what Writer wrote, for every kind of integer", () => {
     const property = fc.property(fc.maxSafeInteger(), fc.integer(), (long, int) => {
       const bytes = written((writer) => {

@@ -20,6 +20,8 @@ export class Reader {
   readonly end: number;
   /** Offset in `source` of what is read next. */
   position: number;
+  /** Elements that arrays may still have, all of them together: bounds what a message costs decoded. */
+  elementsLeft: number = Number.MAX_SAFE_INTEGER;
   private readonly dataView: DataView;
 
   constructor(bytes: Uint8Array, start = 0, end: number = bytes.length) {
@@ -262,6 +264,8 @@ export class Reader {
   /** Checks a claimed element count against its bound and against the bytes left, before anyone allocates by it. */
   private checkedCount(count: number, elementBytesMin: number): number {
     if (count > arrayElementsMax) this.fail(`an array of ${count} elements`);
+    if (count > this.elementsLeft) this.fail(`${count} more elements in arrays`);
+    if (count > 0) this.elementsLeft -= count;
     if (count * elementBytesMin > this.remaining) {
       this.fail(
         `${count} elements of ${elementBytesMin} bytes or more, ${this.remaining} bytes left`,

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { EncodeError } from "./errors.ts";
-import { attachBytesMin } from "./limits.ts";
+import { attachBytesMin, frameBytesMax } from "./limits.ts";
 import { Reader } from "./reader.ts";
 import { type Uuid, zeroUuid } from "./uuid.ts";
 import { Writer } from "./writer.ts";
@@ -35,6 +35,21 @@ describe("Writer", () => {
     const reader = new Reader(writer.finishBytes());
     expect(reader.records()).toHaveLength(largeRecords.length + 2);
     reader.expectEnd();
+  });
+
+  it("refuses a frame of more bytes than its length can announce", () => {
+    // Attached and never touched, it takes no memory.
+    const half = new Uint8Array((frameBytesMax - 7) / 2);
+    const frame = (more: number): number => {
+      const writer = new Writer("frame");
+      writer.int32(0);
+      writer.records([half, half, new Uint8Array(more)]);
+      return writer.finish().byteLength;
+    };
+    expect(() => frame(0)).toThrow(EncodeError);
+    const small = new Writer("frame");
+    small.records([half]);
+    expect(small.finish().byteLength).toBe(8 + half.length);
   });
 
   it("keeps two open writers apart", () => {

@@ -1,5 +1,6 @@
 import type { IncarnationId } from "@millrace/core";
 import type { Crc32c } from "../crc32c.ts";
+import { combineCrc32c } from "../crc32c-combine.ts";
 import { writeInt64 } from "../record/int64.ts";
 import { kindToCode } from "./entry.ts";
 import type { JournalEntryDraft } from "./entry.ts";
@@ -82,10 +83,11 @@ export function encodeJournalObject(
     const from = position;
     for (const part of entry.parts) {
       parts.push(part);
-      bodyCrc = crc32c(part, bodyCrc);
       position += part.length;
     }
-    writeEntry(indexView, i * ENTRY_BYTES, entry, { position: from, length: position - from });
+    const length = position - from;
+    bodyCrc = continueCrc(bodyCrc, entry, { length, crc32c });
+    writeEntry(indexView, i * ENTRY_BYTES, entry, { position: from, length });
   }
   const bodyBytes = position - HEADER_BYTES;
   if (bodyBytes > BODY_BYTES_MAX) throw new RangeError(`body too long: ${bodyBytes}`);
@@ -98,6 +100,17 @@ export function encodeJournalObject(
   indexView.setUint32(trailerAt + TRAILER_MAGIC_AT, TRAILER_MAGIC);
   parts.push(index);
   return { parts, bytes: position + index.length };
+}
+
+function continueCrc(
+  before: number,
+  { crc, parts }: JournalEntryDraft,
+  how: { readonly length: number; readonly crc32c: Crc32c },
+): number {
+  if (crc !== undefined) return combineCrc32c(before, crc, how.length);
+  let bodyCrc = before;
+  for (const part of parts) bodyCrc = how.crc32c(part, bodyCrc);
+  return bodyCrc;
 }
 
 function writeEntry(

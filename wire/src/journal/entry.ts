@@ -29,6 +29,8 @@ export interface JournalEntry {
 export interface JournalEntryDraft extends Omit<JournalEntry, "position" | "length"> {
   /** The entry's bytes, in order; written as they are, never copied. */
   readonly parts: readonly Uint8Array[];
+  /** The CRC-32C of all of them, where it is known. */
+  readonly crc?: number;
 }
 
 export function kindToCode(kind: JournalEntryKind): number {

@@ -144,6 +144,41 @@ describe("commits", () => {
     expect(await offsetsOf(kit)).toEqual([[0, 20]]);
   });
 
+  test("of one connection that waits for each answer wait for nobody else's", async () => {
+    const kit = await start();
+    await kit.run(kit.groups.commit(commitOf(kit, { offsets: [[0, 0]] })));
+    const startedMs = kit.clock.monotonicMs();
+    const before = kit.transactions.length;
+    for (let offset = 1; offset <= 50; offset += 1) {
+      const commit = commitOf(kit, { offsets: [[0, offset]], connection: "a" });
+      await kit.run(kit.groups.commit(commit));
+    }
+    expect(kit.clock.monotonicMs() - startedMs).toBeLessThanOrEqual(10);
+    expect(kit.transactions.length - before).toBe(50);
+    expect(await offsetsOf(kit)).toEqual([[0, 50]]);
+  });
+
+  test("of connections that wait for their answers are one write within ten milliseconds", async () => {
+    const kit = await start();
+    await kit.run(kit.groups.commit(commitOf(kit, { offsets: [[0, 0]] })));
+    const before = kit.transactions.length;
+    const client = async (connection: string, partition: number): Promise<void> => {
+      for (let offset = 1; offset <= 20; offset += 1) {
+        const request = commitOf(kit, { offsets: [[partition, offset]], connection });
+        await kit.groups.commit(request);
+      }
+    };
+    const startedMs = kit.clock.monotonicMs();
+    await kit.run(Promise.all([client("a", 0), client("b", 1), client("c", 2)]));
+    const windows = (kit.clock.monotonicMs() - startedMs) / 10;
+    expect(kit.transactions.length - before).toBeLessThanOrEqual(windows + 1);
+    expect(await offsetsOf(kit)).toEqual([
+      [0, 20],
+      [1, 20],
+      [2, 20],
+    ]);
+  });
+
   test("that change nothing write nothing", async () => {
     const kit = await start();
     await kit.run(kit.groups.commit(commitOf(kit, { offsets: [[0, 5]] })));

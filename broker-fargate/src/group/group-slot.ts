@@ -132,11 +132,19 @@ export class GroupSlot {
     return held.writing.size === 0 ? undefined : Promise.all(held.writing);
   }
 
-  /** Writes under the slot, as one part, and holds the group's replies until it is durable. */
-  write(held: HeldGroup, writes: readonly SlotWrite[], when: "now" | "soon"): Promise<void> {
+  /**
+   * Writes under the slot, as one part, and holds the group's replies until it is durable. `by`: the
+   * connection that asked for it.
+   */
+  write(
+    held: HeldGroup,
+    writes: readonly SlotWrite[],
+    when: "now" | "soon",
+    by?: string,
+  ): Promise<void> {
     const writer = this.#writer;
     if (writer === undefined) throw new Error("the slot is not open");
-    const written = writer.write(writes, when);
+    const written = writer.write(writes, when, by);
     held.writing.add(written);
     const settle = (): void => {
       held.writing.delete(written);

@@ -1,11 +1,11 @@
-import { type GroupRules, MetadataError, type Slot, slot as slotOf } from "@millrace/core";
+import { type GroupRules, MetadataError, type Slot } from "@millrace/core";
 import type { StoreAccess } from "../cluster/persist.ts";
 import { FencedError } from "../cluster/slot-claims.ts";
 import type { CoordinatorDeps, GroupSettings, Unavailable } from "./deps.ts";
 import type { GroupMetrics } from "./group-metrics.ts";
 import { GroupSlot } from "./group-slot.ts";
 import { commitRefreshParts, slotReopenMs, slotsOpeningMax } from "./limits.ts";
-import { hasGroups, loadSlot } from "./load-slot.ts";
+import { loadSlot, slotsWithGroups } from "./load-slot.ts";
 import { SlotLostError, SlotWriter } from "./slot-writer.ts";
 
 /**
@@ -110,16 +110,16 @@ export class HeldSlots {
 
   async #openStored(): Promise<void> {
     const { slots } = this.#deps.cluster;
-    let next = 0;
-    const openSome = async (): Promise<void> => {
-      while (next < slots && !this.#isClosed) {
-        const number = slotOf(next);
-        next += 1;
-        if (this.#open.has(number) || !(await hasGroups(this.#access, number))) continue;
+    const openSome = async (first: number): Promise<void> => {
+      const end = Math.min(first + slotsEach, slots);
+      for await (const number of slotsWithGroups(this.#access, { first, end })) {
+        if (this.#isClosed) return;
         if (!this.#open.has(number)) await this.#openSlot(number);
       }
     };
-    await Promise.all(Array.from({ length: slotsOpeningMax }, openSome));
+    const slotsEach = Math.ceil(slots / slotsOpeningMax);
+    const firsts = Array.from({ length: Math.ceil(slots / slotsEach) }, (_, at) => at * slotsEach);
+    await Promise.all(firsts.map(openSome));
   }
 }
 

@@ -2,7 +2,10 @@ import { assert, itemBytesMax, transactWritesMax } from "@millrace/core";
 
 /** Bounds of the group coordinator. Reaching one is a named outcome. */
 
-/** Offset writes of one slot start at most this often, so that commits within it are one write. */
+/**
+ * Offset writes of one slot start at most this often, so that commits within it are one write;
+ * those of one connection alone, which come one after another, as often as they are answered.
+ */
 export const offsetLingerMs = 10;
 
 /** A store transaction's most bytes here: below DynamoDB's 4 MB. */

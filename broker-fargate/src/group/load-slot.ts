@@ -1,9 +1,11 @@
 import {
   ClassicGroup,
   type Item,
+  type KeyRange,
   keys,
   keysUnder,
   type Slot,
+  slot as slotOf,
   UnreadableItemError,
 } from "@millrace/core";
 import { readAll, type StoreAccess } from "../cluster/persist.ts";
@@ -48,12 +50,31 @@ export async function loadSlot(
   for (const held of groups.groups.values()) groups.resume(held);
 }
 
-/** Whether the slot has any group: worth opening. */
-export async function hasGroups(access: StoreAccess, slot: Slot): Promise<boolean> {
-  for (const prefix of [groupRange(slot), offsetsRange(slot)]) {
-    for await (const item of readAll(access, keysUnder(prefix, 1))) return item.version > 0;
+/**
+ * The slots that hold any group, from `first` on and before `end`: worth opening. Untouched slots,
+ * which have no item, cost no read.
+ */
+export async function* slotsWithGroups(
+  access: StoreAccess,
+  { first, end }: { readonly first: number; readonly end: number },
+): AsyncGenerator<Slot> {
+  const to = keys.slot(slotOf(end));
+  let from = keys.slot(slotOf(first));
+  for (;;) {
+    const key = await firstKey(access, { from, to, limit: 1 });
+    if (key === undefined) return;
+    const slot = slotOf(Number(key.split("/")[1]));
+    const next = keys.slot(slotOf(slot + 1));
+    const ranges = [`${groupRange(slot)}/`, `${offsetsRange(slot)}/`];
+    const isGroups = ranges.some((range) => key.startsWith(range));
+    if (isGroups) yield slot;
+    from = isGroups ? next : (ranges.find((range) => range > key) ?? next);
   }
-  return false;
+}
+
+async function firstKey(access: StoreAccess, range: KeyRange): Promise<string | undefined> {
+  for await (const { key } of readAll(access, range)) return key;
+  return undefined;
 }
 
 function groupRange(slot: Slot): string {

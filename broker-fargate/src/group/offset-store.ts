@@ -26,6 +26,8 @@ export interface CommitRequest {
   readonly instanceId: string | null;
   /** −1 without a membership. */
   readonly generation: number;
+  /** The connection that it came on: it does not wait for company where it commits alone. */
+  readonly connection?: string;
   /** How long the offsets live, of OffsetCommit v2–4; null: as long as the broker says. */
   readonly retentionMs: number | null;
   readonly commits: readonly OffsetCommit[];
@@ -62,7 +64,7 @@ export async function commitOffsets(
   const checked = checkCommit(decision, request);
   if (checked !== "ok") return { kind: "refused", reason: checked };
   slot.apply(held, decision.effects);
-  const committing = new CommitParts(slot, held);
+  const committing = new CommitParts(slot, held, request.connection);
   const results = request.commits.map(async (commit): Promise<CommitResult> => {
     if (commit.metadata.length > limits.metadataLengthMax) return "metadataTooLarge";
     return committing.add(commit, { nowMs: decision.nowMs, request, limits });
@@ -75,13 +77,15 @@ export async function commitOffsets(
 class CommitParts {
   readonly #slot: GroupSlot;
   readonly #held: HeldGroup;
+  readonly #connection: string | undefined;
   #blocks = new Set<number>();
   #part: Promise<CommitResult>;
   #written: (written: Promise<unknown> | undefined) => void = () => {};
 
-  constructor(slot: GroupSlot, held: HeldGroup) {
+  constructor(slot: GroupSlot, held: HeldGroup, connection: string | undefined) {
     this.#slot = slot;
     this.#held = held;
+    this.#connection = connection;
     this.#part = this.#begin();
   }
 
@@ -116,11 +120,12 @@ class CommitParts {
   finish(): void {
     const blocks = this.#blocks;
     this.#blocks = new Set();
-    if (blocks.size === 0) this.#written(this.#slot.durable(this.#held));
-    else
-      this.#written(
-        this.#slot.write(this.#held, blockWrites(this.#slot, this.#held, blocks), "soon"),
-      );
+    if (blocks.size === 0) {
+      this.#written(this.#slot.durable(this.#held));
+      return;
+    }
+    const writes = blockWrites(this.#slot, this.#held, blocks);
+    this.#written(this.#slot.write(this.#held, writes, "soon", this.#connection));
   }
 
   #begin(): Promise<CommitResult> {

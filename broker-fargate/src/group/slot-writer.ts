@@ -32,6 +32,8 @@ export class SlotLostError extends Error {
 interface Part {
   readonly writes: readonly SlotWrite[];
   readonly bytes: number;
+  /** The connection that asked for it, if one did. */
+  readonly by: string | undefined;
   readonly resolve: () => void;
   readonly reject: (error: SlotLostError) => void;
 }
@@ -67,6 +69,8 @@ export class SlotWriter {
   /** Whether a part that does not wait is in the queue. */
   #urgent = false;
   #lastStartMs = Number.NEGATIVE_INFINITY;
+  /** Whose the last write was, if it was of one connection alone. */
+  #lastBy: string | undefined;
   #lost: SlotLostError | undefined;
 
   constructor(options: SlotWriterOptions) {
@@ -80,13 +84,15 @@ export class SlotWriter {
 
   /**
    * Resolves when all of it is durable, or rejects with SlotLostError. With "soon" it starts when
-   * `offsetLingerMs` have passed since the last start; "now" does not wait.
+   * `offsetLingerMs` have passed since the last start, so that others share the write; "now" does
+   * not wait. Nor does a connection that wrote last, alone: its requests come one after another, so
+   * waiting would let it share with nobody but itself.
    */
-  write(writes: readonly SlotWrite[], when: "now" | "soon"): Promise<void> {
+  write(writes: readonly SlotWrite[], when: "now" | "soon", by?: string): Promise<void> {
     if (this.#lost !== undefined) return Promise.reject(this.#lost);
     const bytes = writes.reduce((sum, write) => sum + write.bytes, 0);
     const done = new Promise<void>((resolve, reject) => {
-      this.#queue.push({ writes, bytes, resolve, reject });
+      this.#queue.push({ writes, bytes, by, resolve, reject });
     });
     if (when === "now") {
       this.#urgent = true;
@@ -106,7 +112,7 @@ export class SlotWriter {
 
   async #run(): Promise<void> {
     while (this.#queue.length > 0) {
-      if (!this.#urgent) await this.#linger();
+      if (!this.#urgent && !this.#isAlone()) await this.#linger();
       this.#urgent = false;
       this.#lastStartMs = this.#options.access.clock.monotonicMs();
       const parts = this.#takeBatch();
@@ -116,9 +122,15 @@ export class SlotWriter {
         this.#lose(error, parts);
         break;
       }
+      this.#lastBy = soleConnection(parts);
       for (const part of parts) part.resolve();
     }
     this.#running = undefined;
+  }
+
+  #isAlone(): boolean {
+    const by = soleConnection(this.#queue);
+    return by !== undefined && by === this.#lastBy;
   }
 
   #linger(): Promise<void> {
@@ -186,6 +198,11 @@ export class SlotWriter {
     for (const part of waiting) part.reject(lost);
     this.#options.onLost(lost);
   }
+}
+
+function soleConnection(parts: readonly Part[]): string | undefined {
+  const by = parts[0]?.by;
+  return parts.every((part) => part.by === by) ? by : undefined;
 }
 
 function lostBy(cause: unknown): SlotLostError {

@@ -158,11 +158,15 @@ export function readSnapshot(bytes: Uint8Array): {
   return { offset: int64(view, 8), producers };
 }
 
-/** The objects of a journal file, up to the zeros that follow the last one. */
+/** The objects of a journal file, up to the zeros, or to what is left of its former life. */
 export function readJournalFile(bytes: Uint8Array): readonly TableObject[] {
   const objects: TableObject[] = [];
+  let next: number | undefined;
   for (let at = 0; at < bytes.length && bytes[at] !== 0; ) {
     const view = viewOf(bytes.subarray(at));
+    const seq = int64(view, 32);
+    if (next !== undefined && seq !== next) break;
+    next = seq + 1;
     const length = 80 + view.getUint32(64) + view.getUint32(68) * 56 + 16;
     objects.push(readJournalObject(bytes.subarray(at, at + length)));
     at += Math.ceil(length / 4096) * 4096;

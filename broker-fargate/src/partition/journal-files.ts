@@ -2,22 +2,25 @@ import { assert } from "@millrace/core";
 import type { Disk, DiskFile, IncarnationId } from "@millrace/core";
 import { JOURNAL_ALIGNMENT_BYTES } from "@millrace/wire";
 import type { EncodedJournalObject } from "@millrace/wire";
+import { SpareFiles } from "./journal-spares.ts";
 import type { PartitionLimits } from "./limits.ts";
 
 /**
  * The files of one incarnation's journal: `journal/{incarnation}/{first seq, 20 digits}.journal`.
  *
  * Objects lie in them in the order of their seqs, each at a multiple of the alignment, with no seq
- * left out; one object lies in one file. A file is preallocated in steps, so that most commits
- * change no metadata of the file system and their fdatasync is one write. What follows the last
- * object is zeros. Only one object is ever written and not yet synced.
+ * left out; one object lies in one file. A file is one that was trimmed (`journal-spares.ts`), or
+ * preallocated in steps, so that most commits change no metadata of the file system and their
+ * fdatasync is one write. What follows the last object is zeros, or what the file held before,
+ * which has lower seqs. Only one object is ever written and not yet synced.
  */
 export class JournalFiles {
   readonly directory: string;
   readonly #disk: Disk;
   readonly #limits: PartitionLimits;
   /** Ascending; the last one is open and takes the next object. */
-  #files: { readonly path: string; readonly firstSeq: number; size: number }[] = [];
+  #files: JournalFile[] = [];
+  readonly #spares: SpareFiles;
   #current: Current | undefined;
 
   constructor(options: {
@@ -28,11 +31,12 @@ export class JournalFiles {
     this.#disk = options.disk;
     this.#limits = options.limits;
     this.directory = journalDirectory(options.incarnation);
+    this.#spares = new SpareFiles(options.disk, this.directory);
   }
 
   /** Bytes that the files take on the disk. */
   get allocatedBytes(): number {
-    return this.#files.reduce((sum, { size }) => sum + size, 0);
+    return this.#files.reduce((sum, { size }) => sum + size, this.#spares.bytes);
   }
 
   /**
@@ -61,14 +65,22 @@ export class JournalFiles {
     current.position += align(object.bytes);
   }
 
-  /** Deletes upwards the files that hold nothing at or above `trim`, but never the current one. */
+  /**
+   * Lets go, upwards, of the files that hold nothing at or above `trim`, but never of the current
+   * one: as many as are worth it are used again, the others are deleted.
+   */
   deleteBelow(trim: number): void {
+    const { journalFileBytes, journalSpareFilesMax } = this.#limits;
+    const spare: JournalFile[] = [];
     for (;;) {
       const [first, second] = this.#files;
-      if (first === undefined || second === undefined || second.firstSeq > trim) return;
-      this.#disk.remove(first.path);
+      if (first === undefined || second === undefined || second.firstSeq > trim) break;
+      const isKept = this.#spares.count + spare.length < journalSpareFilesMax;
+      if (isKept && first.size <= journalFileBytes) spare.push(first);
+      else this.#disk.remove(first.path);
       this.#files.shift();
     }
+    this.#spares.add(spare);
   }
 
   /** Deletes all files, upwards; the next object begins a new one. Only when all is trimmed. */
@@ -78,6 +90,7 @@ export class JournalFiles {
       this.#disk.remove(first.path);
       this.#files.shift();
     }
+    this.#spares.removeAll();
   }
 
   close(): void {
@@ -88,12 +101,14 @@ export class JournalFiles {
   #startFile(seq: number, objectBytes: number): Current {
     const path = `${this.directory}/${String(seq).padStart(20, "0")}.journal`;
     this.#disk.makeDirectory(this.directory);
+    const limit = Math.max(this.#limits.journalFileBytes, align(objectBytes));
+    const isOrdinary = limit === this.#limits.journalFileBytes;
+    const size = (isOrdinary ? this.#spares.take(path) : undefined) ?? 0;
     const file = this.#disk.open(path, { create: "ifAbsent" });
     assert(file !== undefined, "a file that is made if absent is there");
     this.#current?.file.close();
-    const limit = Math.max(this.#limits.journalFileBytes, align(objectBytes));
     this.#current = { file, limit, position: 0, named: false };
-    this.#files.push({ path, firstSeq: seq, size: 0 });
+    this.#files.push({ path, firstSeq: seq, size });
     return this.#current;
   }
 
@@ -111,6 +126,12 @@ export class JournalFiles {
     await this.#disk.syncDirectory(this.directory);
     await this.#disk.syncDirectory(journalRoot);
   }
+}
+
+interface JournalFile {
+  readonly path: string;
+  readonly firstSeq: number;
+  size: number;
 }
 
 interface Current {

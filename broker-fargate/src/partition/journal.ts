@@ -180,7 +180,7 @@ export class Journal {
         this.#fail(error, group);
         break;
       }
-      this.#settle(group);
+      await this.#settle(group);
     }
     this.#flushing = false;
     this.#tellIdle();
@@ -230,11 +230,21 @@ export class Journal {
     });
   }
 
-  #settle(group: Group): void {
+  /**
+   * Tells the entries, some in each turn of the event loop where that takes long: first appends to
+   * a thousand partitions make files for each of them.
+   */
+  async #settle(group: Group): Promise<void> {
+    const { clock, limits } = this.#options;
     const bytes = align(group.object.bytes);
-    this.#untrimmed.push({ bytes, atMs: this.#options.clock.monotonicMs() });
+    let turnMs = clock.monotonicMs();
+    this.#untrimmed.push({ bytes, atMs: turnMs });
     this.#untrimmedBytes += bytes;
     for (const entry of group.entries) {
+      if (clock.monotonicMs() - turnMs > limits.turnMsMax) {
+        await new Promise<void>((resolve) => clock.after(0, resolve));
+        turnMs = clock.monotonicMs();
+      }
       this.#pendingBytes -= entryBytes(entry);
       entry.durable(group.seq);
     }

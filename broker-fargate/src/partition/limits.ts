@@ -9,6 +9,8 @@ export interface PartitionLimits {
   readonly journalFileBytes: number;
   /** Steps in which a journal file is preallocated. */
   readonly journalGrowBytes: number;
+  /** Trimmed files that are kept to be written again; further ones are deleted. */
+  readonly journalSpareFilesMax: number;
   /** A group commit closes at this size; one append that is larger makes a group of its own. */
   readonly journalObjectBytes: number;
   /** Untrimmed and pending bytes together; at the bound appends wait, then `journalFull`. */
@@ -31,6 +33,8 @@ export interface PartitionLimits {
   readonly dirtySyncMs: number;
   /** Partitions that are synced at the same time in the background. */
   readonly syncsInFlightMax: number;
+  /** How long partitions are opened, or told of a group commit, before others have a turn. */
+  readonly turnMsMax: number;
   /** Background duties run at most so often. */
   readonly dutyPauseMs: number;
   /** Logs that replay holds open; past it they are synced and closed. */
@@ -42,6 +46,7 @@ export interface PartitionLimits {
 export const partitionLimits: PartitionLimits = checked({
   journalFileBytes: 64 * mebibyte,
   journalGrowBytes: 4 * mebibyte,
+  journalSpareFilesMax: 6,
   journalObjectBytes: 8 * mebibyte,
   journalBytesMax: 1024 * mebibyte,
   journalPendingBytesMax: 128 * mebibyte,
@@ -53,6 +58,7 @@ export const partitionLimits: PartitionLimits = checked({
   idleSyncMs: 5_000,
   dirtySyncMs: 60_000,
   syncsInFlightMax: 4,
+  turnMsMax: 5,
   dutyPauseMs: 100,
   replayLogsMax: 512,
   closedIncarnationsMax: 64,
@@ -67,6 +73,10 @@ export function checked(limits: PartitionLimits): PartitionLimits {
   assert(
     limits.journalTrimBytes + limits.journalPendingBytesMax <= limits.journalBytesMax,
     "trimming begins before appends have to wait for it",
+  );
+  assert(
+    limits.journalTrimBytes <= limits.journalSpareFilesMax * limits.journalFileBytes,
+    "the files that a trim lets go of under steady load are used again",
   );
   assert(limits.journalFileBytes % JOURNAL_ALIGNMENT_BYTES === 0, "a file holds whole pages");
   return limits;

@@ -6,6 +6,7 @@ import {
   ratioOf,
   type Spread,
   spreadOf,
+  waitBound,
 } from "./statistics.ts";
 
 it("takes the middle of an odd number of samples, in whatever order they came", () => {
@@ -67,4 +68,24 @@ it("counts only what was observed between two readings", () => {
   const after = before.map(({ bound, count }) => ({ bound, count: count + 5 }));
   expect(bucketsSince(before, after).map(({ count }) => count)).toEqual([5, 5, 5, 5]);
   expect(() => quantileBound(bucketsSince(before, before), 0.999)).toThrow("without observations");
+});
+
+it("weighs a long stretch by its time: to fall into it is the likelier the longer it is", () => {
+  const buckets = [
+    { bound: 0.001, count: 99_999 },
+    { bound: 1, count: 100_000 },
+    { bound: Number.POSITIVE_INFINITY, count: 100_000 },
+  ];
+  expect(quantileBound(buckets, 0.999)).toBe(0.001);
+  // 1 s of 1,000 s: one in a thousand comes in it, half of them in its second half.
+  expect(waitBound(buckets, 1_000, 0.9995)).toBeCloseTo(0.5, 6);
+  expect(waitBound(buckets, 100_000, 0.999)).toBeLessThan(0.001);
+});
+
+it("knows no bound of a wait where a stretch has none", () => {
+  const endless = [
+    { bound: 0.001, count: 5 },
+    { bound: Number.POSITIVE_INFINITY, count: 6 },
+  ];
+  expect(waitBound(endless, 100, 0.5)).toBe(Number.POSITIVE_INFINITY);
 });

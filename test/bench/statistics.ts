@@ -60,3 +60,26 @@ export function quantileBound(buckets: Buckets, quantile: number): number {
   const bucket = buckets.find(({ count }) => count >= rank);
   return bucket?.bound ?? Number.POSITIVE_INFINITY;
 }
+
+/**
+ * What something that comes at a random moment of `seconds` waits at most, with this probability,
+ * where the histogram has the lengths of all stretches in which nothing is served: it waits for the
+ * end of the stretch that it falls into. Each stretch counts as long as its bucket's bound.
+ */
+export function waitBound(buckets: Buckets, seconds: number, probability: number): number {
+  const longerThan = (wait: number): number =>
+    buckets.reduce((sum, { bound, count }, index) => {
+      const inBucket = count - (buckets[index - 1]?.count ?? 0);
+      return inBucket === 0 ? sum : sum + inBucket * Math.max(0, bound - wait);
+    }, 0);
+  const allowed = seconds * (1 - probability);
+  let low = 0;
+  let high = quantileBound(buckets, 1);
+  if (high === Number.POSITIVE_INFINITY) return high;
+  for (let step = 0; step < 40; step += 1) {
+    const middle = (low + high) / 2;
+    if (longerThan(middle) > allowed) low = middle;
+    else high = middle;
+  }
+  return high;
+}

@@ -2,7 +2,14 @@ import type { Disk, DiskFile, Random } from "@millrace/core";
 import { DiskError } from "@millrace/core";
 import { MemoryContent } from "./disk-content.ts";
 
-export type DiskOperation = "open" | "read" | "write" | "resize" | "sync" | "syncDirectory";
+export type DiskOperation =
+  | "open"
+  | "read"
+  | "write"
+  | "resize"
+  | "sync"
+  | "syncDirectory"
+  | "removeFolder";
 
 /** An error to come: of the calls that match, `after` go through, then `times` fail. */
 export interface DiskFault {
@@ -86,6 +93,10 @@ export class MemoryDisk implements Disk {
       this.#nameChanges.push({ kind: "remove", path: name });
     }
     for (const name of [...this.#directories].filter(inside)) this.#directories.delete(name);
+  }
+
+  removeFolder(directory: string): Promise<void> {
+    return this.#later("removeFolder", directory, () => this.remove(directory));
   }
 
   rename(from: string, to: string): void {

@@ -1,9 +1,10 @@
 import { spawnSync } from "node:child_process";
-import { mkdtempSync, readFileSync, rmSync, statSync } from "node:fs";
+import { mkdtempSync, readdirSync, readFileSync, readlinkSync, rmSync, statSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, expect, test } from "vitest";
 import { NodeDisk } from "./disk.ts";
+import { removalsMax, syncsMax, writevPartsMax } from "./limits.ts";
 
 const roots: string[] = [];
 
@@ -80,6 +81,28 @@ test("reports how much of a file each sync made durable", async () => {
   file?.close();
 });
 
+test("reports that what is written over is durable no more, until the next sync", async () => {
+  const synced: (readonly [string, number])[] = [];
+  const disk = new NodeDisk(newRoot(), {
+    onSynced: (path, length) => synced.push([path, length]),
+  });
+  disk.makeDirectory("a");
+  const file = disk.open("a/file", { create: "ifAbsent" });
+  file?.write(0, [new Uint8Array(9)]);
+  await file?.sync();
+  disk.rename("a/file", "a/again");
+  file?.close();
+  const again = disk.open("a/again", { create: "ifAbsent" });
+  again?.write(4, [new Uint8Array(2)]);
+  const sync = again?.sync();
+  again?.write(2, [new Uint8Array(1)]);
+  await sync;
+  await again?.sync();
+  const lengths = synced.filter(([path]) => path === "a/again").map(([, length]) => length);
+  expect(lengths).toEqual([9, 4, 2, 2, 9]);
+  again?.close();
+});
+
 test("reserves blocks for a file that is extended", () => {
   const root = newRoot();
   const disk = new NodeDisk(root);
@@ -94,9 +117,80 @@ test("reserves blocks for a file that is extended", () => {
   file?.close();
 });
 
+test("frees the blocks of what it removed soon, and keeps no descriptor of it", async () => {
+  const root = newRoot();
+  const disk = new NodeDisk(root);
+  disk.makeDirectory("a/b");
+  for (const path of ["a/large", "a/b/large", "a/b/small"]) {
+    const file = disk.open(path, { create: "ifAbsent" });
+    file?.resize(path.endsWith("large") ? 4_000_000 : 10);
+    file?.close();
+  }
+  disk.remove("a/large");
+  expect(disk.list("a")).toEqual(["b"]);
+  disk.remove("a");
+  expect(disk.list("")).toEqual([]);
+  expect(disk.openFiles).toBe(0);
+  await expect.poll(() => descriptorsBelow(root)).toEqual([]);
+});
+
+/** What the process has open in the folder, removed files included. */
+function descriptorsBelow(root: string): string[] {
+  const links = readdirSync("/proc/self/fd").map((name) => {
+    try {
+      return readlinkSync(`/proc/self/fd/${name}`);
+    } catch {
+      return "closed meanwhile";
+    }
+  });
+  return links.filter((link) => link.startsWith(root));
+}
+
 test("keeps to its root", () => {
   const disk = new NodeDisk(newRoot());
   for (const path of ["/etc/passwd", "../x", "a/../../x"]) {
     expect(() => disk.open(path, { create: "never" })).toThrow(RangeError);
   }
+});
+
+test("writes more parts than one call of the system takes", () => {
+  const disk = new NodeDisk(newRoot());
+  const file = disk.open("many-parts", { create: "ifAbsent" });
+  const count = 2 * writevPartsMax + 1;
+  const parts = Array.from({ length: count }, (_, index) => Uint8Array.of(index & 0xff));
+  file?.write(3, parts);
+  expect(file?.size()).toBe(3 + count);
+  const into = new Uint8Array(count);
+  file?.read(3, into);
+  expect(into).toEqual(Uint8Array.from({ length: count }, (_, index) => index & 0xff));
+  file?.close();
+});
+
+test("syncs more files at once than may be under way, all of them", async () => {
+  const disk = new NodeDisk(newRoot());
+  const files = Array.from({ length: 2 * syncsMax }, (_, index) => {
+    const file = disk.open(`f${index}`, { create: "ifAbsent" });
+    file?.write(0, [Uint8Array.of(index)]);
+    return file;
+  });
+  const syncs = await Promise.allSettled(files.map((file) => file?.sync()));
+  expect(new Set(syncs.map(({ status }) => status))).toEqual(new Set(["fulfilled"]));
+  for (const file of files) file?.close();
+  expect(disk.openFiles).toBe(0);
+});
+
+test("removes more large files at once than wait for their blocks to be freed", async () => {
+  const root = newRoot();
+  const disk = new NodeDisk(root);
+  disk.makeDirectory("a");
+  const count = removalsMax + 10;
+  for (let index = 0; index < count; index += 1) {
+    const file = disk.open(`a/${index}`, { create: "ifAbsent" });
+    file?.resize(2_000_000);
+    file?.close();
+  }
+  disk.remove("a");
+  expect(disk.list("")).toEqual([]);
+  expect(descriptorsBelow(root).length).toBeLessThanOrEqual(removalsMax);
+  await expect.poll(() => descriptorsBelow(root)).toEqual([]);
 });

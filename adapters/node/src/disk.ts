@@ -10,17 +10,16 @@ import {
   readdirSync,
   readSync,
   renameSync,
-  rmSync,
-  unlinkSync,
   writeSync,
   writevSync,
 } from "node:fs";
 import { promisify } from "node:util";
 import type { Disk, DiskFile } from "@millrace/core";
 import { DiskError } from "@millrace/core";
-import { openFilesMax, syncsMax, writevPartsMax, zeroFillBytes } from "./limits.ts";
+import { openFilesMax, removalsMax, syncsMax, writevPartsMax, zeroFillBytes } from "./limits.ts";
 import type { OpenFile } from "./open-files.ts";
 import { OpenFiles } from "./open-files.ts";
+import { Removals } from "./removals.ts";
 import { Turns } from "./turns.ts";
 
 export interface NodeDiskOptions {
@@ -28,7 +27,7 @@ export interface NodeDiskOptions {
   /**
    * Called when a file's sync is complete: what was written to its first `length` bytes before is
    * durable. Space that was only reserved does not count, so that `length` is the end of the last
-   * write. For tests that cut files to what a loss of power could have left.
+   * write. Called before a write, too, that begins below that: then less is durable. For tests that cut files to what a loss of power could have left.
    */
   readonly onSynced?: (path: string, length: number) => void;
 }
@@ -46,11 +45,13 @@ const absentCodes = new Set(["ENOENT", "ENOTDIR"]);
  * cache. Syncs run on libuv's threads.
  *
  * `resize` that extends a file writes zeros, because Node has no fallocate and a hole reserves
- * nothing. A folder's sync is an fsync of its descriptor.
+ * nothing. A folder's sync is an fsync of its descriptor. What is removed is gone by name when the
+ * call returns; its blocks are free a little later.
  */
 export class NodeDisk implements Disk {
   readonly #root: string;
   readonly #files: OpenFiles;
+  readonly #removals = new Removals(removalsMax);
   readonly #shared: Shared;
 
   constructor(root: string, options: NodeDiskOptions = {}) {
@@ -59,7 +60,8 @@ export class NodeDisk implements Disk {
     const syncs = new Turns(syncsMax);
     const { onSynced } = options;
     const written = onSynced === undefined ? undefined : new Map<string, number>();
-    this.#shared = { files: this.#files, syncs, onSynced, written };
+    const rewritten = new Map<string, number>();
+    this.#shared = { files: this.#files, syncs, onSynced, written, rewritten };
   }
 
   /** Descriptors held at the moment. */
@@ -106,13 +108,15 @@ export class NodeDisk implements Disk {
   remove(path: string): void {
     this.#forget(path);
     const full = this.#resolve(path);
+    attempt(path, () => this.#files.makeDo(() => this.#removals.remove(full)));
+  }
+
+  async removeFolder(directory: string): Promise<void> {
+    const full = this.#resolve(directory);
     try {
-      unlinkSync(full);
+      await this.#files.makeDoLater(() => this.#removals.removeFolder(full));
     } catch (error) {
-      if (absentCodes.has(codeOf(error))) return;
-      // Systems differ in what they say of a folder: EISDIR or EPERM.
-      const remove = (): void => rmSync(full, { recursive: true, force: true });
-      attempt(path, () => this.#files.makeDo(remove));
+      throw diskError(directory, "maybe", error);
     }
   }
 
@@ -149,6 +153,8 @@ interface Shared {
   readonly onSynced: ((path: string, length: number) => void) | undefined;
   /** Only with `onSynced`: each file's end of what was written. */
   readonly written: Map<string, number> | undefined;
+  /** The lowest position below that end that was written since the last sync began. */
+  readonly rewritten: Map<string, number>;
 }
 
 class NodeFile implements DiskFile {
@@ -169,6 +175,7 @@ class NodeFile implements DiskFile {
 
   write(position: number, parts: readonly Uint8Array[]): void {
     const descriptor = this.#descriptor();
+    this.#willWrite(position);
     try {
       if (parts.length === 1 && parts[0] !== undefined) writeAll(descriptor, parts[0], position);
       else writeParts(descriptor, parts, position);
@@ -216,11 +223,12 @@ class NodeFile implements DiskFile {
 
   async #syncNow(): Promise<void> {
     // Closed while it waited for its turn: any descriptor of the file syncs all of the file.
-    const { onSynced, files, written } = this.#shared;
+    const { files, rewritten, written } = this.#shared;
     const length = written?.get(this.#path) ?? 0;
+    rewritten.delete(this.#path);
     if (this.#file.closed) {
       await syncByPath(this.#file.path, this.#path, { files, flags: readWrite });
-      onSynced?.(this.#path, length);
+      this.#synced(length);
       return;
     }
     const descriptor = this.#descriptor();
@@ -232,7 +240,20 @@ class NodeFile implements DiskFile {
     } finally {
       files.release(this.#file);
     }
-    onSynced?.(this.#path, length);
+    this.#synced(length);
+  }
+
+  #synced(length: number): void {
+    const { onSynced, rewritten } = this.#shared;
+    onSynced?.(this.#path, Math.min(length, rewritten.get(this.#path) ?? length));
+  }
+
+  #willWrite(position: number): void {
+    const { onSynced, rewritten, written } = this.#shared;
+    const end = written?.get(this.#path) ?? 0;
+    if (position >= end || position >= (rewritten.get(this.#path) ?? end)) return;
+    rewritten.set(this.#path, position);
+    onSynced?.(this.#path, position);
   }
 
   #wrote(position: number, parts: readonly Uint8Array[]): void {

@@ -1,4 +1,4 @@
-import { closeSync, openSync } from "node:fs";
+import { close, closeSync, openSync } from "node:fs";
 
 /** A file that has a descriptor only while it is among the recently used. */
 export interface OpenFile {
@@ -77,7 +77,8 @@ export class OpenFiles {
   release(file: OpenFile): void {
     file.busy -= 1;
     if (file.busy > 0) return;
-    if (file.closed || this.#open.size > this.#max) this.#closeNow(file);
+    if (file.closed) this.#closeLater(file);
+    else if (this.#open.size > this.#max) this.#closeNow(file);
   }
 
   close(file: OpenFile): void {
@@ -98,6 +99,17 @@ export class OpenFiles {
       return true;
     }
     return false;
+  }
+
+  /** The file may have been removed meanwhile: then this frees its blocks, which takes time. */
+  #closeLater(file: OpenFile): void {
+    this.#open.delete(file);
+    const { descriptor } = file;
+    file.descriptor = undefined;
+    if (descriptor === undefined) return;
+    close(descriptor, () => {
+      // What was written is synced, or not wanted any more: a failed close takes nothing away.
+    });
   }
 
   #closeNow(file: OpenFile): void {

@@ -1,35 +1,21 @@
-import type { Clock, Timer } from "@millrace/core";
-import { eventLoopSampleMs } from "../limits.ts";
 import type { Metrics } from "./registry.ts";
+import type { Histogram } from "./series.ts";
+
+/** In seconds: a turn of 20 ms is what a client may notice, one of 100 ms what it complains of. */
+const turnSecondsBounds: readonly number[] = [
+  0.0005, 0.001, 0.002, 0.003, 0.005, 0.0075, 0.01, 0.015, 0.02, 0.03, 0.05, 0.1, 0.2, 0.5, 1, 3,
+  10,
+];
 
 /**
- * Measures how late timers fire: what a request waits because something else kept the event loop.
- * A stall shows once, with its whole length, in the bucket that it belongs to.
+ * How long each turn of the event loop was busy, in seconds. Whatever comes during a turn waits for
+ * its end: a long turn is a stall for every client. The sum is all the time in which the loop was
+ * not waiting for work; a process that waits has no turns.
  */
-export class EventLoopWatch {
-  private readonly clock: Clock;
-  private readonly observe: (seconds: number) => void;
-  private timer: Timer | undefined;
-
-  constructor(clock: Clock, metrics: Metrics) {
-    this.clock = clock;
-    const delays = metrics.histogram(
-      "millrace_event_loop_delay_seconds",
-      "How late a timer fired, in seconds, sampled ten times a second.",
-      [0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 3, 10],
-    );
-    this.observe = (seconds) => delays.observe(seconds);
-  }
-
-  start(): void {
-    const dueMs = this.clock.monotonicMs() + eventLoopSampleMs;
-    this.timer = this.clock.after(eventLoopSampleMs, () => {
-      this.observe(Math.max(0, this.clock.monotonicMs() - dueMs) / 1000);
-      this.start();
-    });
-  }
-
-  stop(): void {
-    this.timer?.cancel();
-  }
+export function observeTurns(metrics: Metrics): Histogram {
+  return metrics.histogram(
+    "millrace_event_loop_turn_seconds",
+    "How long the event loop was busy in each of its turns, in seconds.",
+    turnSecondsBounds,
+  );
 }

@@ -1,7 +1,7 @@
 import { expect, it } from "vitest";
 import { metricSeriesMax } from "../limits.ts";
-import { HandClock } from "../server/fixtures.ts";
-import { EventLoopWatch } from "./event-loop-watch.ts";
+import { observeTurns } from "./event-loop-watch.ts";
+import { observeProcess } from "./process-usage.ts";
 import { Metrics } from "./registry.ts";
 
 const ownLines = [
@@ -90,22 +90,30 @@ it("bounds the number of series, and says how many it did not make", () => {
   expect(lines.filter((line) => line.startsWith("g{"))).toHaveLength(metricSeriesMax - 1);
 });
 
-it("shows how long the event loop was kept", () => {
+it("shows how long the event loop was busy in a turn, finely around what a client notices", () => {
   const metrics = new Metrics();
-  const clock = new HandClock();
-  const late = {
-    ...boundClock(clock),
-    // The timer fires 400 ms after its time.
-    after: (delayMs: number, run: () => void) => clock.after(delayMs + 400, run),
-  };
-  const watch = new EventLoopWatch(late, metrics);
-  watch.start();
-  clock.advance(500);
-  watch.stop();
-  expect(metrics.exposition()).toContain("millrace_event_loop_delay_seconds_sum 0.4\n");
-  expect(clock.pendingTimers).toBe(0);
+  const turns = observeTurns(metrics);
+  for (const seconds of [0.0001, 0.009, 0.012, 0.019, 0.021]) turns.observe(seconds);
+  const lines = metrics.exposition().split("\n");
+  const within = (le: string): string => `millrace_event_loop_turn_seconds_bucket{le="${le}"}`;
+  for (const [le, count] of Object.entries({ "0.01": 2, "0.015": 3, "0.02": 4, "0.03": 5 })) {
+    expect(lines).toContain(`${within(le)} ${count}`);
+  }
 });
 
-function boundClock(clock: HandClock) {
-  return { wallMs: () => clock.wallMs(), monotonicMs: () => clock.monotonicMs() };
-}
+it("shows what the process uses when somebody looks, and nothing that the system does not say", () => {
+  const metrics = new Metrics();
+  const usage = {
+    ...{ residentBytes: 1, heapUsedBytes: 2, externalBytes: 3, arrayBufferBytes: 4 },
+    ...{ cpuSeconds: 0.5, openDescriptors: 7 as number | undefined },
+    activeResources: new Map([["Timeout", 2]]),
+  };
+  observeProcess(metrics, () => usage);
+  usage.residentBytes = 9;
+  const lines = metrics.exposition().split("\n");
+  expect(lines).toContain("process_resident_memory_bytes 9");
+  expect(lines).toContain("process_open_fds 7");
+  expect(lines).toContain('nodejs_active_resources{type="Timeout"} 2');
+  usage.openDescriptors = undefined;
+  expect(metrics.exposition()).not.toMatch(/^process_open_fds /m);
+});

@@ -10,7 +10,7 @@ const config: ViteUserConfig = defineConfig({
           name: "unit",
           include: [
             "{core,wire,adapters,broker-fargate,tools,examples}/**/*.test.ts",
-            "test/{bench,contract,simulation,gates,fuzz,compat,durability}/**/*.test.ts",
+            "test/{bench,contract,simulation,gates,fuzz,compat,durability,soak}/**/*.test.ts",
           ],
           exclude,
           testTimeout: 30_000,
@@ -19,7 +19,7 @@ const config: ViteUserConfig = defineConfig({
       {
         test: {
           name: "process",
-          include: ["test/{integration,formats}/**/*.test.ts"],
+          include: ["test/{integration,formats,hardness}/**/*.test.ts"],
           exclude,
           testTimeout: 120_000,
           hookTimeout: 60_000,

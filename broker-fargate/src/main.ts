@@ -4,6 +4,7 @@
  * knows an adapter.
  */
 import { appendFileSync, readFileSync, statfsSync } from "node:fs";
+import { flushCompileCache } from "node:module";
 import { join, resolve } from "node:path";
 import {
   crc32c,
@@ -11,17 +12,21 @@ import {
   loadCodecs,
   lockDirectory,
   NodeDisk,
+  readProcessUsage,
   SystemClock,
   SystemRandom,
+  watchTurns,
 } from "@millrace/adapter-node";
 import { AssertionError, parseSettings, type Settings } from "@millrace/core";
 import { destination, type Logger, pino } from "pino";
 import manifest from "../package.json" with { type: "json" };
+import { BufferPool } from "./buffer-pool.ts";
 import type { AdvertisedListener } from "./handlers/handler.ts";
-import type { HttpListener } from "./http/serve.ts";
+import { type HttpListener, serveHttp } from "./http/serve.ts";
 import { shutdownGraceMsMax } from "./limits.ts";
 import { type ListenerAddress, listenerAddresses } from "./listener-address.ts";
-import { EventLoopWatch } from "./metrics/event-loop-watch.ts";
+import { observeTurns } from "./metrics/event-loop-watch.ts";
+import { observeProcess } from "./metrics/process-usage.ts";
 import { type Configuration, type OpenBroker, openBroker } from "./open-broker.ts";
 import { type Options, readOptions, UsageError, usage } from "./options.ts";
 import { type Listener, listen } from "./server/listener.ts";
@@ -31,17 +36,22 @@ import { startScreen } from "./start-screen.ts";
 const exitFailure = 1;
 const exitUsage = 2;
 
-try {
-  const options = readOptions({
-    args: process.argv.slice(2),
-    environment: process.env,
-    readFile: (path) => readFileSync(path, "utf8"),
-  });
-  if (options === "help") process.stdout.write(`${usage}\n`);
-  else await run(options);
-} catch (error) {
-  if (error instanceof UsageError) fail(error.message, exitUsage);
-  else fail(describe(error), exitFailure);
+void main();
+
+/** In a function, because a bundle of CommonJS can't await at its top level. */
+async function main(): Promise<void> {
+  try {
+    const options = readOptions({
+      args: process.argv.slice(2),
+      environment: process.env,
+      readFile: (path) => readFileSync(path, "utf8"),
+    });
+    if (options === "help") process.stdout.write(`${usage}\n`);
+    else await run(options);
+  } catch (error) {
+    if (error instanceof UsageError) fail(error.message, exitUsage);
+    else fail(describe(error), exitFailure);
+  }
 }
 
 async function run(options: Options): Promise<void> {
@@ -68,6 +78,7 @@ async function run(options: Options): Promise<void> {
     clock: broker.clock,
     log,
     metrics: broker.metrics,
+    buffers: broker.buffers,
     settings,
   });
   const listeners: Listener[] = [];
@@ -75,14 +86,15 @@ async function run(options: Options): Promise<void> {
     const advertised = addresses.advertised.get(address.name);
     listeners.push(await listenAt(server, address, advertised));
   }
-  const watch = new EventLoopWatch(broker.clock, broker.metrics);
-  watch.start();
+  observeProcess(broker.metrics, readProcessUsage);
+  const turns = observeTurns(broker.metrics);
+  const stopWatching = watchTurns((busyMs) => turns.observe(busyMs / 1000));
   const host = addresses.bind[0]?.host;
   const http =
     options.http === "on" ? await openHttp(opened, { settings, host, readiness, log }) : undefined;
   const close = async (): Promise<void> => {
     readiness.reasons = ["the broker is shutting down"];
-    watch.stop();
+    stopWatching();
     for (const listener of listeners) listener.stopAccepting();
     await server.close(shutdownGraceMsMax);
     await opened.close();
@@ -101,6 +113,9 @@ async function run(options: Options): Promise<void> {
       readyMs: performance.now(),
     }),
   );
+  // Kept now and not at the exit: who is killed leaves its compiled code for the next start, too, and
+  // what is kept is what a start needs.
+  flushCompileCache();
 }
 
 function readConfiguration(options: Options, log: Logger): Configuration {
@@ -124,10 +139,10 @@ async function openOnNode(at: {
     if (syncLogPath !== undefined)
       appendFileSync(syncLogPath, `${JSON.stringify({ path, length })}\n`);
   };
-  const { codecs, snappyFallbackCause } = loadCodecs();
-  if (snappyFallbackCause !== undefined) {
-    log.info({ err: snappyFallbackCause }, "snappy's native codec is absent; using our own");
-  }
+  const { codecs } = loadCodecs({
+    onSnappyFallback: (cause) =>
+      log.info({ err: cause }, "snappy's native codec is absent; using our own"),
+  });
   const store = LmdbMetadataStore.open(join(dataDirectory, "metadata"));
   const disk = new NodeDisk(dataDirectory, syncLogPath === undefined ? {} : { onSynced });
   const space = (): { readonly totalBytes: number; readonly usableBytes: number } => {
@@ -137,7 +152,8 @@ async function openOnNode(at: {
   const folder = { path: dataDirectory, space };
   const clock = new SystemClock();
   const random = new SystemRandom();
-  const ports = { clock, random, disk, store, codecs, crc32c, folder, log, onFailed };
+  const buffers = new BufferPool();
+  const ports = { clock, random, disk, store, codecs, crc32c, folder, log, buffers, onFailed };
   return { store, opened: await openBroker(ports, at.configuration) };
 }
 
@@ -154,8 +170,7 @@ function listenAt(
   return listen({ host: address.host, port: address.port, server, advertise });
 }
 
-/** Loaded last: the Kafka listener does not wait for an HTTP framework. */
-async function openHttp(
+function openHttp(
   { broker }: OpenBroker,
   at: {
     readonly settings: Settings;
@@ -164,7 +179,6 @@ async function openHttp(
     readonly log: Logger;
   },
 ): Promise<HttpListener> {
-  const { serveHttp } = await import("./http/serve.ts");
   return serveHttp(
     { host: at.host, port: at.settings.httpPort },
     {

@@ -78,7 +78,7 @@ function startBroker(rig: Rig): Server {
     {
       file: process.execPath,
       args: [
-        join(root, "broker-fargate/src/main.ts"),
+        join(root, "tools/start.mjs"),
         ...["--data", join(rig.folder, "data"), "--port", String(rig.port), "--http-port", "off"],
         ...settings.flatMap((setting) => ["--set", setting]),
       ],

@@ -2,7 +2,7 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { join } from "node:path";
 
-const main = join(import.meta.dirname, "../../broker-fargate/src/main.ts");
+const main = join(import.meta.dirname, "../../tools/start.mjs");
 
 /**
  * Nothing in a directory may come of age while it waits for its next reader: no committed offset.

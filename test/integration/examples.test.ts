@@ -13,7 +13,7 @@ let bootstrap: string;
 
 beforeAll(async () => {
   folder = mkdtempSync(join(tmpdir(), "millrace-examples-"));
-  const main = join(root, "broker-fargate/src/main.ts");
+  const main = join(root, "tools/start.mjs");
   const flags = ["--data", folder, "--port", "0", "--http-port", "off"];
   const child = spawn(process.execPath, [main, ...flags], { stdio: ["ignore", "pipe", "inherit"] });
   broker = child;

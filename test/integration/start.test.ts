@@ -1,6 +1,6 @@
 /** The README's first line, as a user meets it: what it prints, what it answers, how it ends. */
 import { type ChildProcess, spawn } from "node:child_process";
-import { existsSync, mkdtempSync, rmSync } from "node:fs";
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { connect } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -98,6 +98,17 @@ describe("npm start", () => {
     expect(metrics).toMatch(/^# TYPE /m);
     expect(broker.output().split("\n").length).toBeLessThan(30);
     expect(existsSync(data)).toBe(true);
+  });
+
+  test("what runs is a bundle of the sources, and its compiled code is kept at once", async () => {
+    const broker = start("--data", join(folder, "data"), ...free);
+    await broker.says(/kafka\s+127\.0\.0\.1:(\d+)/i);
+    expect(broker.output()).not.toContain("no bundle");
+    const cache = join(root, ".cache/start");
+    const { bundle } = JSON.parse(readFileSync(join(cache, "current.json"), "utf8"));
+    expect(existsSync(join(cache, bundle))).toBe(true);
+    const [byNode = ""] = readdirSync(join(cache, "compiled"));
+    expect(readdirSync(join(cache, "compiled", byNode)).length).toBeGreaterThan(0);
   });
 
   test("SIGTERM closes it cleanly, and it starts again on the same data", async () => {

@@ -1,3 +1,4 @@
+import { getRequestListener } from "@hono/node-server";
 import { type Context, Hono } from "hono";
 import { problem, type ProblemStatus, problemResponse } from "./problem.ts";
 
@@ -47,6 +48,12 @@ export function httpApp(options: HttpAppOptions): Hono {
     return failure(context, 500, "the broker failed to answer; its log says why");
   });
   return app;
+}
+
+/** The app as a request listener of `node:http`. */
+export function httpListener(options: HttpAppOptions): ReturnType<typeof getRequestListener> {
+  // Global Request and Response stay Node's own: other code of the process may rely on them.
+  return getRequestListener(httpApp(options).fetch, { overrideGlobalObjects: false });
 }
 
 function failure(context: Context, status: ProblemStatus, detail: string): Response {

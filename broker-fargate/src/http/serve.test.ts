@@ -1,5 +1,6 @@
 import { expect, it } from "vitest";
 import { httpApp } from "./app.ts";
+import { httpConnectionsMax } from "../limits.ts";
 import { serveHttp } from "./serve.ts";
 
 function fakeBroker(reasons: string[]) {
@@ -71,4 +72,23 @@ it("rejects when the port is taken", async () => {
   const second = serveHttp({ host: "127.0.0.1", port: first.port }, fakeBroker([]));
   await expect(second).rejects.toMatchObject({ code: "EADDRINUSE" });
   await first.close();
+});
+
+it("holds a bounded number of connections, and closes one more at once", async () => {
+  const { connect } = await import("node:net");
+  const listener = await serveHttp({ host: "127.0.0.1", port: 0 }, fakeBroker([]));
+  const opened = Array.from({ length: httpConnectionsMax + 1 }, () =>
+    connect(listener.port, "127.0.0.1"),
+  );
+  const closed = await Promise.race(
+    opened.map((socket) => {
+      socket.on("error", () => undefined);
+      return new Promise((resolve) => socket.on("close", () => resolve("closed")));
+    }),
+  );
+  expect(closed).toBe("closed");
+  const open = opened.filter((socket) => !socket.destroyed);
+  expect(open.length).toBeGreaterThan(httpConnectionsMax - 10);
+  for (const socket of opened) socket.destroy();
+  await listener.close();
 });

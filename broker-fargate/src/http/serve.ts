@@ -1,12 +1,8 @@
-/**
- * Serves the HTTP app on a port. To be imported when the Kafka listener is up (`await import`): it
- * brings hono and its server with it, which a start does not have to wait for.
- */
-import { createServer, type Server } from "node:http";
+/** Serves the HTTP app on a port. The app itself is loaded by its first request. */
+import { createServer, type RequestListener, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
-import { getRequestListener } from "@hono/node-server";
 import { httpConnectionsMax, httpHeadersMsMax } from "../limits.ts";
-import { httpApp, type HttpAppOptions } from "./app.ts";
+import type { HttpAppOptions, httpListener } from "./app.ts";
 
 export interface HttpListener {
   readonly port: number;
@@ -17,15 +13,18 @@ export interface HttpListener {
   close(): Promise<void>;
 }
 
+/** How often slow heads are looked for: Node's own half a minute would be added to their limit. */
+const httpLookMs = 1_000;
+
 /** Rejects when the address can't be taken, as the operating system says it. */
 export async function serveHttp(
   where: { readonly host: string | undefined; readonly port: number },
   app: HttpAppOptions,
 ): Promise<HttpListener> {
-  // Global Request and Response stay Node's own: other code of the process may rely on them.
-  const listener = getRequestListener(httpApp(app).fetch, { overrideGlobalObjects: false });
-  const server = createServer({ headersTimeout: httpHeadersMsMax }, (incoming, outgoing) => {
-    listener(incoming, outgoing).catch((error: unknown) => {
+  const answer = answersOf(app);
+  const timeouts = { headersTimeout: httpHeadersMsMax, connectionsCheckingInterval: httpLookMs };
+  const server = createServer(timeouts, (incoming, outgoing) => {
+    answer(incoming, outgoing).catch((error: unknown) => {
       app.failed(error instanceof Error ? error : new Error("HTTP failed", { cause: error }));
       outgoing.destroy();
     });
@@ -36,6 +35,20 @@ export async function serveHttp(
   server.on("error", app.failed);
   const { port } = server.address() as AddressInfo;
   return { port, close: () => close(server) };
+}
+
+/**
+ * Loads the app for its first request. Its adapter asks Node for the classes Request and Response,
+ * which brings all of fetch into the process: 7 MB and 25 ms that a broker which nobody asks over
+ * HTTP never needs.
+ */
+function answersOf(options: HttpAppOptions): (...of: Parameters<RequestListener>) => Promise<void> {
+  let loaded: Promise<ReturnType<typeof httpListener>> | undefined;
+  return async (incoming, outgoing) => {
+    loaded ??= import("./app.ts").then((module) => module.httpListener(options));
+    const listener = await loaded;
+    await listener(incoming, outgoing);
+  };
 }
 
 function bind(

@@ -6,6 +6,8 @@ import { runAlone } from "../run-alone.ts";
 async function measureOne(bench: Bench, subject: Subject): Promise<Measurements> {
   const place = await makePlace(bench, subject);
   try {
+    // Whatever was edited last: what is measured is a start, not the making of the bundle (ADR 11).
+    if (subject !== "kafka") await startElsewhere(bench, subject);
     const starts: number[] = [];
     // On an empty data directory first; then again, on what the first start left.
     for (let start = 0; start < 2; start += 1) {
@@ -20,11 +22,20 @@ async function measureOne(bench: Bench, subject: Subject): Promise<Measurements>
   }
 }
 
+async function startElsewhere(bench: Bench, subject: Subject): Promise<void> {
+  const place = await makePlace(bench, subject);
+  try {
+    await shutDown(await launch(bench, place));
+  } finally {
+    await removePlace(place);
+  }
+}
+
 export const start: Figure = {
   name: "start",
   method: () =>
-    "A start on an empty data directory with a cold cache of compiled modules, then a second one " +
-    "on what the first left, which finds that cache warm. From the spawn of the process to the " +
+    "A start on an empty data directory with a cold cache of compiled code, then a second one on " +
+    "what the first left, which finds that cache warm. Millrace's bundle is there. From the spawn of the process to the " +
     "first answer to a Metadata request, asked for every 4 ms.",
   rows: () => [
     {

@@ -1,0 +1,153 @@
+/**
+ * Makes the one file that `start.mjs` runs, out of the sources, and says which files it was made
+ * from: node tools/bundle.ts DIRECTORY.
+ *
+ * Leaves in DIRECTORY: {hash}.cjs, its source map, and current.json, which names them and stamps
+ * every input. Each appears at once and whole (rename), and a file's name is the hash of what is in
+ * it, so starts that race write the same bytes. What earlier sources left goes after a day: a start
+ * that has read the former current.json still finds its bundle.
+ *
+ * CommonJS, because to import one of Node's own modules into an ES module evaluates all that it
+ * exports, the lazy parts too: some 30 ms for fs and http. See docs/adr/0011.
+ */
+import { createHash, randomBytes } from "node:crypto";
+import { mkdirSync, readdirSync, renameSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { createRequire } from "node:module";
+import { basename, dirname, join, resolve } from "node:path";
+import { build, type BuildResult, type OutputFile, type Plugin } from "esbuild";
+
+const root = join(import.meta.dirname, "..");
+const keptMs = 24 * 60 * 60 * 1000;
+/** A file system's clock may be this much behind, so that a change looks older than it is. */
+const clockStepMs = 20;
+
+/**
+ * Left in comments only: esbuild escapes them in code. V8 keeps a source that has a single one in
+ * two bytes a character, 1.8 MB more.
+ */
+const nonAscii = /[^\0-\x7f]/g;
+
+/** What decides how the sources are read, besides the sources. */
+const alsoInputs: readonly string[] = [
+  "tools/bundle.ts",
+  "tsconfig.json",
+  "package.json",
+  "core/package.json",
+  "wire/package.json",
+  "adapters/node/package.json",
+  "broker-fargate/package.json",
+  // npm writes it whenever it changes anything that is installed.
+  "node_modules/.package-lock.json",
+];
+
+/**
+ * Packages with native code look for their binary beside their own files, where a bundle is not.
+ * lmdb's search is made here, once; @node-rs/crc32 stays a package, named by its path.
+ */
+const nativePackages: Plugin = {
+  name: "native packages",
+  setup(building) {
+    building.onResolve({ filter: /^@node-rs\/crc32$/ }, ({ path, importer }) => ({
+      path: createRequire(importer).resolve(path),
+      external: true,
+    }));
+    building.onResolve({ filter: /^node-gyp-build-optional-packages$/ }, ({ path, importer }) => {
+      const search: BinarySearch = createRequire(importer)(path);
+      return { path: search.path(dirname(importer)), namespace: "native-binary" };
+    });
+    building.onLoad({ filter: /.*/, namespace: "native-binary" }, ({ path }) => ({
+      contents: `module.exports = () => require(${JSON.stringify(path)});`,
+    }));
+    building.onResolve({ filter: /\.node$/ }, ({ path }) => ({ path, external: true }));
+  },
+};
+
+/** The part of node-gyp-build-optional-packages that is used: where a package's binary is. */
+interface BinarySearch {
+  path(packageFolder: string): string;
+}
+
+type Bundle = BuildResult<{ metafile: true; write: false }>;
+
+function bundleSources(): Promise<Bundle> {
+  return build({
+    absWorkingDir: root,
+    entryPoints: ["broker-fargate/src/main.ts"],
+    outfile: "main.cjs",
+    bundle: true,
+    write: false,
+    metafile: true,
+    platform: "node",
+    format: "cjs",
+    target: "node22.18",
+    // Not minified: a stack trace names functions, and with --enable-source-maps files and lines.
+    sourcemap: "linked",
+    sourcesContent: false,
+    logLevel: "warning",
+    banner: { js: 'const bundleUrl = require("node:url").pathToFileURL(__filename).href;' },
+    define: {
+      "import.meta.url": "bundleUrl",
+      // lmdb's optional decoder of values; ours are bytes, and its native part is one more to load.
+      "process.env.MSGPACKR_NATIVE_ACCELERATION_DISABLED": '"true"',
+    },
+    plugins: [nativePackages],
+  });
+}
+
+/**
+ * `start.mjs` makes the same stamp: keep them alike, or every start makes a bundle. The change time
+ * is in it because nobody can set it back.
+ */
+function stamp(path: string, startedAt: number): string {
+  const found = statSync(join(root, path), { throwIfNoEntry: false });
+  if (found === undefined) return "absent";
+  // It may have been read before it changed: this matches no stamp.
+  if (found.ctimeMs >= startedAt - clockStepMs) return "changed while it was bundled";
+  return `${found.mtimeMs} ${found.ctimeMs} ${found.size}`;
+}
+
+/** Flushed, so that a power failure leaves the former file or the whole new one. */
+function writeWhole(path: string, content: Uint8Array | string): void {
+  const temporary = `${path}.${process.pid}.${randomBytes(4).toString("hex")}`;
+  writeFileSync(temporary, content, { flush: true });
+  renameSync(temporary, path);
+}
+
+function outputOf({ outputFiles }: Bundle, suffix: string): OutputFile {
+  const found = outputFiles.find(({ path }) => path.endsWith(suffix));
+  if (found === undefined) throw new Error(`esbuild made no ${suffix}`);
+  return found;
+}
+
+function removeOld(directory: string): void {
+  for (const entry of readdirSync(directory, { recursive: true, withFileTypes: true })) {
+    const path = join(entry.parentPath, entry.name);
+    const age = Date.now() - (statSync(path, { throwIfNoEntry: false })?.mtimeMs ?? Date.now());
+    if (entry.isFile() && age > keptMs) rmSync(path, { force: true });
+  }
+}
+
+async function main(directory: string): Promise<void> {
+  const startedAt = Date.now();
+  const made = await bundleSources();
+  const text = outputOf(made, ".cjs").text.replaceAll(nonAscii, "?");
+  const name = `${createHash("sha256").update(text).digest("hex").slice(0, 16)}.cjs`;
+  const inputs = [...Object.keys(made.metafile.inputs), ...alsoInputs].filter(
+    (path) => !path.startsWith("native-binary:"),
+  );
+  mkdirSync(directory, { recursive: true });
+  writeWhole(join(directory, `${name}.map`), outputOf(made, ".map").contents);
+  writeWhole(join(directory, name), text.replace(/(?<=sourceMappingURL=)main\.cjs/, name));
+  const { version, platform, arch } = process;
+  const current = {
+    bundle: name,
+    node: [version, platform, arch].join(" "),
+    inputs: inputs.map((path) => [path, stamp(path, startedAt)]),
+  };
+  writeWhole(join(directory, "current.json"), JSON.stringify(current));
+  removeOld(directory);
+}
+
+const [directory] = process.argv.slice(2);
+if (directory === undefined) throw new Error(`usage: node ${basename(import.meta.filename)} DIR`);
+await main(resolve(directory));

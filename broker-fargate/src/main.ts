@@ -6,6 +6,7 @@
 import { appendFileSync, readFileSync, statfsSync } from "node:fs";
 import { flushCompileCache } from "node:module";
 import { join, resolve } from "node:path";
+import { setFlagsFromString } from "node:v8";
 import {
   crc32c,
   LmdbMetadataStore,
@@ -40,6 +41,8 @@ void main();
 
 /** In a function, because a bundle of CommonJS can't await at its top level. */
 async function main(): Promise<void> {
+  // One takes a millisecond. With helpers it waits for theirs, to whom a busy machine gives no core.
+  setFlagsFromString("--no-parallel-scavenge");
   try {
     const options = readOptions({
       args: process.argv.slice(2),

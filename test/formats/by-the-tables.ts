@@ -104,11 +104,13 @@ export function readIndexes(index: Uint8Array, timeIndex: Uint8Array): readonly 
   const base = int64(offsets, 8);
   check(int64(times, 8) === base, "the indexes are of two segments");
   const seed = crc32c(timeIndex.subarray(8, 16));
+  const isBound = times.getUint32(4) >= 2;
   const count = Math.min((index.length - 16) / 8, (timeIndex.length - 16) / 16);
   return Array.from({ length: Math.floor(count) }, (_, i) => {
     const at = 16 + i * 8;
     const timeAt = 16 + i * 16;
-    const crc = crc32c(timeIndex.subarray(timeAt, timeAt + 12), seed);
+    const bound = isBound ? crc32c(index.subarray(at, at + 8), seed) : seed;
+    const crc = crc32c(timeIndex.subarray(timeAt, timeAt + 12), bound);
     check(times.getUint32(timeAt + 12) === crc, `the CRC of time entry ${i} does not hold`);
     const relative = times.getUint32(timeAt + 8);
     return {

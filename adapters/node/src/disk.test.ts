@@ -173,7 +173,7 @@ test("syncs more files at once than may be under way, all of them", async () => 
     file?.write(0, [Uint8Array.of(index)]);
     return file;
   });
-  const syncs = await Promise.allSettled(files.map((file) => file?.sync()));
+  const syncs = await Promise.allSettled(files.map(async (file) => file?.sync()));
   expect(new Set(syncs.map(({ status }) => status))).toEqual(new Set(["fulfilled"]));
   for (const file of files) file?.close();
   expect(disk.openFiles).toBe(0);

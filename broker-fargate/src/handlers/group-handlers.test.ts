@@ -294,6 +294,18 @@ describe("administration", () => {
     }
   });
 
+  test("gives a client with the longest name that there is an id that it can be told", async () => {
+    for (const version of [1, 3, 9]) {
+      for (const name of ["n".repeat(32_767), "名".repeat(10_922), `${"🚀".repeat(8_191)}abc`]) {
+        const request = { ...joinOf(`long-${version}-${name.length}`), groupInstanceId: name };
+        const response = await ask(joinGroupHandler(broker), version, request);
+        const { errorCode, memberId } = response as { errorCode: number; memberId: string };
+        expect([ErrorCode.NONE, ErrorCode.UNKNOWN_SERVER_ERROR]).toContain(errorCode);
+        if (errorCode === ErrorCode.NONE) expect(memberId.slice(0, 3)).toBe(name.slice(0, 3));
+      }
+    }
+  });
+
   test("finds this broker for groups, and nobody for what is not served", async () => {
     for (let version = 0; version <= 6; version += 1) {
       for (const keyType of version === 0 ? [0] : [0, 1, 2, 7]) {

@@ -33,7 +33,9 @@ export interface PartitionLimits {
   readonly dirtySyncMs: number;
   /** Partitions that are synced at the same time in the background. */
   readonly syncsInFlightMax: number;
-  /** How long partitions are opened, or told of a group commit, before others have a turn. */
+  /** Partitions that are loaded at the same time; further ones wait, in order. */
+  readonly loadsInFlightMax: number;
+  /** How long partitions are told of a group commit before others have a turn. */
   readonly turnMsMax: number;
   /** Background duties run at most so often. */
   readonly dutyPauseMs: number;
@@ -58,6 +60,7 @@ export const partitionLimits: PartitionLimits = checked({
   idleSyncMs: 5_000,
   dirtySyncMs: 60_000,
   syncsInFlightMax: 4,
+  loadsInFlightMax: 12,
   turnMsMax: 5,
   dutyPauseMs: 100,
   replayLogsMax: 512,

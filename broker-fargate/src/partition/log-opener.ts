@@ -1,6 +1,5 @@
 import { PartitionLog } from "@millrace/core";
 import type {
-  Clock,
   Disk,
   Epoch,
   LogRecovery,
@@ -9,10 +8,8 @@ import type {
   TopicId,
   TopicSettings,
 } from "@millrace/core";
-import type { PartitionLimits } from "./limits.ts";
 import { logConfigOf } from "./log-config.ts";
 import type { PartitionItems, PartitionPlace } from "./partition-items.ts";
-import { TimedTurns } from "./timed-turns.ts";
 import { assertAllPlaced } from "./unplaced-records.ts";
 import type { WireFormat } from "./wire-format.ts";
 
@@ -36,8 +33,6 @@ export function sizeOnDisk(disk: Disk, topicId: TopicId, partition: number): num
 }
 
 interface LogOpenerDeps {
-  readonly clock: Clock;
-  readonly limits: Pick<PartitionLimits, "turnMsMax">;
   readonly disk: Disk;
   readonly random: Random;
   readonly wire: WireFormat;
@@ -48,11 +43,9 @@ interface LogOpenerDeps {
 /** Opens partitions' logs, trusting of their files what the dirty list lets it trust. */
 export class LogOpener {
   readonly #deps: LogOpenerDeps;
-  readonly #turns: TimedTurns;
 
   constructor(deps: LogOpenerDeps) {
     this.#deps = deps;
-    this.#turns = new TimedTurns(deps.clock, deps.limits.turnMsMax);
   }
 
   /**
@@ -71,7 +64,7 @@ export class LogOpener {
       items.startOffset(place),
     ]);
     const recovery = recoveryFrom(dirtyFrom, epoch);
-    const log = await this.#turns.run(() => this.#open(place, { settings, startOffset, recovery }));
+    const log = this.#open(place, { settings, startOffset, recovery });
     return { log, isListed: dirtyFrom !== undefined };
   }
 

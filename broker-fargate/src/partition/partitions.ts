@@ -18,7 +18,7 @@ import { JournalItems } from "./journal-item.ts";
 import { recoverJournals } from "./recover-journals.ts";
 import { Journal } from "./journal.ts";
 import { journalDirectory, journalRoot } from "./journal-files.ts";
-import { inLanes } from "./lanes.ts";
+import { inLanes, Lanes } from "./lanes.ts";
 import { partitionLimits } from "./limits.ts";
 import type { PartitionLimits } from "./limits.ts";
 import { LogOpener, partitionDirectory, partitionsRoot, sizeOnDisk } from "./log-opener.ts";
@@ -96,6 +96,8 @@ export class Partitions {
   readonly #duties: Duties;
   readonly #owners = new Map<TopicId, Map<number, PartitionOwner>>();
   readonly #opening = new Map<string, Promise<PartitionOwner>>();
+  /** So that a first touch of a thousand partitions leaves others their turns. */
+  readonly #lanes: Lanes;
   /** Partitions whose log could not be synced when it was opened, until a restart. */
   readonly #unusable = new Map<string, DiskError>();
   readonly #removals = new Set<Promise<void>>();
@@ -105,10 +107,10 @@ export class Partitions {
   private constructor(deps: PartitionsDeps) {
     this.#deps = deps;
     this.#limits = deps.limits ?? partitionLimits;
+    this.#lanes = new Lanes(this.#limits.loadsInFlightMax);
     this.#wire = wireFormat(deps);
     this.#items = new PartitionItems(deps);
-    const opening = { limits: this.#limits, wire: this.#wire, items: this.#items };
-    this.#logs = new LogOpener({ ...deps, ...opening });
+    this.#logs = new LogOpener({ ...deps, wire: this.#wire, items: this.#items });
     this.#journalItems = new JournalItems(deps);
     const { cluster, clock } = deps;
     const warn = this.#warn;
@@ -161,8 +163,10 @@ export class Partitions {
     if (unusable !== undefined) return Promise.reject(unusable);
     const before = this.#opening.get(key);
     if (before !== undefined) return before;
-    const opening = this.#load(topicId, partition).finally(() => this.#opening.delete(key));
+    const opening = this.#lanes.run(() => this.#load(topicId, partition));
     this.#opening.set(key, opening);
+    const forget = (): boolean => this.#opening.delete(key);
+    opening.then(forget, forget);
     return opening;
   }
 

@@ -1,5 +1,10 @@
 /** The bounds that all connections share, at their ends. */
-import { ApiKey, type FetchResponseInput, type MetadataResponseInput } from "@millrace/wire";
+import {
+  ApiKey,
+  type FetchResponseInput,
+  type MetadataResponseInput,
+  type ProduceResponseInput,
+} from "@millrace/wire";
 import { expect, it } from "vitest";
 import {
   outputBytesMax,
@@ -16,7 +21,6 @@ import {
 import {
   bench,
   correlationIds,
-  emptyProduceReply,
   metadataRequest,
   Pending,
   produceRequest,
@@ -73,7 +77,7 @@ it("has a bound of its own for requests' memory where queued.max.request.bytes s
 });
 
 it("serves small requests while half frames hold all memory, up to a reserve", async () => {
-  const produce = new Pending<typeof emptyProduceReply>();
+  const produce = new Pending<ProduceResponseInput>();
   const limitBytes = 1_000_000;
   const { connect, metric } = bench([route(ApiKey.Produce, produce.handle), metadata], {
     queuedMaxRequestBytes: limitBytes,

@@ -52,6 +52,12 @@ describe("dynamic configs of brokers", () => {
       "Invalid value x for configuration message.max.bytes: Not a number of type INT",
     ],
     [{ "message.max.bytes": "5", "some.plugin.key": "5" }, undefined],
+    // Valid for the broker's key, and not for the topics' that takes its default from it.
+    [
+      { "log.flush.interval.ms": "-1" },
+      "Invalid value -1 for configuration flush.ms: Value must be at least 0",
+    ],
+    [{ "log.flush.interval.ms": "0", "log.retention.ms": "-1" }, undefined],
   ])("are checked as Kafka checks them: %j", (configs, fault) => {
     expect(dynamicConfigFault(new Map(Object.entries(configs)), "cluster")).toBe(fault);
   });

@@ -1,5 +1,6 @@
 import { brokerConfigs } from "./broker-configs.ts";
 import type { ConfigDefinition } from "./definition.ts";
+import { topicDefaultFault } from "./topic-defaults.ts";
 import { parseConfig } from "./value.ts";
 
 /** New configs made from present ones, or why there are none, in Kafka's words. */
@@ -80,6 +81,8 @@ export function dynamicConfigFault(
     const definition = brokerConfigs.get(name);
     const parsed = definition === undefined ? undefined : parseConfig(definition, value);
     if (parsed?.ok === false) return parsed.message;
+    const topicFault = parsed === undefined ? undefined : topicDefaultFault(name, parsed.text);
+    if (topicFault !== undefined) return topicFault;
   }
   return undefined;
 }

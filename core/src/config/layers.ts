@@ -1,6 +1,7 @@
 import { brokerConfigs } from "./broker-configs.ts";
 import type { ConfigDefinition } from "./definition.ts";
 import type { TopicConfigDefinition } from "./topic-configs.ts";
+import { inheritedText } from "./topic-defaults.ts";
 import { type ConfigValue, parseConfig } from "./value.ts";
 
 /**
@@ -72,7 +73,7 @@ export function topicConfig(
   const first = definition.synonyms[0];
   const inherited = first === undefined ? [] : brokerSynonyms(first.name, layers);
   const own = configs.get(definition.name);
-  const parsed = parseConfig(definition, own ?? inheritedText(definition, layers));
+  const parsed = parseConfig(definition, own ?? inheritedDefault(definition, layers));
   if (!parsed.ok) throw new TypeError(`a stored config is not valid: ${parsed.message}`);
   const { text, value } = parsed;
   if (own === undefined) {
@@ -84,13 +85,11 @@ export function topicConfig(
 }
 
 /** What the topic's key is without a value of its own. */
-function inheritedText(definition: TopicConfigDefinition, layers: BrokerLayers): string {
+function inheritedDefault(definition: TopicConfigDefinition, layers: BrokerLayers): string {
   for (const synonym of definition.synonyms) {
     const broker = brokerConfig(synonym.name, layers);
     if (broker === undefined || broker.text === null) continue;
-    if (synonym.factor === 1) return broker.text;
-    // A negative count of hours or minutes means "for ever", whatever its size.
-    return Number(broker.text) < 0 ? "-1" : String(BigInt(broker.text) * BigInt(synonym.factor));
+    return inheritedText(broker.text, synonym.factor);
   }
   return definition.defaultValue ?? "";
 }

@@ -58,6 +58,10 @@ describe("the broker's settings", () => {
     [{ "node.id": "1", "broker.id": "2" }, "node.id and broker.id differ"],
     [{ "broker.id": "-1" }, "node.id must be 0 or more"],
     [{ listeners: "" }, "listeners must name at least one listener"],
+    [
+      { "log.flush.interval.ms": "-1" },
+      "Invalid value -1 for configuration flush.ms: Value must be at least 0",
+    ],
     [{ "log.dirs": "/a,/b" }, "log.dirs must name one directory"],
     [
       { "group.min.session.timeout.ms": "2", "group.max.session.timeout.ms": "1" },

@@ -1,4 +1,5 @@
 import { brokerConfigs, isIgnoredBrokerConfig } from "./broker-configs.ts";
+import { topicDefaultFault } from "./topic-defaults.ts";
 import { type ConfigValue, defaultOf, parseConfig } from "./value.ts";
 
 /** What a topic's acknowledged write has survived. */
@@ -87,8 +88,9 @@ export function parseSettings(entries: ReadonlyMap<string, string>): ParsedSetti
       continue;
     }
     const parsed = parseConfig(definition, raw);
-    if (parsed.ok) known.set(name, raw);
-    else invalid.push(parsed.message);
+    const fault = parsed.ok ? topicDefaultFault(name, parsed.text) : parsed.message;
+    if (fault === undefined) known.set(name, raw);
+    else invalid.push(fault);
   }
   const settings = settingsFrom(new BrokerValues(known));
   invalid.push(...contradictions(settings, known));

@@ -124,7 +124,9 @@ export class LogReader {
     for (let at = 0; at <= lastStart; at = run.bytes) {
       const batchBytes = format.readBatchBytes(view, at);
       if (batchBytes < format.BATCH_HEADER_BYTES || batchBytes > available - at) {
-        throw damaged(place.segment.path, place.position + at);
+        // What lies before it is whole, and is given first.
+        if (at > 0) break;
+        throw damaged(place.segment.path, place.position);
       }
       const lastOffset = format.readLastOffset(view, at);
       if (lastOffset >= range.upTo) break;

@@ -273,9 +273,9 @@ describe("a partition's log", () => {
     }
   });
 
-  test("removes its folder", () => {
+  test("removes its folder", async () => {
     const disk = new MemoryDisk();
-    filled(disk).remove();
+    await filled(disk).remove();
     expect(disk.paths()).toEqual([]);
   });
 

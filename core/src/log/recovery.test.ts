@@ -9,6 +9,7 @@ import {
   smallSegments,
   testBatch,
 } from "../../../test/fixtures/partition-log.ts";
+import { DiskError } from "../ports/disk.ts";
 import type { PartitionLog } from "./partition-log.ts";
 
 const oneSegment = { ...smallSegments, segmentBytes: 1_000_000 };
@@ -228,6 +229,39 @@ describe("recovery", () => {
     const after = openTestLog(disk, { config: oneSegment, recovery });
     expect([after.endOffset, after.latestEpoch]).toEqual([1, 3]);
     expect(after.endOffsetFor(3)).toEqual({ epoch: 3, endOffset: 1 });
+  });
+
+  test("gives what lies before damaged bytes that were synced, and then says so", async () => {
+    const disk = new MemoryDisk();
+    const log = openTestLog(disk);
+    const batches = Array.from({ length: 40 }, (_, i) => testBatch({ baseOffset: i }));
+    for (const batch of batches) appendAll(log, [batch]);
+    await log.sync();
+    log.close();
+    const [first, second] = batches.map(({ bytes }) => bytes.length);
+    const lengthAt = (first ?? 0) + (second ?? 0) + 8;
+    disk.flipBit(logPath, lengthAt * 8 + 6);
+    const after = openTestLog(disk);
+    const range = { maxBytes: 100_000, upTo: 40, atLeastOneBatch: true };
+    const read = after.read({ ...range, from: 0 });
+    expect(read.kind === "ok" ? baseOffsetsIn(read.records) : read.kind).toEqual([0, 1]);
+    expect(() => after.read({ ...range, from: 2 })).toThrow(DiskError);
+  });
+
+  test("refuses a segment in whose place another one's file lies", async () => {
+    const disk = new MemoryDisk();
+    const log = openTestLog(disk);
+    for (let i = 0; i < 40; i++) appendAll(log, [testBatch({ baseOffset: i })]);
+    const bases = [...log.segments()].map(({ baseOffset }) => baseOffset);
+    await log.sync();
+    log.close();
+    const last = `${directory}/${String(bases.at(-1)).padStart(20, "0")}.log`;
+    const bytes = disk.bytesOf(logPath);
+    const file = disk.open(last, { create: "never" });
+    file?.resize(0);
+    file?.write(0, [bytes]);
+    file?.close();
+    expect(() => openTestLog(disk)).toThrow(DiskError);
   });
 
   test("passes over a damaged snapshot", async () => {

@@ -122,6 +122,18 @@ test("notices damage in what it is asked for", () => {
   expect(SegmentIndex.load({ ...other, baseOffset: 101 })).toBe("damaged");
 });
 
+test("takes no time entry for that of another batch", () => {
+  const at = place();
+  const index = SegmentIndex.empty(at);
+  for (let i = 0; i < 4; i++) index.add(point(i));
+  index.flush();
+  const times = at.disk.open(`${name}.timeindex`, { create: "never" });
+  const second = new Uint8Array(timeEntryBytes);
+  times?.read(indexHeaderBytes + timeEntryBytes, second);
+  times?.write(indexHeaderBytes + 2 * timeEntryBytes, [second]);
+  expect(index.floorByTimestamp(13)).toBe("damaged");
+});
+
 test("gets a point for each interval of log bytes, not for each batch", () => {
   const disk = new MemoryDisk();
   const config = { ...smallSegments, segmentBytes: 1e6, indexIntervalBytes: 1000 };

@@ -11,8 +11,9 @@ import { indexEntriesPendingMax } from "./limits.ts";
  *
  * `.index`: header, then entries of 8 bytes: relative base offset uint32, position uint32.
  * `.timeindex`: header, then entries of 16 bytes: the largest timestamp of all batches *before*
- * this one int64, the relative base offset of the batch that has it uint32, CRC-32C of those 12
- * bytes uint32 (begun with the CRC of the segment's base offset).
+ * this one int64, the relative base offset of the batch that has it uint32, CRC-32C uint32 of the
+ * segment's base offset, the batch's entry in `.index` and those 12 bytes: so that an entry that
+ * was moved, or that is older than the one beside it, does not pass for another.
  * Header of both, 16 bytes: magic uint32, version uint32, base offset int64. Big endian.
  *
  * An index is a hint that can be made again from its segment, so it is never synced for its own
@@ -36,7 +37,11 @@ export const offsetEntryBytes = 8;
 export const timeEntryBytes = 16;
 const offsetIndexMagic = 0x4d524f49;
 const timeIndexMagic = 0x4d525449;
-const version = 1;
+/** By magic. Time entries of version 1 are not bound to their batch: they are made again. */
+const versions: ReadonlyMap<number, number> = new Map([
+  [offsetIndexMagic, 1],
+  [timeIndexMagic, 2],
+]);
 const noRelativeOffset = 0xffffffff;
 
 export class SegmentIndex {
@@ -117,7 +122,8 @@ export class SegmentIndex {
     this.#pending.forEach((point, i) => {
       offsetView.setUint32(i * offsetEntryBytes, point.baseOffset - this.#baseOffset);
       offsetView.setUint32(i * offsetEntryBytes + 4, point.position);
-      this.#encodeTime(times, timeView, i * timeEntryBytes, point);
+      const seed = this.#seedOf(offsets.subarray(i * offsetEntryBytes, (i + 1) * offsetEntryBytes));
+      this.#encodeTime(times, { view: timeView, at: i * timeEntryBytes, seed }, point);
     });
     offsetFile.write(indexHeaderBytes + this.#stored * offsetEntryBytes, [offsets]);
     timeFile.write(indexHeaderBytes + this.#stored * timeEntryBytes, [times]);
@@ -208,9 +214,10 @@ export class SegmentIndex {
     if (!this.#readEntry(this.#offsets, i, offsetEntryBytes)) return "damaged";
     const relative = this.#scratch.getUint32(0);
     const position = this.#scratch.getUint32(4);
+    const seed = this.#seedOf(new Uint8Array(this.#scratch.buffer, 0, offsetEntryBytes));
     if (!this.#readEntry(this.#times, i, timeEntryBytes)) return "damaged";
     const timeBytes = new Uint8Array(this.#scratch.buffer, 0, timeEntryBytes - 4);
-    if (this.#crc32c(timeBytes, this.#seed) !== this.#scratch.getUint32(12)) return "damaged";
+    if (this.#crc32c(timeBytes, seed) !== this.#scratch.getUint32(12)) return "damaged";
     const maxRelative = this.#scratch.getUint32(8);
     return {
       baseOffset: this.#baseOffset + relative,
@@ -226,11 +233,20 @@ export class SegmentIndex {
     return file !== undefined && file.read(indexHeaderBytes + i * entryBytes, into) === entryBytes;
   }
 
-  #encodeTime(bytes: Uint8Array, view: DataView, at: number, point: IndexPoint): void {
+  /** What the CRC of a batch's time entry begins with: whose segment's and batch's it is. */
+  #seedOf(offsetEntry: Uint8Array): number {
+    return this.#crc32c(offsetEntry, this.#seed);
+  }
+
+  #encodeTime(
+    bytes: Uint8Array,
+    { at, seed, view }: { readonly view: DataView; readonly at: number; readonly seed: number },
+    point: IndexPoint,
+  ): void {
     const batchOffset = point.maxTimestampBatchOffset;
     writeInt64(view, at, point.maxTimestampBefore);
     view.setUint32(at + 8, batchOffset < 0 ? noRelativeOffset : batchOffset - this.#baseOffset);
-    view.setUint32(at + 12, this.#crc32c(bytes.subarray(at, at + 12), this.#seed));
+    view.setUint32(at + 12, this.#crc32c(bytes.subarray(at, at + 12), seed));
   }
 
   #openFile(kind: "index" | "timeindex", create: "never" | "ifAbsent"): DiskFile | undefined {
@@ -243,7 +259,7 @@ export class SegmentIndex {
     assert(file !== undefined, "ifAbsent opens");
     const header = new DataView(new ArrayBuffer(indexHeaderBytes));
     header.setUint32(0, magic);
-    header.setUint32(4, version);
+    header.setUint32(4, versions.get(magic) ?? 0);
     writeInt64(header, 8, this.#baseOffset);
     // The name may belong to a damaged file that this one takes the place of.
     file.resize(0);
@@ -254,7 +270,8 @@ export class SegmentIndex {
   #hasHeader(file: DiskFile, magic: number): boolean {
     const header = new DataView(new ArrayBuffer(indexHeaderBytes));
     if (file.read(0, new Uint8Array(header.buffer)) !== indexHeaderBytes) return false;
-    if (header.getUint32(0) !== magic || header.getUint32(4) !== version) return false;
+    if (header.getUint32(0) !== magic) return false;
+    if (header.getUint32(4) !== versions.get(magic)) return false;
     return readInt64(header, 8) === this.#baseOffset;
   }
 }

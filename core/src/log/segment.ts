@@ -319,6 +319,8 @@ export class Segment {
       noteBatch(tail, summarizeBatch(this.#files.format, scanner.view, scanner.at), index, config);
     }
     if (found === "damaged") tail.damagedAt = scanner.position;
+    // Batches of before the segment's first offset: the file is another one than its name says.
+    if (tail.sizeBytes > 0 && tail.nextOffset <= this.baseOffset) throw damaged(this.path, 0);
     return tail;
   }
 

@@ -94,10 +94,7 @@ function writeArray(context: StructContext, field: Field, version: number): stri
   }
   const items = isNullable(field) ? `${local}Items` : local;
   const count = field.encodable ? `countItems(${items})` : `${items}.length`;
-  const lines = [
-    `writer.${method}(${count});`,
-    writeElements(context, field, { flexible, items }),
-  ];
+  const lines = [`writer.${method}(${count});`, writeElements(context, field, { flexible, items })];
   if (items !== local) lines.unshift(`const ${items} = ${notNull(field, local, version)};`);
   return lines.join("\n");
 }

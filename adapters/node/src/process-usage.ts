@@ -1,9 +1,12 @@
 import { readdirSync } from "node:fs";
+import { getHeapSpaceStatistics } from "node:v8";
 
 /** What the process uses now. */
 export interface ProcessUsage {
   readonly residentBytes: number;
   readonly heapUsedBytes: number;
+  /** Of it, resident and for young objects: V8 lets it grow up to a limit, and keeps it. */
+  readonly youngResidentBytes: number;
   /** Outside the heap and held by objects in it; array buffers are part of it. */
   readonly externalBytes: number;
   readonly arrayBufferBytes: number;
@@ -25,12 +28,18 @@ export function readProcessUsage(): ProcessUsage {
   return {
     residentBytes: memory.rss,
     heapUsedBytes: memory.heapUsed,
+    youngResidentBytes: youngResidentBytes(),
     externalBytes: memory.external,
     arrayBufferBytes: memory.arrayBuffers,
     cpuSeconds: (cpu.user + cpu.system) / 1e6,
     openDescriptors: countDescriptors(),
     activeResources,
   };
+}
+
+function youngResidentBytes(): number {
+  const young = getHeapSpaceStatistics().find((space) => space.space_name === "new_space");
+  return young?.physical_space_size ?? 0;
 }
 
 function countDescriptors(): number | undefined {

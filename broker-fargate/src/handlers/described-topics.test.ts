@@ -112,16 +112,15 @@ describe("described topics", () => {
     await kit.createTopic("huge", { partitions: 10 * encodedPartitionsPerTurnMax });
     const { clock } = kit.rig;
     const countTurns = async (asking: Promise<unknown>): Promise<number> => {
-      let turns = 0;
-      let isDone = false;
+      const state = { turns: 0, isDone: false };
       void asking.then(() => {
-        isDone = true;
+        state.isDone = true;
       });
-      for (await new Promise(setImmediate); !isDone; await new Promise(setImmediate)) {
-        turns += 1;
+      for (await new Promise(setImmediate); !state.isDone; await new Promise(setImmediate)) {
+        state.turns += 1;
         clock.fireNext();
       }
-      return turns;
+      return state.turns;
     };
     const both = [described.all(plain), described.all(plain)];
     expect(await countTurns(Promise.all(both))).toBeGreaterThanOrEqual(9);

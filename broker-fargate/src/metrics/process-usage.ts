@@ -4,6 +4,7 @@ import type { Metrics, Sample } from "./registry.ts";
 interface Usage {
   readonly residentBytes: number;
   readonly heapUsedBytes: number;
+  readonly youngResidentBytes: number;
   readonly externalBytes: number;
   readonly arrayBufferBytes: number;
   readonly cpuSeconds: number;
@@ -21,6 +22,11 @@ export function observeProcess(metrics: Metrics, read: () => Usage): void {
     metrics.observe({ kind: "gauge", name, help }, () => value(read()));
   gauge("process_resident_memory_bytes", "Resident memory.", (usage) => usage.residentBytes);
   gauge("nodejs_heap_size_used_bytes", "Heap in use.", (usage) => usage.heapUsedBytes);
+  gauge(
+    "nodejs_heap_young_resident_bytes",
+    "Resident memory that V8 has for young objects and keeps.",
+    (usage) => usage.youngResidentBytes,
+  );
   gauge(
     "nodejs_external_memory_bytes",
     "Memory outside the heap that its objects hold, array buffers included.",

@@ -104,7 +104,13 @@ it("shows how long the event loop was busy in a turn, finely around what a clien
 it("shows what the process uses when somebody looks, and nothing that the system does not say", () => {
   const metrics = new Metrics();
   const usage = {
-    ...{ residentBytes: 1, heapUsedBytes: 2, externalBytes: 3, arrayBufferBytes: 4 },
+    ...{
+      residentBytes: 1,
+      heapUsedBytes: 2,
+      youngResidentBytes: 1,
+      externalBytes: 3,
+      arrayBufferBytes: 4,
+    },
     ...{ cpuSeconds: 0.5, openDescriptors: 7 as number | undefined },
     activeResources: new Map([["Timeout", 2]]),
   };

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { Rig, batchOf, readAllRecords, turn } from "./fixtures.ts";
+import { Rig, batchOf, readAllRecords, smallLimits, turn } from "./fixtures.ts";
 import { journalDirectory } from "./journal-files.ts";
 import type { PartitionOwner } from "./owner.ts";
 
@@ -96,6 +96,18 @@ describe("trimmed journal files", () => {
       expect(found.length - end).toBeLessThanOrEqual(1);
       expect(await values(rig, other)).toEqual(upTo(24));
     }
+  });
+
+  it("are deleted past the number that is worth keeping", async () => {
+    const limits = { ...smallLimits, journalSpareFilesMax: 1 };
+    const rig = await new Rig({ limits }).start();
+    const owner = await rig.partitions.open(await rig.createTopic("t", { configs: journal }), 0);
+    const end = await fill(rig, owner, { files: 4, from: 0 });
+    await rig.pass(1_000);
+    expect(journalNames(rig).filter((name) => name.endsWith(".spare"))).toHaveLength(1);
+    expect(journalNames(rig)).toHaveLength(2);
+    await rig.crash();
+    expect(await values(rig, owner)).toEqual(upTo(end));
   });
 
   it("are not written before their new name is durable", async () => {

@@ -123,12 +123,14 @@ export class LogReader {
     const run = { bytes: 0, firstBytes: 0, firstOffset: range.from, nextOffset: range.from };
     for (let at = 0; at <= lastStart; at = run.bytes) {
       const batchBytes = format.readBatchBytes(view, at);
-      if (batchBytes < format.BATCH_HEADER_BYTES || batchBytes > available - at) {
+      const lastOffset = format.readLastOffset(view, at);
+      const isWhole = batchBytes >= format.BATCH_HEADER_BYTES && batchBytes <= available - at;
+      // One that ends before what came before it would lead a reader back.
+      if (!isWhole || lastOffset < run.nextOffset) {
         // What lies before it is whole, and is given first.
         if (at > 0) break;
         throw damaged(place.segment.path, place.position);
       }
-      const lastOffset = format.readLastOffset(view, at);
       if (lastOffset >= range.upTo) break;
       if (at === 0) run.firstBytes = batchBytes;
       if (at + batchBytes > end) break;

@@ -181,7 +181,8 @@ function replay(from: Replay): ProducerState {
 function knownEpochsEnd({ segments, epochs, config, recovered, endOffset }: Replay): number {
   const loaded = epochs.load();
   const trusted = Math.min(recovered.trustedTo ?? endOffset, endOffset);
-  if (loaded === "unusable") return 0;
+  // No epochs: an empty log's file, or a damaged one, which no CRC tells apart.
+  if (loaded === "unusable" || epochs.entries.length === 0) return 0;
   epochs.cutEnd(trusted);
   if (trusted < endOffset) return trusted;
   const last = segments.active?.tail(config).lastLeaderEpoch ?? -1;

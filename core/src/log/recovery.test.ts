@@ -248,6 +248,36 @@ describe("recovery", () => {
     expect(() => after.read({ ...range, from: 2 })).toThrow(DiskError);
   });
 
+  test("does not lead a reader back where a damaged batch says that it ends earlier", async () => {
+    const disk = new MemoryDisk();
+    const log = openTestLog(disk);
+    const batches = Array.from({ length: 40 }, (_, i) => testBatch({ baseOffset: i }));
+    for (const batch of batches) appendAll(log, [batch]);
+    await log.sync();
+    log.close();
+    const [first, second] = batches.map(({ bytes }) => bytes.length);
+    const deltaAt = (first ?? 0) + (second ?? 0) + 23;
+    disk.flipBit(logPath, deltaAt * 8 + 7);
+    const after = openTestLog(disk);
+    const range = { maxBytes: 100_000, upTo: 40, atLeastOneBatch: true };
+    expect(after.read({ ...range, from: 1 })).toMatchObject({ kind: "ok", nextOffset: 2 });
+  });
+
+  test("does not take the offset of a batch that lost its place for the log's end", async () => {
+    const disk = new MemoryDisk();
+    const log = openTestLog(disk, { config: oneSegment });
+    const batches = Array.from({ length: 20 }, (_, i) => testBatch({ baseOffset: i }));
+    for (const batch of batches) appendAll(log, [batch]);
+    await log.sync();
+    log.close();
+    const lastAt = disk.bytesOf(logPath).length - (batches[0]?.bytes.length ?? 0);
+    disk.flipBit(logPath, (lastAt + 7) * 8 + 4);
+    const after = openTestLog(disk, { config: oneSegment });
+    expect(after.endOffset).toBe(19);
+    appendAll(after, [testBatch({ baseOffset: 19 })]);
+    expect(baseOffsetsIn(readAll(after))).toEqual(Array.from({ length: 20 }, (_, i) => i));
+  });
+
   test("refuses a segment in whose place another one's file lies", async () => {
     const disk = new MemoryDisk();
     const log = openTestLog(disk);
@@ -262,6 +292,17 @@ describe("recovery", () => {
     file?.write(0, [bytes]);
     file?.close();
     expect(() => openTestLog(disk)).toThrow(DiskError);
+  });
+
+  test("does not believe that there were no leader epochs", async () => {
+    const { disk } = await halfSynced();
+    const epochs = disk.open(`${directory}/leader-epochs`, { create: "never" });
+    epochs?.resize(16);
+    epochs?.write(8, [new Uint8Array(8)]);
+    epochs?.close();
+    const recovery = { kind: "verifyFrom", offset: 18 } as const;
+    const log = openTestLog(disk, { config: oneSegment, recovery });
+    expect(log.endOffsetFor(0)).toEqual({ epoch: 0, endOffset: 0 });
   });
 
   test("passes over a damaged snapshot", async () => {

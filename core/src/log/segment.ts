@@ -315,12 +315,13 @@ export class Segment {
     const index = this.#loadIndex(config);
     const tail = tailAt(point, this.baseOffset);
     let found = step;
-    for (; found === "batch"; found = scanner.next()) {
+    for (; found === "batch" && scanner.baseOffset >= tail.nextOffset; found = scanner.next()) {
       noteBatch(tail, summarizeBatch(this.#files.format, scanner.view, scanner.at), index, config);
     }
-    if (found === "damaged") tail.damagedAt = scanner.position;
     // Batches of before the segment's first offset: the file is another one than its name says.
-    if (tail.sizeBytes > 0 && tail.nextOffset <= this.baseOffset) throw damaged(this.path, 0);
+    const isEarlier = tail.sizeBytes === 0 ? found === "batch" : tail.nextOffset <= this.baseOffset;
+    if (isEarlier) throw damaged(this.path, 0);
+    if (found !== "end") tail.damagedAt = scanner.position;
     return tail;
   }
 

@@ -1,0 +1,278 @@
+/**
+ * Which test meets which limit. Every name that a `limits.ts` exports has a line here: either the
+ * test that reaches it and sees its outcome, or why there is nothing to reach. `limits-covered.ts`
+ * reads this table and the tests.
+ */
+
+import { brokerLimitTests } from "./broker-limit-tests.ts";
+import { type LimitTest, met } from "./limit-test.ts";
+
+const partition = "broker-fargate/src/partition";
+const group = "broker-fargate/src/group";
+
+/** By the path of the file that declares them. */
+export const limitTests: Readonly<Record<string, Readonly<Record<string, LimitTest>>>> = {
+  "wire/src/codec/limits.ts": {
+    arrayElementsMax: met(
+      "DecodeError: the connection closes",
+      "wire/src/codec/reader.test.ts",
+      "refuses more elements than the limit even where their bytes are there",
+    ),
+    taggedFieldsMax: met(
+      "DecodeError: the connection closes",
+      "wire/src/codec/reader.test.ts",
+      "skips tagged fields that it does not know, and refuses too many or too large ones",
+    ),
+    stringBytesMax: met(
+      "DecodeError: the connection closes",
+      "wire/src/codec/reader.test.ts",
+      "refuses a string of more bytes than the limit even where its bytes are there",
+    ),
+    frameBytesMax: met(
+      "EncodeError",
+      "wire/src/codec/writer.test.ts",
+      "refuses a frame of more bytes than its length can announce",
+    ),
+    attachBytesMin: met(
+      "copied below it, attached from it on",
+      "wire/src/codec/writer.test.ts",
+      "attaches large record sets without a copy, and copies small ones",
+    ),
+    writerChunkBytes: { tuning: "the first size of a buffer that grows" },
+  },
+  "wire/src/record/limits.ts": {
+    decompressedBytesMax: met(
+      "the fault too-large",
+      "wire/src/record/records.test.ts",
+      "names a codec that is missing, and a compressed body over the limit",
+    ),
+    recordErrorsMax: met(
+      "the first hundred are named",
+      "wire/src/record/validate-records.test.ts",
+      "names a bounded number of records, however many are bad",
+    ),
+  },
+  "core/src/cluster/limits.ts": {
+    topicPartitionsMax: met(
+      "limitReached: POLICY_VIOLATION",
+      "core/src/cluster/topic-changes.test.ts",
+      "stops at the partitions and topics that a cluster may have",
+    ),
+    clusterPartitionsMax: met(
+      "limitReached: POLICY_VIOLATION",
+      "core/src/cluster/topic-changes.test.ts",
+      "stops at the partitions and topics that a cluster may have",
+    ),
+    clusterTopicsMax: met(
+      "limitReached: POLICY_VIOLATION",
+      "core/src/cluster/topic-changes.test.ts",
+      "stops at the partitions and topics that a cluster may have",
+    ),
+    configCharactersMax: met(
+      "INVALID_CONFIG",
+      "core/src/cluster/topic-changes.test.ts",
+      "have a bounded number of characters, all keys and values together",
+    ),
+  },
+  "core/src/log/limits.ts": {
+    segmentSpanMax: met(
+      "a new segment",
+      "core/src/log/limits.test.ts",
+      "a batch too far from its segment's first offset goes to a new segment",
+    ),
+    readCursorsMax: met(
+      "the least recent place is looked up again",
+      "core/src/log/limits.test.ts",
+      "more readers than are remembered each get every batch once, in order",
+    ),
+    producerSnapshotsMax: met(
+      "older ones are deleted",
+      "core/src/log/limits.test.ts",
+      "of the producers' snapshots the newest and one to fall back to are kept",
+    ),
+    producersMax: met(
+      "the least recent producer is forgotten",
+      "core/src/producer/producer-state.test.ts",
+      "of the least recent producer is forgotten when there are too many",
+    ),
+    recordExpansionMax: met(
+      "refused for its size",
+      "core/src/log/append-decision.test.ts",
+      "is refused for its size when it would grow beyond measure",
+    ),
+    decompressedBytesFloor: met(
+      "refused for its size",
+      "core/src/log/append-decision.test.ts",
+      "is refused for its size when it would grow beyond measure",
+    ),
+    decompressedBytesCeiling: met(
+      "refused for its size",
+      "core/src/log/append-decision.test.ts",
+      "is refused for its size when it would grow beyond measure",
+    ),
+    recordErrorsMax: met(
+      "the first hundred are named",
+      "wire/src/record/validate-records.test.ts",
+      "names a bounded number of records, however many are bad",
+    ),
+    indexEntriesPendingMax: { tuning: "how many index entries are written together" },
+    scanWindowBytes: { tuning: "how much is read at once" },
+    verifyWindowBytes: { tuning: "how much is read at once" },
+    scanHeaderOnlyFromBytes: { tuning: "which of two ways to read headers is faster" },
+  },
+  "adapters/node/src/limits.ts": {
+    openFilesMax: met(
+      "the least recently used file is closed, and opened again when needed",
+      "adapters/node/src/disk.test.ts",
+      "holds few descriptors however many files are in use",
+    ),
+    syncsMax: met(
+      "further ones wait their turn",
+      "adapters/node/src/disk.test.ts",
+      "syncs more files at once than may be under way, all of them",
+    ),
+    removalsMax: met(
+      "the next one is freed within the call",
+      "adapters/node/src/disk.test.ts",
+      "removes more large files at once than wait for their blocks to be freed",
+    ),
+    writevPartsMax: met(
+      "several calls",
+      "adapters/node/src/disk.test.ts",
+      "writes more parts than one call of the system takes",
+    ),
+    zeroFillBytes: { tuning: "how many zeros are written at once" },
+  },
+  "broker-fargate/src/group/limits.ts": {
+    offsetLingerMs: met(
+      "commits within it are one write",
+      `${group}/coordinator.test.ts`,
+      "of one block within ten milliseconds are one write, the first at once",
+    ),
+    batchBytesMax: { tuning: "no part of a commit and no group reaches it: asserted beside it" },
+    batchItemsMax: met(
+      "the rest is another write",
+      `${group}/coordinator.test.ts`,
+      "larger than a transaction are split",
+    ),
+    partBlocksMax: met(
+      "the rest is another part",
+      `${group}/coordinator.test.ts`,
+      "larger than a transaction are split",
+    ),
+    memberBytesMax: met(
+      "groupTooLarge: UNKNOWN_SERVER_ERROR",
+      `${group}/limits.test.ts`,
+      "a member that brings more than one may is refused, and harms nobody",
+    ),
+    assignmentBytesMax: met(
+      "groupTooLarge: UNKNOWN_SERVER_ERROR",
+      `${group}/limits.test.ts`,
+      "an assignment larger than one may be is refused, and the largest is given",
+    ),
+    groupBytesMax: met(
+      "groupTooLarge: UNKNOWN_SERVER_ERROR",
+      `${group}/limits.test.ts`,
+      "members that together bring more than a group may are refused, from the first too many on",
+    ),
+    groupItemBytes: met(
+      "a further item",
+      `${group}/coordinator.test.ts`,
+      "keeps a group of so many members that it takes several items",
+    ),
+    keyNameBytesMax: met(
+      "a hash stands for the name",
+      `${group}/coordinator.test.ts`,
+      "keeps ids apart that are long, strange, or alike",
+    ),
+    commitRefreshParts: met(
+      "an unchanged commit is written again",
+      `${group}/coordinator.test.ts`,
+      "not while offsets are committed again unchanged, not even over a restart",
+    ),
+    slotsOpeningMax: { tuning: "how many slots a sweep opens at once" },
+    slotReopenMs: met(
+      "the slot is loaded again",
+      `${group}/coordinator-faults.test.ts`,
+      "for long does not keep sessions from ending: the slot is loaded again by itself",
+    ),
+  },
+  "broker-fargate/src/partition/limits.ts": {
+    journalFileBytes: met(
+      "a larger object gets a file of its own",
+      `${partition}/journal.test.ts`,
+      "is bounded in size and replay by an hour of load",
+    ),
+    journalSpareFilesMax: met(
+      "further ones are deleted",
+      `${partition}/limits.test.ts`,
+      "keeps a bounded number of trimmed journal files, and deletes further ones",
+    ),
+    loadsInFlightMax: met(
+      "further ones wait, in order",
+      `${partition}/lanes.test.ts`,
+      "runs so many tasks at once, the others in order as places come free",
+    ),
+    turnMsMax: { tuning: "how work is cut up into turns of the event loop" },
+    journalGrowBytes: { tuning: "steps of preallocation" },
+    journalObjectBytes: { tuning: "when a group commit closes; a larger append is one of its own" },
+    journalBytesMax: met(
+      "appends wait, then journalFull",
+      `${partition}/journal.test.ts`,
+      "waits for room in a full journal, then refuses by name; every taken record is kept",
+    ),
+    journalPendingBytesMax: met(
+      "appends wait",
+      `${partition}/limits.test.ts`,
+      "takes no more appends than may be pending while the journal's sync is under way",
+    ),
+    journalTrimBytes: met(
+      "partitions are synced",
+      `${partition}/journal.test.ts`,
+      "is bounded in size and replay by an hour of load",
+    ),
+    journalTrimAgeMs: met(
+      "partitions are synced",
+      `${partition}/journal.test.ts`,
+      "gives an idle journal's files back, and sets no timer after that",
+    ),
+    appendWaitMsMax: met(
+      "timedOut or journalFull",
+      `${partition}/append-queue.test.ts`,
+      "are all refused when the first is late: the next would be taken ahead of its retry",
+    ),
+    appendWaitBytesMax: met(
+      "refused at once",
+      `${partition}/append-queue.test.ts`,
+      "are bounded: one more is refused at once, by the reason of the wait",
+    ),
+    diskRetryMs: met(
+      "the write is tried again",
+      `${partition}/journal.test.ts`,
+      "refuses while the disk is full, loses nothing it took, and goes on when there is room",
+    ),
+    idleSyncMs: met(
+      "synced, and off the dirty list",
+      `${partition}/local.test.ts`,
+      "is synced and taken off the dirty list when idle, and then needs no timer",
+    ),
+    dirtySyncMs: met(
+      "synced",
+      `${partition}/limits.test.ts`,
+      "syncs a partition that is never idle often enough to bound what a restart verifies",
+    ),
+    syncsInFlightMax: { tuning: "how many partitions are synced at once" },
+    dutyPauseMs: { tuning: "how often background duties run" },
+    replayLogsMax: met(
+      "logs are synced and closed",
+      `${partition}/journal.test.ts`,
+      "replays records below a start that was moved past them, with other logs in between",
+    ),
+    closedIncarnationsMax: met(
+      "those go that no slot's head names",
+      `${partition}/recover-journals.test.ts`,
+      "forgets closed incarnations, but never one that a slot's head names",
+    ),
+  },
+  "broker-fargate/src/limits.ts": brokerLimitTests,
+};

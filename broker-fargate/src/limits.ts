@@ -87,8 +87,10 @@ export const metricSeriesMax = 20_000;
 
 // Fetch and describe (handlers/).
 
-/** Bytes that one fetch reads in a turn of the event loop, and one partition's: some 1 ms. */
+/** Bytes that all fetches read in a turn of the event loop, and one partition's more: some 1 ms. */
 export const fetchedBytesPerTurnMax: number = 2 * mebibyte;
+/** What a partition takes of those besides its bytes: as much time as reading so many. */
+export const fetchedPartitionTurnBytes: number = 2 * kibibyte;
 /** Partitions that all fetch sessions remember together; a client beyond it gets no session. */
 export const fetchSessionPartitionsMax = 1_000_000;
 /** A fetch session unused for so long may make room for another, as in Kafka. */

@@ -142,6 +142,11 @@ export const brokerLimitTests: Readonly<Record<string, LimitTest>> = {
     `${handlers}/fetch-handler.test.ts`,
     "reads much in several turns, and counts what is appended between them once",
   ),
+  fetchedPartitionTurnBytes: met(
+    "the rest is looked at in another turn",
+    `${handlers}/fetch-handler.test.ts`,
+    "looks at many partitions in several turns",
+  ),
   encodedPartitionsPerTurnMax: met(
     "the rest is encoded in another turn",
     `${handlers}/described-topics.test.ts`,

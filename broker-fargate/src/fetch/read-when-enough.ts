@@ -16,8 +16,8 @@ import {
 } from "../handlers/find-partition.ts";
 import type { ConnectionContext } from "../handlers/handler.ts";
 import type { Isolation, PartitionOwner } from "../partition/owner.ts";
-import { fetchedBytesPerTurnMax } from "../limits.ts";
-import { nextTurn } from "../next-turn.ts";
+import { fetchedPartitionTurnBytes } from "../limits.ts";
+import type { TurnBudget } from "../turn-budget.ts";
 import type { FetchPosition, SessionPartition } from "./session.ts";
 
 export interface FetchWish {
@@ -27,6 +27,8 @@ export interface FetchWish {
   readonly maxWaitMs: number;
   readonly isolation: Isolation;
   readonly connection: ConnectionContext;
+  /** Of all fetches, in bytes. */
+  readonly turns: TurnBudget;
 }
 
 export interface PartitionRead {
@@ -50,7 +52,7 @@ export async function readWhenEnough(
   wish: FetchWish,
 ): Promise<FetchRound> {
   const deadlineMs = broker.clock.monotonicMs() + Math.max(wish.maxWaitMs, 0);
-  const unopened = await openAll(broker, entries);
+  const unopened = await openAll(broker, entries, wish.turns);
   for (;;) {
     const watched: Watched[] = [];
     const round = await readAll(broker, entries, { wish, watched, unopened });
@@ -78,10 +80,13 @@ export function giveBack(broker: Broker, round: FetchRound): void {
 async function openAll(
   broker: Broker,
   entries: readonly SessionPartition[],
+  turns: TurnBudget,
 ): Promise<ReadonlyMap<SessionPartition, number>> {
   const unopened = new Map<SessionPartition, number>();
   const opening: Promise<unknown>[] = [];
   for (const entry of entries) {
+    const turn = turns.take(fetchedPartitionTurnBytes);
+    if (turn !== undefined) await turn;
     const { asked } = entry;
     const topic = findTopic(broker, { name: asked.topic, topicId: asked.topicId });
     if (topic === undefined || !hasPartition(topic, asked.partition)) continue;
@@ -120,14 +125,11 @@ async function readAll(
 ): Promise<FetchRound> {
   const reads: PartitionRead[] = [];
   let bytes = 0;
-  let turnBytes = 0;
   let availableBytes = 0;
   let isUrgent = false;
   for (const entry of entries) {
-    if (turnBytes >= fetchedBytesPerTurnMax) {
-      await nextTurn(broker.clock);
-      turnBytes = 0;
-    }
+    const turn = pass.wish.turns.take(fetchedPartitionTurnBytes);
+    if (turn !== undefined) await turn;
     const found = pass.unopened.get(entry) ?? findOwner(broker, entry.asked, pass.wish.naming);
     const read = readFound(found, entry.asked, {
       isolation: pass.wish.isolation,
@@ -141,7 +143,7 @@ async function readAll(
       pass.watched.push({ owner: found, availableBytes, maxBytes, appendedBytes });
     }
     bytes += read.bytes;
-    turnBytes += read.bytes;
+    pass.wish.turns.add(read.bytes);
     availableBytes += read.availableBytes;
     const { errorCode, divergingEpoch } = read.answer;
     isUrgent ||= errorCode !== ErrorCode.NONE || divergingEpoch !== undefined;

@@ -28,7 +28,12 @@ import {
   type SessionChoice,
   type SessionPartition,
 } from "../fetch/session.ts";
-import { fetchSessionEvictAfterMs, fetchSessionPartitionsMax } from "../limits.ts";
+import {
+  fetchedBytesPerTurnMax,
+  fetchSessionEvictAfterMs,
+  fetchSessionPartitionsMax,
+} from "../limits.ts";
+import { TurnBudget } from "../turn-budget.ts";
 import { topicNaming } from "./find-partition.ts";
 import type { Handler, RequestContext } from "./handler.ts";
 
@@ -42,6 +47,7 @@ export function fetchHandler(broker: Broker): Handler<FetchRequest, FetchRespons
       evictAfterMs: fetchSessionEvictAfterMs,
     },
   });
+  const turns = new TurnBudget(broker.clock, fetchedBytesPerTurnMax);
   return {
     apiKey: ApiKey.Fetch,
     versions: { min: 4, max: 18 },
@@ -68,6 +74,7 @@ export function fetchHandler(broker: Broker): Handler<FetchRequest, FetchRespons
         maxWaitMs: request.maxWaitMs,
         isolation: request.isolationLevel === 1 ? "committed" : "uncommitted",
         connection: context.connection,
+        turns,
       });
       context.whenReplySent(() => giveBack(broker, round));
       if (session !== undefined) {

@@ -7,7 +7,6 @@
  * the topic itself, or by the list of all, which a change replaces: an answer is never older than
  * its request. The leader epoch is this life's.
  */
-import type { Clock } from "@millrace/core";
 import {
   EncodedItems,
   encodeMetadataResponsePartition,
@@ -24,6 +23,7 @@ import {
   encodedPartitionsMin,
   encodedPartitionsPerTurnMax,
 } from "../limits.ts";
+import { TurnBudget } from "../turn-budget.ts";
 import { operationsNotAsked, topicOperations } from "./authorized-operations.ts";
 import { EncodedCache } from "./encoded-cache.ts";
 
@@ -43,7 +43,7 @@ export type TopicsInput = readonly (MetadataResponseTopicInput | EncodedItems)[]
 export class DescribedTopics {
   readonly #broker: Pick<Broker, "clock" | "cluster" | "settings">;
   readonly #cache: EncodedCache;
-  readonly #turns: PartitionTurns;
+  readonly #turns: TurnBudget;
   readonly #replicas: readonly number[];
 
   constructor(
@@ -52,7 +52,7 @@ export class DescribedTopics {
   ) {
     this.#broker = broker;
     this.#cache = new EncodedCache(cachedBytesMax);
-    this.#turns = new PartitionTurns(broker.clock);
+    this.#turns = new TurnBudget(broker.clock, encodedPartitionsPerTurnMax);
     this.#replicas = [broker.settings.nodeId];
   }
 
@@ -169,32 +169,6 @@ export class DescribedTopics {
       isrNodes: replicas,
       offlineReplicas: [],
     }));
-  }
-}
-
-/** Shares each turn of the event loop among all who encode. */
-class PartitionTurns {
-  readonly #clock: Clock;
-  #taken = 0;
-  #next: Promise<void> | undefined;
-
-  constructor(clock: Clock) {
-    this.#clock = clock;
-  }
-
-  /** Resolves in a turn in which there is time for so many partitions. */
-  async take(partitions: number): Promise<void> {
-    while (this.#taken > 0 && this.#taken + partitions > encodedPartitionsPerTurnMax) {
-      await this.#next;
-    }
-    this.#taken += partitions;
-    this.#next ??= new Promise((resolve) => {
-      this.#clock.after(0, () => {
-        this.#taken = 0;
-        this.#next = undefined;
-        resolve();
-      });
-    });
   }
 }
 

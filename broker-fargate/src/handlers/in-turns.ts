@@ -1,6 +1,5 @@
 import type { Clock } from "@millrace/core";
 import { entriesPerTurnMax } from "../limits.ts";
-import { nextTurn } from "../next-turn.ts";
 
 /**
  * Answers every entry of a request, in its order, some in each turn of the event loop: a request
@@ -14,7 +13,7 @@ export async function inTurns<Entry, Result>(
 ): Promise<readonly Result[]> {
   const results: Result[] = [];
   for (let first = 0; first < entries.length; first += entriesPerTurnMax) {
-    if (first > 0) await nextTurn(clock);
+    if (first > 0) await new Promise<void>((resolve) => clock.after(0, resolve));
     const some = entries.slice(first, first + entriesPerTurnMax);
     for (const result of await Promise.all(some.map(answer))) results.push(result);
   }

@@ -87,6 +87,10 @@ async function one(
   return answer;
 }
 
+async function until(condition: () => boolean): Promise<void> {
+  while (!condition()) await turn();
+}
+
 async function fetchInBackground(
   partitions: readonly Partition[],
   changes: Partial<FetchRequest>,
@@ -162,7 +166,7 @@ describe("Fetch", () => {
     const partitions = [part(0), part(1), part(2)];
     const request = fetchRequest(partitions, { minBytes: 3 * batchBytes, maxWaitMs: 10_000 });
     const answer = Promise.resolve(handler.handle(request, context));
-    while (taken.length === 0) await turn();
+    await until(() => taken.length > 0);
     await produce();
     await kit.settled(answer);
     expect(taken.length).toBe(2);
@@ -182,7 +186,7 @@ describe("Fetch", () => {
     };
     const changes = { minBytes: 6 * batchBytes, maxWaitMs: 10_000 };
     const answer = fetchInBackground([part(0)], changes);
-    while (reads === 0) await turn();
+    await until(() => reads > 0);
     for (let produced = 0; produced < 4; produced += 1) {
       expect(reads).toBe(1);
       await produce();
@@ -208,7 +212,7 @@ describe("Fetch", () => {
     const partitions = [part(0, 0, { partitionMaxBytes: 5_000_000 }), part(1)];
     const beforeMs = clock.monotonicMs();
     const answer = fetchInBackground(partitions, changes);
-    while (turns === 0) await turn();
+    await until(() => turns > 0);
     await produce();
     await kit.settled(Promise.race([answer, turn()]));
     await produce();

@@ -2,7 +2,10 @@ import { type TopicConfigDefinition, topicConfigs } from "./topic-configs.ts";
 import { parseConfig } from "./value.ts";
 
 /** By broker key, the topic keys that take their default from it. */
-const heirs = new Map<string, { readonly topic: TopicConfigDefinition; readonly factor: number }[]>();
+const heirs = new Map<
+  string,
+  { readonly topic: TopicConfigDefinition; readonly factor: number }[]
+>();
 for (const topic of topicConfigs.values()) {
   for (const { factor, name } of topic.synonyms) {
     heirs.set(name, [...(heirs.get(name) ?? []), { topic, factor }]);

@@ -278,6 +278,25 @@ describe("recovery", () => {
     expect(baseOffsetsIn(readAll(after))).toEqual(Array.from({ length: 20 }, (_, i) => i));
   });
 
+  test("does not find a batch that lost its place for an offset that another one has", async () => {
+    const disk = new MemoryDisk();
+    const config = { ...smallSegments, indexIntervalBytes: 0 };
+    const log = openTestLog(disk, { config });
+    const batches = Array.from({ length: 40 }, (_, i) =>
+      testBatch({ baseOffset: i, valueBytes: 10 + i }),
+    );
+    for (const batch of batches) appendAll(log, [batch]);
+    await log.sync();
+    log.close();
+    disk.remove(logPath.replace(".log", ".index"));
+    disk.flipBit(logPath, ((batches[0]?.bytes.length ?? 0) + 7) * 8);
+    const after = openTestLog(disk, { config });
+    const read = after.read({ from: 0, maxBytes: 1, upTo: 40, atLeastOneBatch: true });
+    expect(read.kind === "ok" ? Buffer.concat(read.records) : read.kind).toEqual(
+      Buffer.from(batches[0]?.bytes ?? []),
+    );
+  });
+
   test("refuses a segment in whose place another one's file lies", async () => {
     const disk = new MemoryDisk();
     const log = openTestLog(disk);

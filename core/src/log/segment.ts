@@ -268,7 +268,8 @@ export class Segment {
     const index = this.#beginIndex();
     const tail = tailAt("none", this.baseOffset);
     const scanner = this.#scanner(0);
-    while (scanner.next() === "batch") {
+    // A batch that lost its place would be found for offsets that lie elsewhere.
+    while (scanner.next() === "batch" && scanner.baseOffset >= tail.nextOffset) {
       noteBatch(tail, summarizeBatch(this.#files.format, scanner.view, scanner.at), index, config);
     }
     return index;

@@ -1,0 +1,33 @@
+import type { Chance } from "../chance.ts";
+
+/** Something that reads bytes from outside. */
+export interface Decoder {
+  readonly name: string;
+  /** Valid inputs, which mutations start from. */
+  readonly samples: readonly Uint8Array[];
+  /**
+   * Reads any bytes: a value, or the one error that is declared for them. Throws whatever else
+   * comes out, which is a finding.
+   */
+  read(bytes: Uint8Array): "value" | "refused";
+  /**
+   * Makes checksums hold again, as far as the input has them, so that what lies behind them is
+   * reached. Absent where there is none.
+   */
+  readonly seal?: (bytes: Uint8Array, chance: Chance) => void;
+  /** What it may allocate besides a multiple of its input: decompressed bytes. */
+  readonly outputBytesMax?: number;
+}
+
+type ErrorClass = abstract new (...args: never[]) => Error;
+
+/** Runs `decode`; an error of the class is a refusal, any other one goes on. */
+export function valueOr(Declared: ErrorClass, decode: () => unknown): "value" | "refused" {
+  try {
+    decode();
+    return "value";
+  } catch (error) {
+    if (error instanceof Declared) return "refused";
+    throw error;
+  }
+}

@@ -23,16 +23,18 @@ test("work within the budget is done at once, and the rest in turns to come, in 
 test("work that is larger than a turn's gets a turn of its own", async () => {
   const clock = new VirtualClock();
   const budget = new TurnBudget(clock, 10);
-  expect(budget.take(25)).toBeUndefined();
-  const next = budget.take(1);
-  expect(next).toBeDefined();
+  expect(budget.takes(25)).toBe(true);
+  expect(budget.takes(1)).toBe(false);
+  const next = budget.nextTurn();
   clock.fireNext();
   await next;
+  expect(budget.takes(1)).toBe(true);
+  expect(budget.takes(25)).toBe(false);
 });
 
 test("work that was not known before counts as well", () => {
   const budget = new TurnBudget(new VirtualClock(), 10);
-  expect(budget.take(1)).toBeUndefined();
+  expect(budget.takes(1)).toBe(true);
   budget.add(10);
-  expect(budget.take(1)).toBeDefined();
+  expect(budget.takes(1)).toBe(false);
 });

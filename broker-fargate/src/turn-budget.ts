@@ -15,19 +15,26 @@ export class TurnBudget {
     this.#perTurn = perTurn;
   }
 
-  /**
-   * Work that is about to be done: `undefined` if it may be done now, or resolves in the turn in
-   * which it may. More than a turn's gets a turn of its own.
-   */
-  take(work: number): Promise<void> | undefined {
-    if (!this.#isRoomFor(work)) return this.#takeLater(work);
+  /** Whether so much may be done now. More than a turn's may, in a turn of its own. */
+  takes(work: number): boolean {
+    if (this.#used > 0 && this.#used + work > this.#perTurn) return false;
     this.add(work);
-    return undefined;
+    return true;
+  }
+
+  /** Resolves in the turn in which so much may be done. */
+  async take(work: number): Promise<void> {
+    while (!this.takes(work)) await this.nextTurn();
   }
 
   /** Work that was done, and not known before. */
   add(work: number): void {
     this.#used += work;
+    void this.nextTurn();
+  }
+
+  /** Resolves when there is a turn's budget again. */
+  nextTurn(): Promise<void> {
     this.#nextTurn ??= new Promise((resolve) => {
       this.#clock.after(0, () => {
         this.#used = 0;
@@ -35,14 +42,6 @@ export class TurnBudget {
         resolve();
       });
     });
-  }
-
-  async #takeLater(work: number): Promise<void> {
-    while (!this.#isRoomFor(work)) await this.#nextTurn;
-    this.add(work);
-  }
-
-  #isRoomFor(work: number): boolean {
-    return this.#used === 0 || this.#used + work <= this.#perTurn;
+    return this.#nextTurn;
   }
 }

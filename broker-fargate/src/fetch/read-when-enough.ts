@@ -1,7 +1,8 @@
 /**
  * The long poll: reads partitions in order within one budget of bytes. If they hold less than the
  * client wants, it counts what is appended, without reading, and reads again when that is enough,
- * when there is something to report, or when no time is left.
+ * when there is something to report, or when no time is left: at once where the client sends
+ * nothing more, since it may be gone, and what it allowed to wait may be 24 days.
  */
 import type { TopicId } from "@millrace/core";
 import { ErrorCode, type FetchResponsePartitionDataInput } from "@millrace/wire";
@@ -14,7 +15,7 @@ import {
   type TopicNaming,
   unknownTopicCode,
 } from "../handlers/find-partition.ts";
-import type { ConnectionContext } from "../handlers/handler.ts";
+import type { ConnectionContext, ReplyMemory } from "../handlers/handler.ts";
 import type { Isolation, PartitionOwner } from "../partition/owner.ts";
 import { fetchedPartitionTurnBytes } from "../limits.ts";
 import type { TurnBudget } from "../turn-budget.ts";
@@ -29,6 +30,7 @@ export interface FetchWish {
   readonly connection: ConnectionContext;
   /** Of all fetches, in bytes. */
   readonly turns: TurnBudget;
+  readonly memory: ReplyMemory;
 }
 
 export interface PartitionRead {
@@ -58,10 +60,11 @@ export async function readWhenEnough(
     const round = await readAll(broker, entries, { wish, watched, unopened });
     const missingBytes = wish.minBytes - round.availableBytes;
     if (round.isUrgent || missingBytes <= 0) return round;
-    const leftMs = deadlineMs - broker.clock.monotonicMs();
+    const leftMs = wish.connection.isEnding() ? 0 : deadlineMs - broker.clock.monotonicMs();
     if (leftMs <= 0) return round;
     // Whoever waits holds no memory; what was read is in the page cache when it is read again.
     giveBack(broker, round);
+    wish.memory.drop();
     const woken = await advance(broker, watched, { wish, missingBytes, leftMs });
     if (woken === "closed") return { reads: [], availableBytes: 0, isUrgent: false };
   }
@@ -85,8 +88,7 @@ async function openAll(
   const unopened = new Map<SessionPartition, number>();
   const opening: Promise<unknown>[] = [];
   for (const entry of entries) {
-    const turn = turns.take(fetchedPartitionTurnBytes);
-    if (turn !== undefined) await turn;
+    while (!turns.takes(fetchedPartitionTurnBytes)) await turns.nextTurn();
     const { asked } = entry;
     const topic = findTopic(broker, { name: asked.topic, topicId: asked.topicId });
     if (topic === undefined || !hasPartition(topic, asked.partition)) continue;
@@ -107,6 +109,8 @@ interface Watched {
   readonly maxBytes: number;
   /** The owner's when it was read. */
   readonly appendedBytes: number;
+  /** The same. One that failed is still read, and nothing more comes: to look again is no use. */
+  readonly wasOver: boolean;
 }
 
 /**
@@ -123,33 +127,50 @@ async function readAll(
     readonly unopened: ReadonlyMap<SessionPartition, number>;
   },
 ): Promise<FetchRound> {
+  const { turns, memory } = pass.wish;
   const reads: PartitionRead[] = [];
   let bytes = 0;
   let availableBytes = 0;
   let isUrgent = false;
+  let isCut = false;
   for (const entry of entries) {
-    const turn = pass.wish.turns.take(fetchedPartitionTurnBytes);
-    if (turn !== undefined) await turn;
+    let next: "read" | "cut" | Promise<void> = isCut ? "cut" : nextStep(pass.wish, bytes);
+    while (next instanceof Promise) {
+      await next;
+      next = nextStep(pass.wish, bytes);
+    }
+    isCut = next === "cut";
     const found = pass.unopened.get(entry) ?? findOwner(broker, entry.asked, pass.wish.naming);
     const read = readFound(found, entry.asked, {
       isolation: pass.wish.isolation,
-      maxBytes: Math.min(entry.asked.maxBytes, pass.wish.maxBytes - bytes),
-      atLeastOneBatch: bytes === 0,
+      maxBytes: isCut ? 0 : Math.min(entry.asked.maxBytes, pass.wish.maxBytes - bytes),
+      atLeastOneBatch: bytes === 0 && !isCut,
     });
     if (typeof found !== "number") {
       const { maxBytes } = entry.asked;
-      const { appendedBytes } = found;
+      const { appendedBytes, isOver: wasOver } = found;
       const { availableBytes } = read;
-      pass.watched.push({ owner: found, availableBytes, maxBytes, appendedBytes });
+      pass.watched.push({ owner: found, availableBytes, maxBytes, appendedBytes, wasOver });
     }
     bytes += read.bytes;
-    pass.wish.turns.add(read.bytes);
+    turns.add(read.bytes);
+    memory.grow(read.bytes);
     availableBytes += read.availableBytes;
     const { errorCode, divergingEpoch } = read.answer;
     isUrgent ||= errorCode !== ErrorCode.NONE || divergingEpoch !== undefined;
     reads.push({ entry, ...read });
   }
   return { reads, availableBytes, isUrgent };
+}
+
+/**
+ * Whether the next partition may be read in this turn, now, before anything else happens. Where all
+ * replies together hold too much, whoever has something answers with it, and who has nothing waits.
+ */
+function nextStep({ turns, memory }: FetchWish, bytes: number): "read" | "cut" | Promise<void> {
+  if (!memory.isWanted) return "cut";
+  if (!memory.hasRoom()) return bytes > 0 ? "cut" : memory.room();
+  return turns.takes(fetchedPartitionTurnBytes) ? "read" : turns.nextTurn();
 }
 
 function findOwner(
@@ -261,7 +282,9 @@ function advance(
     const timer = broker.clock.after(until.leftMs, () => finish("timeout"));
     undo.push(() => timer.cancel());
     undo.push(connection.onClose(() => finish("closed")));
-    const changes = watched.map(({ owner, availableBytes, maxBytes, appendedBytes }) => {
+    undo.push(connection.onEnd(() => finish("advanced")));
+    const changes = watched.map(({ owner, availableBytes, maxBytes, appendedBytes, wasOver }) => {
+      const isOverNow = (): boolean => owner.isOver && !wasOver;
       const readBefore = appendedBytes - availableBytes;
       let counted = availableBytes;
       const changed = (): void => {
@@ -270,10 +293,10 @@ function advance(
         missingBytes -= nowAvailable - counted;
         counted = nowAvailable;
         // What a transaction's end lets be read was appended before, and is not counted here.
-        if (missingBytes <= 0 || isolation === "committed" || owner.isOver) finish("advanced");
+        if (missingBytes <= 0 || isolation === "committed" || isOverNow()) finish("advanced");
       };
       undo.push(owner.onAdvance(changed));
-      return { changed, isChanged: owner.isOver || owner.appendedBytes !== appendedBytes };
+      return { changed, isChanged: isOverNow() || owner.appendedBytes !== appendedBytes };
     });
     // The pass took several turns: what came after a partition was read would be waited for twice.
     for (const { changed, isChanged } of changes) if (isChanged) changed();

@@ -54,17 +54,18 @@ export function fetchHandler(broker: Broker): Handler<FetchRequest, FetchRespons
     handle: async (request, context) => {
       const naming = topicNaming(context.apiVersion);
       const usesTopicIds = naming === "id";
+      const asked = positions(request);
       const choice = sessions.choose({
         sessionId: request.sessionId,
         sessionEpoch: request.sessionEpoch,
         usesTopicIds,
-        asked: positions(request),
+        asked,
         forgotten: forgotten(request),
       });
       const failure = sessionError(choice);
       if (failure !== ErrorCode.NONE) return { errorCode: failure, responses: [] };
       const session = choice.kind === "incremental" ? choice.session : undefined;
-      const partitions = session === undefined ? fresh(request) : [...session.partitions.values()];
+      const partitions = session === undefined ? fresh(asked) : [...session.partitions.values()];
       const maxBytes = Math.min(request.maxBytes, broker.settings.fetchMaxBytes);
       const round = await readWhenEnough(broker, partitions, {
         naming,
@@ -75,6 +76,7 @@ export function fetchHandler(broker: Broker): Handler<FetchRequest, FetchRespons
         isolation: request.isolationLevel === 1 ? "committed" : "uncommitted",
         connection: context.connection,
         turns,
+        memory: context.replyMemory,
       });
       context.whenReplySent(() => giveBack(broker, round));
       if (session !== undefined) {
@@ -108,9 +110,25 @@ function forgotten(request: FetchRequest): readonly { readonly key: string }[] {
 }
 
 /** A partition that comes twice is asked for once, with what was said last, as in a session. */
-function fresh(request: FetchRequest): readonly SessionPartition[] {
-  const byKey = new Map(positions(request).map((asked) => [positionKey(asked), asked]));
-  return Array.from(byKey.values(), (asked) => ({ asked, highWatermark: -1, logStartOffset: -1 }));
+function fresh(asked: readonly FetchPosition[]): readonly SessionPartition[] {
+  const byTopic = new Map<string, Map<number, FetchPosition>>();
+  for (const position of asked) {
+    const key = topicKey(position);
+    const partitions = byTopic.get(key);
+    if (partitions === undefined) byTopic.set(key, new Map([[position.partition, position]]));
+    else partitions.set(position.partition, position);
+  }
+  return Array.from(byTopic.values(), (partitions) =>
+    Array.from(partitions.values(), (position) => ({
+      asked: position,
+      highWatermark: -1,
+      logStartOffset: -1,
+    })),
+  ).flat();
+}
+
+function topicKey({ topic, topicId }: FetchPosition): string {
+  return topicId === zeroUuid ? topic : topicId;
 }
 
 function sessionError(choice: SessionChoice): number {
@@ -196,7 +214,7 @@ function byTopic(reads: FetchRound["reads"]): readonly FetchableTopicResponseInp
   const responses: FetchableTopicResponseInput[] = [];
   for (const { entry, answer } of reads) {
     const { topic, topicId } = entry.asked;
-    const key = topicId === zeroUuid ? topic : topicId;
+    const key = topicKey(entry.asked);
     let partitions = topics.get(key);
     if (partitions === undefined) {
       partitions = [];

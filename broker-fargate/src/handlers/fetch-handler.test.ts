@@ -301,6 +301,25 @@ describe("Fetch", () => {
 });
 
 describe("a fetch session", () => {
+  it("waits out its time on a partition that failed: what is there is read, and nothing comes", async () => {
+    const topic = kit.rig.cluster.topics.byName("t");
+    if (topic === undefined) throw new Error("the topic is there");
+    const owner = await kit.rig.partitions.open(topic.id, 0);
+    owner.fail();
+    let reads = 0;
+    const read = owner.read.bind(owner);
+    owner.read = (range) => {
+      reads += 1;
+      if (reads > 10) throw new Error("read again and again, with no time between");
+      return read(range);
+    };
+    const startMs = kit.rig.clock.monotonicMs();
+    const wish = { minBytes: 10_000, maxWaitMs: 500 };
+    expect(bytesOf(await one(part(0), wish))).toBe(2 * batchBytes);
+    expect(kit.rig.clock.monotonicMs() - startMs).toBe(500);
+    expect(reads).toBe(2);
+  });
+
   it("answers what changed, then nothing, until it is told of something else", async () => {
     const full = await fetch([part(0, 6), part(1)], { sessionEpoch: 0 });
     const sessionId = full.sessionId ?? 0;

@@ -29,6 +29,7 @@ import { listGroupsHandler } from "./16-list-groups.ts";
 import { deleteGroupsHandler } from "./42-delete-groups.ts";
 import { offsetDeleteHandler } from "./47-offset-delete.ts";
 import type { Handler, RequestContext } from "./handler.ts";
+import { roomyReplyMemory } from "./partition-kit.ts";
 
 const strangeId = uuidFromHex(`${"0".repeat(31)}9`);
 let kit: CoordinatorKit;
@@ -48,11 +49,14 @@ function contextOf(apiVersion: number): RequestContext {
     clientId: "client",
     frameIsFree: () => undefined,
     whenReplySent: () => undefined,
+    replyMemory: roomyReplyMemory,
     connection: {
       id: "1",
       clientHost: "127.0.0.1",
       listener: { name: "PLAINTEXT", host: "broker", port: 9092 },
       clientSoftware: undefined,
+      isEnding: () => false,
+      onEnd: () => () => undefined,
       onClose: () => () => undefined,
     },
   };

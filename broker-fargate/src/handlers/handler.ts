@@ -15,6 +15,23 @@ export interface RequestContext {
    * when the reply has been sent and its bytes may change. If it never is, it is never called.
    */
   whenReplySent(listener: () => void): void;
+  readonly replyMemory: ReplyMemory;
+}
+
+/**
+ * The memory of a reply that is made over several turns of the event loop. All replies together are
+ * bounded by the server, which lets a request start when there is room; what goes on later asks.
+ */
+export interface ReplyMemory {
+  /** False when the connection is gone: nobody gets the reply, and nothing need be read for it. */
+  readonly isWanted: boolean;
+  /** The reply holds so many bytes more. */
+  grow(bytes: number): void;
+  /** It holds none of them any more. */
+  drop(): void;
+  hasRoom(): boolean;
+  /** Resolves when there is room, or the connection is gone. */
+  room(): Promise<void>;
 }
 
 export interface ConnectionContext {
@@ -25,6 +42,13 @@ export interface ConnectionContext {
   readonly listener: AdvertisedListener;
   /** From ApiVersions v3 on (KIP-511). */
   clientSoftware: { readonly name: string; readonly version: string } | undefined;
+  /**
+   * Whether nothing more of the client is read: it ended its side, or sent what is no frame. What
+   * it asked is answered, but nobody waits for anything on its account: it may be gone.
+   */
+  isEnding(): boolean;
+  /** Called once when that begins; returns how to take the listener back. */
+  onEnd(listener: () => void): () => void;
   /** Called once when the connection is gone; returns how to take the listener back. */
   onClose(listener: () => void): () => void;
 }

@@ -15,7 +15,7 @@ import {
 } from "@millrace/wire";
 import type { Broker } from "../broker.ts";
 import { Rig, turn } from "../partition/fixtures.ts";
-import type { Handler, RequestContext } from "./handler.ts";
+import type { Handler, ReplyMemory, RequestContext } from "./handler.ts";
 
 export class HandlerKit {
   readonly rig: Rig;
@@ -79,6 +79,15 @@ export class HandlerKit {
   }
 }
 
+/** Of a server that is far from its bound. */
+export const roomyReplyMemory: ReplyMemory = {
+  isWanted: true,
+  grow: () => undefined,
+  drop: () => undefined,
+  hasRoom: () => true,
+  room: () => Promise.resolve(),
+};
+
 export function contextOf(apiVersion: number): RequestContext {
   return {
     apiVersion,
@@ -88,10 +97,13 @@ export function contextOf(apiVersion: number): RequestContext {
       clientHost: "127.0.0.1",
       listener: { name: "PLAINTEXT", host: "broker", port: 9092 },
       clientSoftware: undefined,
+      isEnding: () => false,
+      onEnd: () => () => undefined,
       onClose: () => () => undefined,
     },
     frameIsFree: () => undefined,
     whenReplySent: () => undefined,
+    replyMemory: roomyReplyMemory,
   };
 }
 

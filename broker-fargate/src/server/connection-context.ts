@@ -3,6 +3,8 @@ import type { AdvertisedListener, ConnectionContext } from "../handlers/handler.
 /** What handlers see of a connection, and the other end of it, which says when it is gone. */
 export interface OwnedContext {
   readonly context: ConnectionContext;
+  /** Nothing more of the client is read. Calls the end listeners, once each. */
+  end(): void;
   /** Calls the close listeners, once each. What they throw goes to `failed`. */
   close(failed: (error: unknown) => void): void;
 }
@@ -12,17 +14,25 @@ export function connectionContext(peer: {
   readonly clientHost: string;
   readonly listener: AdvertisedListener;
 }): OwnedContext {
+  const endListeners = new Set<() => void>();
   const closeListeners = new Set<() => void>();
+  let isEnding = false;
   return {
     context: {
       id: peer.id,
       clientHost: peer.clientHost,
       listener: peer.listener,
       clientSoftware: undefined,
-      onClose: (closeListener) => {
-        closeListeners.add(closeListener);
-        return () => closeListeners.delete(closeListener);
-      },
+      isEnding: () => isEnding,
+      onEnd: (endListener) => listen(endListeners, endListener),
+      onClose: (closeListener) => listen(closeListeners, closeListener),
+    },
+    end: () => {
+      isEnding = true;
+      for (const endListener of endListeners) {
+        endListeners.delete(endListener);
+        endListener();
+      }
     },
     close: (failed) => {
       for (const closeListener of closeListeners) {
@@ -35,4 +45,9 @@ export function connectionContext(peer: {
       }
     },
   };
+}
+
+function listen(listeners: Set<() => void>, listener: () => void): () => void {
+  listeners.add(listener);
+  return () => listeners.delete(listener);
 }

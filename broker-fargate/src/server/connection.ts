@@ -4,7 +4,6 @@ import type { AdvertisedListener } from "../handlers/handler.ts";
 import {
   bytesInFlightPerConnectionMax,
   closeGraceMsMax,
-  requestHeaderBytesMin,
   requestsInFlightPerConnectionMax,
   timerMsMax,
 } from "../limits.ts";
@@ -16,6 +15,7 @@ import type { Link, LinkListener } from "./link.ts";
 import type { ServerLog } from "./log.ts";
 import type { Debtor, OutputBacklog } from "./output-backlog.ts";
 import { type InputEnd, type InputOwner, RequestInput } from "./request-input.ts";
+import { ReplyInMaking } from "./reply-memory.ts";
 import type { RequestMemory } from "./request-memory.ts";
 import {
   isProduce,
@@ -76,6 +76,7 @@ export class Connection implements LinkListener, InputOwner, Debtor {
   private readonly owned: OwnedContext;
   readonly input: RequestInput;
   private readonly share: TurnShare;
+  private readonly reply: ReplyInMaking;
   private state: "open" | "ending" | "closing" | "closed" = "open";
   private endReason: CloseReason | undefined;
   /** Read and not started. The end of the input takes its place behind the last request. */
@@ -104,6 +105,7 @@ export class Connection implements LinkListener, InputOwner, Debtor {
       buffers: deps.buffers,
     });
     this.share = new TurnShare(deps.clock, () => this.mayStart());
+    this.reply = new ReplyInMaking(deps.backlog, this);
     this.lastActiveMs = deps.clock.monotonicMs();
     this.awaitIdle(deps.idleMsMax);
   }
@@ -147,14 +149,11 @@ export class Connection implements LinkListener, InputOwner, Debtor {
     this.dropQueue();
     this.input.release();
     this.deps.backlog.forget(this);
+    this.reply.close();
     const reason = this.endReason ?? (error === undefined ? "clientClosed" : "clientReset");
     this.deps.metrics.connectionsClosed[reason].add();
-    this.owned.close((error) => {
-      this.deps.log.error(
-        this.logFields({ err: error }),
-        "a listener of a closed connection failed",
-      );
-    });
+    const failed = "a listener of a closed connection failed";
+    this.owned.close((err) => this.deps.log.error(this.logFields({ err }), failed));
   }
 
   mayRead(): boolean {
@@ -173,6 +172,7 @@ export class Connection implements LinkListener, InputOwner, Debtor {
   }
 
   inputOver(end: InputEnd): void {
+    this.owned.end();
     this.queue.push({ kind: "end", ...end });
     this.pump();
   }
@@ -249,14 +249,11 @@ export class Connection implements LinkListener, InputOwner, Debtor {
 
   /** `undefined` when the decoder itself failed, which ends the connection here. */
   private prepare(frame: Uint8Array): Prepared | undefined {
-    if (frame.length < requestHeaderBytesMin) {
-      const message = `a request of ${frame.length} bytes`;
-      return { kind: "refused", reason: "undecodable", message };
-    }
     try {
       return this.deps.dispatcher.prepare(frame, {
         connection: this.owned.context,
         frameIsFree: () => this.deps.buffers.giveBack(frame),
+        replyMemory: this.reply,
       });
     } catch (error) {
       this.deps.log.error(this.logFields({ err: error }), "decoding a request failed");
@@ -318,9 +315,11 @@ export class Connection implements LinkListener, InputOwner, Debtor {
     api.responseBytes.add(frame.byteLength);
     metrics.bytesOut.add(frame.byteLength);
     this.keepsUp = this.peer.link.write(frame.pieces, sent) === "ok";
-    if (this.keepsUp) return;
-    this.isOutputFull = true;
-    backlog.owe(this, this.peer.link.unsentBytes());
+    if (!this.keepsUp) {
+      this.isOutputFull = true;
+      backlog.owe(this, this.peer.link.unsentBytes());
+    }
+    this.reply.drop();
   }
 
   private giveBack(bytes: number): void {

@@ -18,6 +18,7 @@ import {
 } from "@millrace/wire";
 import type { Handler, RequestContext } from "../handlers/handler.ts";
 import { requestElementsMax } from "../limits.ts";
+import { requestHeaderBytesMin } from "../limits.ts";
 import type { CloseReason } from "./close-reason.ts";
 
 /** One line of ApiVersions. */
@@ -37,7 +38,7 @@ export interface Route {
 }
 
 /** What a request's context has of its connection and its frame. */
-export type RequestOrigin = Pick<RequestContext, "connection" | "frameIsFree">;
+export type RequestOrigin = Pick<RequestContext, "connection" | "frameIsFree" | "replyMemory">;
 
 /** Calls the handler: a reply to send, none (Produce with acks=0), or later. May throw. */
 export type Call = () => Answer;
@@ -139,8 +140,12 @@ export class Dispatcher {
     return this.routes.values();
   }
 
-  /** Never throws. The frame holds eight bytes at least. */
+  /** Never throws. */
   prepare(frame: Uint8Array, origin: RequestOrigin): Prepared {
+    if (frame.length < requestHeaderBytesMin) {
+      const message = `a request of ${frame.length} bytes`;
+      return { kind: "refused", reason: "undecodable", message };
+    }
     const reader = new Reader(frame);
     const apiKey = reader.int16();
     const version = reader.int16();

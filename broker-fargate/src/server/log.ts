@@ -6,11 +6,14 @@ export interface ServerLog {
   info(fields: object, message: string): void;
   warn(fields: object, message: string): void;
   error(fields: object, message: string): void;
+  /** Whether lines of that level are written at all; without it, all are. */
+  isLevelEnabled?(level: string): boolean;
 }
 
 /**
  * A log that peers can't flood: some lines a second pass, the rest are counted in the next one
- * that does (`linesDropped`).
+ * that does (`linesDropped`). A line of a level that is not written counts for nothing: the number
+ * would go with it.
  */
 export function limitedLog(log: ServerLog, clock: Clock): ServerLog {
   let windowStartMs = Number.NEGATIVE_INFINITY;
@@ -19,6 +22,7 @@ export function limitedLog(log: ServerLog, clock: Clock): ServerLog {
   const write =
     (level: "info" | "warn" | "error") =>
     (fields: object, message: string): void => {
+      if (log.isLevelEnabled?.(level) === false) return;
       const nowMs = clock.monotonicMs();
       if (nowMs - windowStartMs >= 1000) {
         windowStartMs = nowMs;

@@ -7,7 +7,8 @@ import {
 } from "../limits.ts";
 
 /**
- * The unsent replies of all connections whose peers read too slowly. Above `outputBytesMax` no
+ * The unsent replies of all connections whose peers read too slowly, and what is held for replies
+ * that are being made. Above `outputBytesMax` no
  * request starts until some of it is sent: readers that stall would otherwise cost one large reply
  * each, without a bound. A connection that read all its replies so far is not held up by them:
  * `outputReserveBytes` are left for such. While requests wait, a debtor that sends nothing for
@@ -30,11 +31,15 @@ export class OutputBacklog {
     return this.unsent;
   }
 
+  /** Whether a reply may grow. */
+  hasRoomFor({ keepsUp }: Debtor): boolean {
+    return this.unsent <= outputBytesMax + (keepsUp ? outputReserveBytes : 0);
+  }
+
   /** Whether a request may start. After a refusal, `mayStart` of the connection follows. */
   admits(connection: Debtor): boolean {
     const isTurn = this.resuming || this.waiting.size === 0;
-    if (this.unsent <= outputBytesMax && isTurn) return true;
-    if (connection.keepsUp && this.unsent <= outputBytesMax + outputReserveBytes) return true;
+    if (this.hasRoomFor(connection) && (isTurn || connection.keepsUp)) return true;
     this.waiting.add(connection);
     this.timer ??= this.clock.after(checkMs, () => this.evictStalled());
     return false;
@@ -48,6 +53,17 @@ export class OutputBacklog {
     if (bytes === 0) this.debtors.delete(connection);
     else this.debtors.set(connection, this.newDebt(bytes));
     if (change < 0) this.resume();
+  }
+
+  /** A reply that is being made holds so much more. */
+  grow(bytes: number): void {
+    this.unsent += bytes;
+  }
+
+  /** It was written, and is owed or sent. */
+  shrink(bytes: number): void {
+    this.unsent -= bytes;
+    this.resume();
   }
 
   forget(connection: Debtor): void {

@@ -64,8 +64,8 @@ ${verdict}
 
 A sample each five seconds, those of the first ${Math.round(outcome.warmUpSeconds / 60)} minutes left out. The rest is cut into twelve blocks, and a line laid through
 the least values of the blocks: what is left when garbage was collected. ± is half of the 95 % confidence interval. A series fails when
-its slope is above what an hour may add, and certainly not zero. V8's room for young objects grows with the load in doublings, up to a
-fixed limit (128 MiB here), and is kept: it is shown, and the rest of the memory is judged.
+its slope is above what an hour may add, and certainly not zero. Until half-time memory
+may grow: V8's room for young objects does so in doublings, to 128 MiB at most, and keeps it; pools and caches fill up to their limits.
 
 ${table(
   ["", "first third", "last third", "slope per hour", "allowed", ""],
@@ -114,9 +114,11 @@ function shown(value: number): string {
 
 function table(head: readonly string[], rows: readonly (readonly string[])[]): string {
   const lines = [head, ...rows];
-  const widths = head.map((_, column) => Math.max(...lines.map((row) => row[column]?.length ?? 0)));
+  const widths = head.map((_, column) =>
+    Math.max(3, ...lines.map((row) => row[column]?.length ?? 0)),
+  );
   const line = (row: readonly string[]): string =>
     `| ${row.map((cell, column) => cell.padEnd(widths[column] ?? 0)).join(" | ")} |`;
-  const rule = `| ${widths.map((width) => "-".repeat(Math.max(3, width))).join(" | ")} |`;
+  const rule = `| ${widths.map((width) => "-".repeat(width)).join(" | ")} |`;
   return [line(head), rule, ...rows.map(line)].join("\n");
 }

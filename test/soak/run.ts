@@ -8,7 +8,7 @@
  * are gone, or when an acknowledged record was not read. `both` is the default: the topics' policies
  * take turns.
  */
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
@@ -33,8 +33,11 @@ const sampleMs = 5_000;
 const lifeSeconds = 45;
 const bytesPerSecond = 6e6;
 const settleMsMax = 240_000;
-/** Of the run: its first quarter, in which caches fill and code is compiled. */
-const warmUpShare = 0.25;
+/**
+ * Of the run, its first half: V8's room for young objects grows in doublings, pools of buffers and
+ * caches fill up to their limits. By half-time memory has to have settled.
+ */
+const warmUpShare = 0.5;
 
 const { values: flags } = parseArgs({
   options: {
@@ -210,6 +213,8 @@ async function run(): Promise<boolean> {
     const measured = await soakBroker(soak);
     const outcome = { ...measured, violations: [...measured.violations, ...growing(measured)] };
     console.log(renderSoak(outcome));
+    mkdirSync(join(root, ".cache/soak"), { recursive: true });
+    writeFileSync(join(root, ".cache/soak/last.json"), JSON.stringify(outcome));
     if (flags["write-docs"]) writeFileSync(join(root, "docs/soak.md"), renderSoak(outcome));
     return outcome.violations.length === 0;
   } finally {

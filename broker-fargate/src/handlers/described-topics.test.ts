@@ -145,6 +145,18 @@ describe("described topics", () => {
     await all();
     expect(described.cachedBytes).toBeLessThanOrEqual(cachedBytesMax);
   });
+
+  it("do not keep the list of all that a change has replaced", async () => {
+    await kit.createTopic("large", { partitions: 700 });
+    await all();
+    const bytes = described.cachedBytes;
+    for (let index = 0; index < 5; index++) {
+      await kit.createTopic(`t${index}`);
+      await all();
+    }
+    expect(described.cachedBytes).toBeGreaterThan(bytes);
+    expect(described.cachedBytes).toBeLessThan(1.5 * bytes);
+  });
 });
 
 describe("what is kept encoded", () => {

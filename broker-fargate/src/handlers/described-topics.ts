@@ -45,6 +45,7 @@ export class DescribedTopics {
   readonly #cache: EncodedCache;
   readonly #turns: TurnBudget;
   readonly #replicas: readonly number[];
+  #lastList: readonly Topic[] = [];
 
   constructor(
     broker: Pick<Broker, "clock" | "cluster" | "settings">,
@@ -64,6 +65,8 @@ export class DescribedTopics {
   /** All topics, in the order of their names. */
   all(form: TopicForm): TopicsInput | Promise<TopicsInput> {
     const topics = this.#broker.cluster.topics.list();
+    if (topics !== this.#lastList) this.#cache.forget(this.#lastList);
+    this.#lastList = topics;
     if (!isLarge(topics)) return topics.map((topic) => this.#describe(topic, form));
     const encode = (): Promise<readonly EncodedItems[]> =>
       this.#encode(

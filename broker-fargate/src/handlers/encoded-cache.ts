@@ -49,6 +49,12 @@ export class EncodedCache {
     return entry.items;
   }
 
+  /** Nobody will ask for it any more: a change has replaced it. */
+  forget(subject: object): void {
+    for (const { bytes } of this.#subjects.get(subject)?.values() ?? []) this.#bytes -= bytes;
+    this.#subjects.delete(subject);
+  }
+
   #encoded(entry: Entry, items: readonly EncodedItems[]): void {
     entry.bytes = items.reduce((sum, { byteLength }) => sum + byteLength, 0);
     this.#bytes += entry.bytes;

@@ -5,6 +5,7 @@ const whileRunning: readonly string[] = [
   "start",
   "stop",
   "sync journal",
+  "sync reused journal",
   "sync segment",
   "syncDirectory folder",
   "syncDirectory journal",

@@ -25,6 +25,8 @@ export interface Watchers {
 export class WatchedDisk implements Disk {
   readonly #disk: MemoryDisk;
   readonly #watchers: Watchers;
+  /** Journal files that hold, behind what is written to them, objects of a former life. */
+  readonly #reused = new Set<string>();
 
   constructor(disk: MemoryDisk, watchers: Watchers) {
     this.#disk = disk;
@@ -54,6 +56,7 @@ export class WatchedDisk implements Disk {
 
   rename(from: string, to: string): void {
     this.#call("rename", `${from} ${to}`, () => this.#disk.rename(from, to));
+    if (from.endsWith(".spare")) this.#reused.add(to);
   }
 
   syncDirectory(directory: string): Promise<void> {
@@ -90,14 +93,15 @@ export class WatchedDisk implements Disk {
     const { life, steps, trace } = this.#watchers;
     life.check(`disk ${operation} ${path}`);
     trace.add(`disk ${operation} ${path} begins`);
-    const end = steps.begin(`${operation} ${fileKind(path)}`);
+    const kinds = this.#reused.has(path) ? [fileKind(path), "reused journal"] : [fileKind(path)];
+    const ends = kinds.map((kind) => steps.begin(`${operation} ${kind}`));
     const ended = run().then(
       () => {
-        end();
+        for (const end of ends) end();
         trace.add(`disk ${operation} ${path} ends`);
       },
       (error: unknown) => {
-        end();
+        for (const end of ends) end();
         throw this.#noted(error, operation, path);
       },
     );

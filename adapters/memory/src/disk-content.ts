@@ -8,6 +8,8 @@ interface RunningSync {
 }
 
 const firstCapacityBytes = 1024;
+/** What a disk writes in one step. */
+const sectorBytes = 512;
 
 /**
  * A file's bytes twice: as the process sees them, and as a power loss would find them for sure.
@@ -91,9 +93,10 @@ export class MemoryContent {
   crash(random: Random): void {
     const from = this.unsyncedFrom;
     const changed = from < this.#size || this.#size !== this.#durableSize;
-    const kind = changed ? random.below(4) : 1;
+    const kind = changed ? random.below(5) : 1;
     if (kind === 0) this.#become(this.#durable.slice(0, this.#durableSize));
-    if (kind >= 2) {
+    if (kind === 4) this.#loseSectors(from, random);
+    if (kind === 2 || kind === 3) {
       const cut = from + random.below(Math.max(1, this.#size - from + 1));
       if (kind === 2) this.#size = cut;
       else this.#scribble(cut, random);
@@ -108,6 +111,17 @@ export class MemoryContent {
     const length = random.below(Math.max(1, this.#size - from + 1));
     if (random.below(2) === 0) this.#bytes.fill(0, from, from + length);
     else this.#bytes.set(random.bytes(length), from);
+  }
+
+  /** Of the sectors that were not synced, some hold what they held before: zeros, where nothing. */
+  #loseSectors(from: number, random: Random): void {
+    for (let at = from - (from % sectorBytes); at < this.#size; at += sectorBytes) {
+      if (random.below(2) === 0) continue;
+      const end = Math.min(this.#size, at + sectorBytes);
+      const known = Math.min(end, Math.max(at, this.#durableSize));
+      this.#bytes.set(this.#durable.subarray(at, known), at);
+      this.#bytes.fill(0, known, end);
+    }
   }
 
   #finish(sync: RunningSync, begunBefore: readonly RunningSync[]): void {

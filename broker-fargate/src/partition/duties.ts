@@ -230,7 +230,12 @@ export class Duties {
     const oldestMs = journal.oldestUntrimmedMs;
     if (oldestMs === undefined) {
       // Long unused: a small file's worth of appends a day should not hold a preallocated file.
-      if (this.#lastJournaledMs + 2 * limits.journalTrimAgeMs <= nowMs) journal.retireFiles();
+      if (this.#lastJournaledMs + 2 * limits.journalTrimAgeMs > nowMs) return;
+      try {
+        journal.retireFiles();
+      } catch (error) {
+        this.#leaveFiles(error);
+      }
       return;
     }
     const isOld = oldestMs + limits.journalTrimAgeMs <= nowMs;
@@ -252,9 +257,17 @@ export class Duties {
     try {
       await journal.advanceTrim(trim);
     } catch (error) {
-      if (!(error instanceof MetadataError)) throw error;
-      warn("the journal's trim could not be recorded", error);
+      if (error instanceof MetadataError) warn("the journal's trim could not be recorded", error);
+      else this.#leaveFiles(error);
     }
+  }
+
+  /** Files that nobody needs take space, and nothing else: they are tried again. */
+  #leaveFiles(error: unknown): void {
+    if (!(error instanceof DiskError)) throw error;
+    const { clock, limits } = this.#deps;
+    this.#pausedUntilMs = clock.monotonicMs() + limits.diskRetryMs;
+    this.#deps.warn("files that the journal needs no more could not be moved or deleted", error);
   }
 
   #syncMany(

@@ -67,20 +67,20 @@ export class JournalFiles {
 
   /**
    * Lets go, upwards, of the files that hold nothing at or above `trim`, but never of the current
-   * one: as many as are worth it are used again, the others are deleted.
+   * one: as many as are worth it are used again, the others are deleted. Throws DiskError; what is
+   * left then goes the next time.
    */
   deleteBelow(trim: number): void {
     const { journalFileBytes, journalSpareFilesMax } = this.#limits;
-    const spare: JournalFile[] = [];
     for (;;) {
       const [first, second] = this.#files;
       if (first === undefined || second === undefined || second.firstSeq > trim) break;
-      const isKept = this.#spares.count + spare.length < journalSpareFilesMax;
-      if (isKept && first.size <= journalFileBytes) spare.push(first);
+      const isKept = this.#spares.count < journalSpareFilesMax;
+      if (isKept && first.size <= journalFileBytes) this.#spares.add(first);
       else this.#disk.remove(first.path);
       this.#files.shift();
     }
-    this.#spares.add(spare);
+    this.#spares.syncNames();
   }
 
   /** Deletes all files, upwards; the next object begins a new one. Only when all is trimmed. */

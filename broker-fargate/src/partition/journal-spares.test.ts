@@ -1,3 +1,4 @@
+import { DiskError } from "@millrace/core";
 import { describe, expect, it } from "vitest";
 import { Rig, batchOf, readAllRecords, smallLimits, turn } from "./fixtures.ts";
 import { journalDirectory } from "./journal-files.ts";
@@ -48,6 +49,38 @@ function heldRig(seed: number): {
 const upTo = (end: number): readonly number[] => Array.from({ length: end }, (_, i) => i);
 
 describe("trimmed journal files", () => {
+  it("are left for later, and nothing fails, where they can't be renamed or deleted", async () => {
+    const rig = await new Rig().start();
+    const owner = await rig.partitions.open(await rig.createTopic("t", { configs: journal }), 0);
+    const trimFiles = rig.limits.journalTrimBytes / rig.limits.journalFileBytes;
+    const { disk } = rig;
+    let refuses = true;
+    const rename = disk.rename.bind(disk);
+    const remove = disk.remove.bind(disk);
+    const check = (path: string): void => {
+      if (!refuses || !path.startsWith(journalDirectory(rig.cluster.incarnation))) return;
+      throw new DiskError("io", { path, applied: "no" });
+    };
+    disk.rename = (from, to) => {
+      check(from);
+      rename(from, to);
+    };
+    disk.remove = (path) => {
+      check(path);
+      remove(path);
+    };
+    const end = await fill(rig, owner, { files: trimFiles + 1, from: 0 });
+    await rig.pass(200_000);
+    expect(rig.warnings.join()).toContain("could not be moved or deleted");
+    const left = journalNames(rig).length;
+    expect(left).toBeGreaterThan(trimFiles);
+    refuses = false;
+    await rig.pass(200_000);
+    expect(journalNames(rig).length).toBeLessThan(left);
+    expect(await values(rig, owner)).toEqual(upTo(end));
+    expect(rig.failures).toEqual([]);
+  });
+
   it("are written again: their space is neither given back nor reserved anew", async () => {
     const rig = await new Rig().start();
     const owner = await rig.partitions.open(await rig.createTopic("t", { configs: journal }), 0);

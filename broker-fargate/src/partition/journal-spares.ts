@@ -35,15 +35,17 @@ export class SpareFiles {
     return this.#files.reduce((sum, file) => sum + file.bytes, 0);
   }
 
-  /** Takes files over, in one step for all of them. */
-  add(files: readonly { readonly path: string; readonly size: number }[]): void {
-    if (files.length === 0) return;
-    const added = files.map(({ path, size }) => {
-      const spare = path.replace(/\.journal$/u, ".spare");
-      this.#disk.rename(path, spare);
-      return { path: spare, bytes: size, isReady: false };
-    });
-    this.#files.push(...added);
+  /** Takes a file over. It can be taken again some time after `syncNames`. Throws DiskError. */
+  add({ path, size }: { readonly path: string; readonly size: number }): void {
+    const spare = path.replace(/\.journal$/u, ".spare");
+    this.#disk.rename(path, spare);
+    this.#files.push({ path: spare, bytes: size, isReady: false });
+  }
+
+  /** Makes the names of what was added durable, for all of them in one step. */
+  syncNames(): void {
+    const added = this.#files.filter(({ isReady }) => !isReady);
+    if (added.length === 0) return;
     this.#disk.syncDirectory(this.#directory).then(
       () => {
         for (const file of added) file.isReady = true;

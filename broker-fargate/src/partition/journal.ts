@@ -152,8 +152,11 @@ export class Journal {
       this.#untrimmedBytes -= bytes;
     }
     this.#trim = seq;
-    this.#files.deleteBelow(seq);
-    this.#tellRoom();
+    try {
+      this.#files.deleteBelow(seq);
+    } finally {
+      this.#tellRoom();
+    }
   }
 
   /** Gives the files of an idle journal back, when all of it is trimmed. */

@@ -1,4 +1,5 @@
 import { keysUnder } from "@millrace/core";
+import { buildBatch, crc32c, jsCodecs, writeMaxTimestamp } from "@millrace/wire";
 import { describe, expect, it } from "vitest";
 import { Rig, batchOf, readAllRecords, smallLimits } from "./fixtures.ts";
 
@@ -59,4 +60,39 @@ describe("a start", () => {
     await rig.kill();
     expect(rig.disk.paths().filter((path) => path.includes(topic))).toEqual([]);
   });
+
+  it.each([
+    ["whose time is the broker's", { "message.timestamp.type": "LogAppendTime" }, "plain"],
+    ["that the broker opened", { "compression.type": "uncompressed" }, "compressed"],
+    ["that a broken one follows", {}, "followed"],
+    ["whose largest timestamp was wrong", {}, "wrongTime"],
+  ] as const)("takes a large batch %s from the journal again", async (_, configs, how) => {
+    const rig = await new Rig().start();
+    const settings = { "millrace.durability": "journal", ...configs };
+    const topic = await rig.createTopic("t", { partitions: 2, configs: settings });
+    for (let value = 0; value < 6; value++) {
+      const owner = await rig.partitions.open(topic, value % 2);
+      const result = await owner.append({ records: largeBatch(value, how), waitFor: "durable" });
+      expect(result.kind).toBe("appended");
+    }
+    await rig.crash();
+    for (const partition of [0, 1]) {
+      const records = readAllRecords(await rig.partitions.open(topic, partition));
+      expect(records.map(({ value }) => value)).toEqual([partition, partition + 2, partition + 4]);
+    }
+  });
 });
+
+/** Of so many bytes, once it is in the log, that its CRC is not computed again for the journal. */
+function largeBatch(value: number, how: "plain" | "compressed" | "followed" | "wrongTime") {
+  const bytes = new Uint8Array(10_000);
+  new DataView(bytes.buffer).setUint32(0, value);
+  const { gzip } = jsCodecs;
+  const codec = how === "compressed" && gzip !== undefined ? { codec: gzip } : {};
+  const batch = buildBatch([{ key: null, value: bytes, timestamp: 5 }], { crc32c, ...codec });
+  if (how === "wrongTime") {
+    const view = new DataView(batch.buffer, batch.byteOffset, batch.byteLength);
+    writeMaxTimestamp(batch, view, 0, { type: "CreateTime", timestamp: 77, crc32c });
+  }
+  return how === "followed" ? new Uint8Array([...batch, ...batch.subarray(0, 500)]) : batch;
+}

@@ -35,6 +35,8 @@ export function connectionContext(peer: {
       }
     },
     close: (failed) => {
+      // Who begins to wait only now is told here: no listener is called any more.
+      isEnding = true;
       for (const closeListener of closeListeners) {
         closeListeners.delete(closeListener);
         try {

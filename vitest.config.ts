@@ -12,14 +12,14 @@ const config: ViteUserConfig = defineConfig({
             "{core,wire,adapters,broker-fargate,tools,examples}/**/*.test.ts",
             "test/{bench,contract,simulation,gates,fuzz,compat,durability,soak}/**/*.test.ts",
           ],
-          exclude,
+          exclude: [...exclude, "test/fuzz/listener/**"],
           testTimeout: 30_000,
         },
       },
       {
         test: {
           name: "process",
-          include: ["test/{integration,formats,hardness}/**/*.test.ts"],
+          include: ["test/{integration,formats,hardness,fuzz/listener}/**/*.test.ts"],
           exclude,
           testTimeout: 120_000,
           hookTimeout: 60_000,

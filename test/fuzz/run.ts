@@ -1,6 +1,6 @@
 /**
- * Fuzzing, as long as one likes: `node test/fuzz/run.ts [--target decoders|handlers|recovery|all]
- * [--seed N] [--minutes M | --cases N]`.
+ * Fuzzing, as long as one likes: `node test/fuzz/run.ts [--target decoders|handlers|listener|
+ * recovery|all] [--seed N] [--minutes M | --cases N]`.
  *
  * One seed is one case. Prints what was covered, and for every case that failed what was wrong and
  * the command that runs it again. Exits with 1 for a failed case, and for something that should
@@ -43,7 +43,8 @@ async function runTarget(name: string, target: Target): Promise<boolean> {
     console.log(`FAILED: ${repeatCommand(name, seed)}`);
     for (const line of what.slice(0, 12)) console.log(`  ${line}`);
   };
-  const { cases, findings, seconds } = await fuzz(target, { ...budget, onFinding });
+  const { cases, findings, seconds, ending } = await fuzz(target, { ...budget, onFinding });
+  for (const line of ending) console.log(`FAILED at the end: ${line}`);
   const rate = (cases / seconds).toFixed(cases / seconds < 10 ? 1 : 0);
   console.log(`\n${name}: ${cases} cases from seed ${budget.seed}, ${rate} a second`);
   for (const line of target.coverage()) console.log(line);
@@ -53,6 +54,6 @@ async function runTarget(name: string, target: Target): Promise<boolean> {
   }
   const missing = target.missing();
   for (const line of missing) console.log(`NOT COVERED: ${line}`);
-  console.log(`${findings.length} findings`);
-  return findings.length > 0 || missing.length > 0;
+  console.log(`${findings.length + ending.length} findings`);
+  return findings.length + ending.length + missing.length > 0;
 }

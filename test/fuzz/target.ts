@@ -5,6 +5,10 @@ export interface Target {
   run(seed: number): Promise<readonly string[]>;
   /** A smaller form of a case that failed, in lines of text; where that is cheap. */
   shrink?(seed: number): Promise<readonly string[]>;
+  /**
+   * After the last case: resolves with what is wrong after all of them, and leaves nothing behind.
+   */
+  finish?(): Promise<readonly string[]>;
   /** What was covered since the start, in lines for people. */
   coverage(): readonly string[];
   /** What should have been covered and was not, once there were enough cases to tell. */
@@ -20,6 +24,8 @@ export interface FuzzResult {
   readonly cases: number;
   readonly seconds: number;
   readonly findings: readonly Finding[];
+  /** What is wrong when all cases are over, and belongs to none of them. */
+  readonly ending: readonly string[];
 }
 
 export interface Budget {
@@ -48,7 +54,8 @@ export async function fuzz(target: Target, budget: Budget): Promise<FuzzResult> 
     }
     if (findings.length >= budget.findingsMax) break;
   }
-  return { cases, seconds: (performance.now() - start) / 1000, findings };
+  const seconds = (performance.now() - start) / 1000;
+  return { cases, seconds, findings, ending: (await target.finish?.()) ?? [] };
 }
 
 /** The command that runs this one case again. */

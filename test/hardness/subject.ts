@@ -33,18 +33,23 @@ export interface Subject {
   readonly forgetPeak: () => void;
   /** Open file descriptors. */
   readonly descriptors: () => number;
-  /** SIGTERM; resolves with the exit code and the milliseconds that it took. */
+  /** SIGKILL; resolves when it is gone. Its directory stays. */
+  readonly kill: () => Promise<void>;
+  /** SIGTERM; the directory goes, too. Resolves with the exit code and the milliseconds it took. */
   readonly stop: () => Promise<{ readonly exitCode: number | null; readonly ms: number }>;
 }
 
 const main = join(import.meta.dirname, "../../broker-fargate/src/main.ts");
 const stopMsMax = 15_000;
 
-export async function startSubject(settings: readonly string[] = []): Promise<Subject> {
-  const directory = await mkdtemp(join(tmpdir(), "millrace-hardness-"));
+export async function startSubject(
+  settings: readonly string[] = [],
+  how: { readonly directory?: string; readonly main?: string } = {},
+): Promise<Subject> {
+  const directory = how.directory ?? (await mkdtemp(join(tmpdir(), "millrace-hardness-")));
   const flags = ["--data", directory, "--port", "0", "--http-port", "0"];
   const sets = ["group.initial.rebalance.delay.ms=0", ...settings];
-  const args = [main, ...flags, ...sets.flatMap((setting) => ["--set", setting])];
+  const args = [how.main ?? main, ...flags, ...sets.flatMap((setting) => ["--set", setting])];
   const child = spawn(process.execPath, args, { stdio: ["ignore", "pipe", "pipe"] });
   const { pid } = child;
   if (pid === undefined) throw new Error("cannot start the broker");
@@ -73,6 +78,10 @@ export async function startSubject(settings: readonly string[] = []): Promise<Su
     // proc_pid_clear_refs(5): 5 sets the peak back to what is resident now.
     forgetPeak: () => writeFileSync(`/proc/${pid}/clear_refs`, "5"),
     descriptors: () => readdirSync(`/proc/${pid}/fd`).length,
+    kill: async () => {
+      child.kill("SIGKILL");
+      await gone;
+    },
     stop: async () => {
       const startedAt = performance.now();
       child.kill("SIGTERM");

@@ -1,13 +1,15 @@
-import { type ApiKey, ApiKey as Keys } from "@millrace/wire";
+import type { ApiKey } from "@millrace/wire";
 import { Chance } from "../chance.ts";
 import { Canary } from "./canary.ts";
 import type { CheckedReply } from "./check-reply.ts";
 import type { Expectation } from "./expectation.ts";
 import { FuzzBroker, type Plant } from "./fuzz-broker.ts";
-import { type ClientEvents, FuzzClient } from "./fuzz-client.ts";
-import { encodeFrame, Frames, type RequestCodecs } from "./frames.ts";
+import type { ClientEvents } from "./conversation.ts";
+import { FuzzClient } from "./fuzz-client.ts";
+import { Frames, type RequestCodecs } from "./frames.ts";
 import { Knowledge } from "./knowledge.ts";
 import { leaks } from "./leaks.ts";
+import { setUpTopics, topicNames } from "./topics.ts";
 
 /** What happens next. A recorded list of them can be played again, whole or in part. */
 export type Step =
@@ -35,9 +37,6 @@ export interface EpisodeResult {
 }
 
 const clientsMax = 4;
-const setUpTopics = ["orders", "payments", "stock"];
-/** Of the others some are no topic's name, and some exclude each other. */
-const topicNames = [...setUpTopics, "returns", "größe", "deep.topic", "deep_topic"];
 const canaryWaitMs = 5_000;
 /** In which every session, rebalance and poll of clients that are gone ends. */
 const forgetMs = 40 * 60_000;
@@ -87,7 +86,7 @@ export class Episode {
   async #play(): Promise<void> {
     await this.#broker.start();
     await this.#canary.setUp();
-    await this.#setUp();
+    await setUpTopics(this.#knowledge, (frame) => this.#ask(frame));
     const timersBefore = this.#broker.clock.pendingTimers;
     const { script, steps } = this.#options;
     for (let at = 0; at < (script?.length ?? steps); at += 1) {
@@ -95,18 +94,6 @@ export class Episode {
       if (this.#faults.length > 0) return;
     }
     await this.#end(timersBefore);
-  }
-
-  /** So that there is something to talk about. */
-  async #setUp(): Promise<void> {
-    const topics = setUpTopics.map((name, at) => ({
-      ...{ name, numPartitions: 1 + at, replicationFactor: 1, assignments: [] },
-      configs: at % 2 === 0 ? [] : [{ name: "millrace.durability", value: "journal" }],
-    }));
-    const frame = encodeFrame(Keys.CreateTopics, 7, { topics, timeoutMs: 1_000 });
-    this.#knowledge.learn(Keys.CreateTopics, undefined, await this.#ask(frame));
-    const all = encodeFrame(Keys.Metadata, 12, { topics: null });
-    this.#knowledge.learn(Keys.Metadata, undefined, await this.#ask(all));
   }
 
   /** All clients go; nothing of them may stay; and a restart finds all that was acknowledged. */

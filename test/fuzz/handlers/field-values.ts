@@ -40,7 +40,7 @@ const leaderEpoch: Draw = ({ chance, knowledge }) =>
   chance.pick([-1, -1, -1, knowledge.leaderEpoch, knowledge.leaderEpoch + 1, 0]);
 const generation: Draw = ({ chance, focus }) =>
   chance.perThousand(850) ? (focus.member?.generation ?? -1) : chance.pick([-1, 0, 1, 7]);
-const milliseconds: Draw = ({ chance }) => chance.pick([0, 1, 100, 1_000, 6_000, 30_000]);
+const milliseconds: Draw = ({ chance, knowledge }) => chance.pick(knowledge.times.waitsMs);
 const config: Draw = ({ chance }) => {
   const known = [...(chance.perThousand(700) ? topicConfigs : brokerConfigs).keys()];
   return chance.perThousand(950) ? chance.pick(known) : chance.pick(texts);
@@ -105,9 +105,9 @@ const byProperty: { readonly [property: string]: Draw } = {
   leaderEpoch,
   lastFetchedEpoch: leaderEpoch,
   committedLeaderEpoch: leaderEpoch,
-  sessionTimeoutMs: ({ chance }) =>
-    chance.pick([6_000, 10_000, 30_000, 30_000, 300_000, chance.pick([10, 2_000_000])]),
-  rebalanceTimeoutMs: ({ chance }) => chance.pick([1_000, 10_000, 60_000]),
+  sessionTimeoutMs: ({ chance, knowledge }) =>
+    chance.pick([...knowledge.times.sessionsMs, chance.pick([10, 2_000_000])]),
+  rebalanceTimeoutMs: ({ chance, knowledge }) => chance.pick(knowledge.times.rebalancesMs),
   maxWaitMs: milliseconds,
   timeoutMs: milliseconds,
   transactionTimeoutMs: milliseconds,

@@ -1,35 +1,18 @@
-import { ApiKey, apis } from "@millrace/wire";
 import { outputWatermarkBytes } from "../../../broker-fargate/src/limits.ts";
 import type { Link, LinkListener } from "../../../broker-fargate/src/server/link.ts";
-import { joined } from "../mutate-bytes.ts";
-import { type CheckedReply, checkReply, unknownServerError } from "./check-reply.ts";
-import { type Expectation, expectationOf, SentFrames } from "./expectation.ts";
+import { type ClientEvents, Conversation, describe } from "./conversation.ts";
 import { frameBytesMax, type FuzzBroker } from "./fuzz-broker.ts";
 
-type Awaited = Extract<Expectation, { readonly kind: "reply" | "silence" }>;
-
-/** What a client tells of: what it got, and what should not have been. */
-export interface ClientEvents {
-  readonly sent: (expectation: Expectation) => void;
-  readonly replied: (awaited: Awaited, reply: CheckedReply) => void;
-  readonly fault: (what: string) => void;
-}
-
-/**
- * One connection. It may send any bytes; what has to come back follows from them: replies in the
- * order of the requests, each a valid one, up to the first request that ends the connection.
- */
+/** One connection over a link in memory: a conversation whose every step is seen. */
 export class FuzzClient {
   readonly name: string;
   readonly #events: ClientEvents;
   readonly #broker: FuzzBroker;
   readonly #listener: LinkListener;
-  readonly #frames: SentFrames = new SentFrames(frameBytesMax);
-  #awaited: Expectation[] = [];
+  readonly #conversation: Conversation;
   /** Written by the broker, and not taken yet: it may not change before it is. */
   #written: { readonly parts: readonly Uint8Array[]; readonly sent: (() => void) | undefined }[] =
     [];
-  #received: Uint8Array = new Uint8Array(0);
   /** Sent while the broker did not read. */
   #held: Uint8Array[] = [];
   #isPaused = false;
@@ -41,6 +24,8 @@ export class FuzzClient {
     this.name = name;
     this.#broker = broker;
     this.#events = events;
+    const served = () => broker.opened.dispatcher.servedApis();
+    this.#conversation = new Conversation({ served, frameBytesMax }, events);
     const listener = { name: "PLAINTEXT", host: "broker", port: 9092 };
     this.#listener = broker.server.connect({ link: this.#link(), clientHost: name, listener });
   }
@@ -51,20 +36,12 @@ export class FuzzClient {
 
   /** Whether a reply is due. */
   get isWaiting(): boolean {
-    return !this.#isClosed && this.#awaited.some(({ kind }) => kind === "reply");
+    return !this.#isClosed && this.#conversation.isWaiting;
   }
 
   send(bytes: Uint8Array): void {
     if (this.#isClosed) return;
-    const { dispatcher } = this.#broker.opened;
-    for (const frame of this.#frames.take(bytes)) {
-      const expectation: Expectation =
-        frame === "bad"
-          ? { kind: "close", why: "a length that no frame may have" }
-          : expectationOf(frame, dispatcher.servedApis());
-      this.#awaited.push(expectation);
-      this.#events.sent(expectation);
-    }
+    this.#conversation.sent(bytes);
     if (this.#isPaused) this.#held.push(bytes);
     else this.#listener.receive(bytes);
   }
@@ -75,8 +52,7 @@ export class FuzzClient {
     const hadWork = written.length > 0 || (!this.#isPaused && this.#held.length > 0);
     this.#written = [];
     if (written.length > 0) {
-      this.#received = joined(this.#received, ...written.flatMap(({ parts }) => parts));
-      this.#readReplies();
+      this.#conversation.received(...written.flatMap(({ parts }) => parts));
       for (const { sent } of written) sent?.();
     }
     if (this.#closing !== undefined && !this.#isClosed && this.#written.length === 0) {
@@ -96,21 +72,16 @@ export class FuzzClient {
   /** The client goes away: nothing is expected any more. */
   close(how: "end" | "reset"): void {
     if (this.#isClosed) return;
-    this.#awaited = [];
+    this.#conversation.forget();
     this.#over(how === "end" ? undefined : new Error("reset by the client"));
   }
 
   /** To be called when nothing moves: a request that ends the connection must have ended it. */
   checkAtRest(): void {
-    const [first] = this.#awaited;
+    const { first } = this.#conversation;
     if (this.#isClosed || first?.kind !== "close") return;
     this.#events.fault(`the connection stays open after ${first.why}`);
     this.close("reset");
-  }
-
-  get overdue(): string | undefined {
-    const first = this.#awaited.find(({ kind }) => kind !== "silence");
-    return first === undefined || this.#isClosed ? undefined : describe(first);
   }
 
   #link(): Link {
@@ -141,79 +112,17 @@ export class FuzzClient {
     return bytes;
   }
 
-  #readReplies(): void {
-    const all = this.#received;
-    const view = new DataView(all.buffer, all.byteOffset, all.byteLength);
-    let at = 0;
-    while (all.length - at >= 4) {
-      const end = at + 4 + view.getInt32(at);
-      if (end > all.length) break;
-      this.#reply(all.slice(at + 4, end));
-      at = end;
-    }
-    this.#received = all.slice(at);
-  }
-
-  #reply(frame: Uint8Array): void {
-    let awaited = this.#awaited.shift();
-    while (awaited?.kind === "silence") awaited = this.#awaited.shift();
-    if (awaited?.kind !== "reply") {
-      this.#events.fault(`a reply of ${frame.length} bytes that nobody asked for`);
-      return;
-    }
-    const where = describe(awaited);
-    try {
-      const reply = checkReply(frame, awaited);
-      if (reply.correlationId !== awaited.correlationId) {
-        this.#events.fault(`${where}: the reply is to another request`);
-      }
-      for (const fault of reply.faults) this.#events.fault(`${where}: ${fault}`);
-      if (reply.errorCodes.includes(unknownServerError) && !mayBeTooLarge(awaited)) {
-        this.#events.fault(`${where}: UNKNOWN_SERVER_ERROR`);
-      }
-      this.#events.replied(awaited, reply);
-    } catch (error) {
-      this.#events.fault(`${where}: the reply can't be decoded: ${String(error)}`);
-    }
-  }
-
-  /** The connection is gone. What was asked before that has to be why, with a line in the log. */
+  /** The connection is gone: by the broker with a line in its log, or by the client. */
   #over(error: Error | undefined): void {
     this.#isClosed = true;
-    const isByBroker = this.#closing !== undefined;
-    const open = this.#awaited;
-    this.#awaited = [];
-    if (isByBroker) this.#checkEnd(open);
+    if (this.#closing !== undefined) {
+      const reason = this.#conversation.closedByBroker();
+      if (reason === undefined) this.#events.fault("closed for no reason");
+      if (!this.#broker.toldOf.has(this.name)) {
+        this.#events.fault(`closed without a line in the log: ${describe(reason)}`);
+      }
+    }
+    this.#conversation.forget();
     this.#listener.closed(error);
   }
-
-  #checkEnd(open: readonly Expectation[]): void {
-    const reason = open.find(({ kind }) => kind !== "silence") ?? open[0];
-    const isSilence = open[0]?.kind === "silence";
-    if (reason?.kind === "reply" && !isSilence) {
-      this.#events.fault(`closed instead of answered: ${describe(reason)}`);
-    }
-    if (reason === undefined) this.#events.fault("closed for no reason");
-    if (!this.#broker.toldOf.has(this.name)) {
-      this.#events.fault(`closed without a line in the log: ${describe(reason)}`);
-    }
-  }
-}
-
-/** What a group can't store is answered so, as in Kafka: see `groupTooLarge` in group-errors.ts. */
-const groupApis: readonly ApiKey[] = [ApiKey.JoinGroup, ApiKey.SyncGroup];
-const largeBytesMin = 25_000;
-
-function mayBeTooLarge({ apiKey, requestBytes }: Awaited): boolean {
-  return groupApis.includes(apiKey) && requestBytes > largeBytesMin;
-}
-
-export function describe(expectation: Expectation | undefined): string {
-  if (expectation === undefined) return "nothing";
-  if (expectation.kind === "close") return expectation.why;
-  return nameOf(expectation.apiKey, expectation.version);
-}
-
-export function nameOf(apiKey: ApiKey, version: number): string {
-  return `${apis[apiKey].name} v${version}`;
 }

@@ -1,10 +1,8 @@
-import { type ApiKey, apis, kafkaError } from "@millrace/wire";
 import type { Target } from "../target.ts";
-import type { CheckedReply } from "./check-reply.ts";
+import { nameOf } from "./conversation.ts";
+import { Coverage } from "./coverage.ts";
 import { Episode, type EpisodeResult, type Step } from "./episode.ts";
-import type { Expectation } from "./expectation.ts";
 import { FuzzBroker, type Plant } from "./fuzz-broker.ts";
-import { nameOf } from "./fuzz-client.ts";
 import { requestCodecs, type RequestCodecs } from "./frames.ts";
 import { Chance } from "../chance.ts";
 
@@ -15,33 +13,22 @@ const shrinkRunsMax = 300;
 /** Of requests: before it is said that an API or a version was left out. */
 const requestsToTell = 20_000;
 
-interface Row {
-  readonly apiKey: ApiKey;
-  readonly version: number;
-  requests: number;
-  answers: number;
-  withoutError: number;
-  readonly codes: Map<number, number>;
-}
-
-/** Every handler over live connections: whole cases of requests that know of each other. */
+/** Every handler over connections in memory: whole cases of requests that know of each other. */
 export class HandlerTarget implements Target {
   readonly name = "handlers";
   readonly #codecs: RequestCodecs;
   readonly #steps: number;
   readonly #plant: Plant | undefined;
-  readonly #rows: ReadonlyMap<string, Row>;
-  #requests = 0;
-  #refused = 0;
+  readonly #coverage: Coverage;
   #stallMsMost = 0;
 
   private constructor(
     codecs: RequestCodecs,
-    rows: ReadonlyMap<string, Row>,
+    coverage: Coverage,
     how: { readonly steps: number; readonly plant: Plant | undefined },
   ) {
     this.#codecs = codecs;
-    this.#rows = rows;
+    this.#coverage = coverage;
     this.#steps = how.steps;
     this.#plant = how.plant;
   }
@@ -51,16 +38,10 @@ export class HandlerTarget implements Target {
   ): Promise<HandlerTarget> {
     const broker = new FuzzBroker(new Chance(0), undefined);
     await broker.start();
-    const rows = new Map<string, Row>();
-    for (const { apiKey, maxVersion } of broker.opened.dispatcher.servedApis()) {
-      for (let version = apis[apiKey].minVersion; version <= maxVersion; version += 1) {
-        const counts = { requests: 0, answers: 0, withoutError: 0, codes: new Map() };
-        rows.set(nameOf(apiKey, version), { apiKey, version, ...counts });
-      }
-    }
+    const coverage = new Coverage(broker.opened.dispatcher.servedApis(), requestsToTell);
     await broker.opened.close();
     const { steps = stepsDefault, plant } = how;
-    return new HandlerTarget(await requestCodecs(), rows, { steps, plant });
+    return new HandlerTarget(await requestCodecs(), coverage, { steps, plant });
   }
 
   async run(seed: number): Promise<readonly string[]> {
@@ -91,28 +72,16 @@ export class HandlerTarget implements Target {
   }
 
   coverage(): readonly string[] {
-    const table = [...this.#rows].map(([name, row]) => {
-      const share = ((100 * row.withoutError) / Math.max(1, row.answers)).toFixed(0);
-      const codes = [...row.codes.keys()]
-        .sort((a, b) => a - b)
-        .map((code) => kafkaError(code).name);
-      const counts = `${String(row.requests).padStart(7)} ${String(row.answers).padStart(7)}`;
-      return `${name.padEnd(28)} ${counts} ${share.padStart(5)} %  ${codes.join(" ")}`;
-    });
+    const { requests, refused } = this.#coverage;
     return [
-      `${this.#requests} requests, ${this.#refused} more whose connection had to be closed; ` +
+      `${requests} requests, ${refused} more whose connection had to be closed; ` +
         `the longest step took ${this.#stallMsMost.toFixed(0)} ms`,
-      `${"API".padEnd(28)} requests answers  no error  error codes`,
-      ...table,
+      ...this.#coverage.table(),
     ];
   }
 
   missing(): readonly string[] {
-    if (this.#requests < requestsToTell) return [];
-    return [...this.#rows].flatMap(([name, { answers, withoutError }]) => {
-      if (answers === 0) return [`${name} was never answered`];
-      return withoutError === 0 ? [`${name} was never answered without an error`] : [];
-    });
+    return this.#coverage.missing();
   }
 
   #episode(
@@ -125,30 +94,12 @@ export class HandlerTarget implements Target {
       ...(script === undefined ? {} : { script }),
       ...(this.#plant === undefined ? {} : { plant: this.#plant }),
       onSent: (expectation) => {
-        if (counts) this.#countSent(expectation);
+        if (counts) this.#coverage.sent(expectation);
       },
       onReply: (apiKey, version, reply) => {
-        if (counts) this.#countReply(nameOf(apiKey, version), reply);
+        if (counts) this.#coverage.replied(nameOf(apiKey, version), reply);
       },
     }).run();
-  }
-
-  #countSent(expectation: Expectation): void {
-    if (expectation.kind === "close") {
-      this.#refused += 1;
-      return;
-    }
-    this.#requests += 1;
-    const row = this.#rows.get(nameOf(expectation.apiKey, expectation.version));
-    if (row !== undefined) row.requests += 1;
-  }
-
-  #countReply(name: string, { errorCodes }: CheckedReply): void {
-    const row = this.#rows.get(name);
-    if (row === undefined) return;
-    row.answers += 1;
-    if (errorCodes.every((code) => code === 0)) row.withoutError += 1;
-    for (const code of errorCodes) row.codes.set(code, (row.codes.get(code) ?? 0) + 1);
   }
 }
 

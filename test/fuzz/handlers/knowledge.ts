@@ -51,8 +51,23 @@ const rememberedMax = 12;
 export const groupIds: readonly string[] = ["readers", "writers", "g", "größe", "a".repeat(300)];
 const noId = "0".repeat(32);
 
+/** The times that requests ask for, in milliseconds, where they mean to be sensible. */
+export interface Times {
+  /** For records, or for an operation to end. */
+  readonly waitsMs: readonly number[];
+  readonly sessionsMs: readonly number[];
+  readonly rebalancesMs: readonly number[];
+}
+
+const usualTimes: Times = {
+  waitsMs: [0, 1, 100, 1_000, 6_000, 30_000],
+  sessionsMs: [6_000, 10_000, 30_000, 30_000, 300_000],
+  rebalancesMs: [1_000, 10_000, 60_000],
+};
+
 /** What clients learned from answers; later requests are made of it. */
 export class Knowledge {
+  readonly times: Times;
   readonly topics: Map<string, KnownTopic> = new Map<string, KnownTopic>();
   readonly members: KnownMember[] = [];
   readonly sessions: KnownSession[] = [];
@@ -60,7 +75,8 @@ export class Knowledge {
   clusterId: string | null = null;
   leaderEpoch = -1;
 
-  constructor(names: readonly string[]) {
+  constructor(names: readonly string[], times: Times = usualTimes) {
+    this.times = times;
     for (const name of names) {
       this.topics.set(name, { name, id: noId, partitions: 2, ends: new Map() });
     }

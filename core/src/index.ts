@@ -1,5 +1,6 @@
 export * from "./assert.ts";
 export * from "./ids.ts";
+export * from "./lanes.ts";
 export * from "./ports/clock.ts";
 export * from "./ports/disk.ts";
 export * from "./ports/metadata-store.ts";

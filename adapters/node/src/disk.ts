@@ -15,12 +15,11 @@ import {
 } from "node:fs";
 import { promisify } from "node:util";
 import type { Disk, DiskFile } from "@millrace/core";
-import { DiskError } from "@millrace/core";
+import { DiskError, Lanes } from "@millrace/core";
 import { openFilesMax, removalsMax, syncsMax, writevPartsMax, zeroFillBytes } from "./limits.ts";
 import type { OpenFile } from "./open-files.ts";
 import { OpenFiles } from "./open-files.ts";
 import { Removals } from "./removals.ts";
-import { Turns } from "./turns.ts";
 
 export interface NodeDiskOptions {
   readonly openFilesMax?: number;
@@ -57,7 +56,7 @@ export class NodeDisk implements Disk {
   constructor(root: string, options: NodeDiskOptions = {}) {
     this.#root = root;
     this.#files = new OpenFiles(options.openFilesMax ?? openFilesMax);
-    const syncs = new Turns(syncsMax);
+    const syncs = new Lanes(syncsMax);
     const { onSynced } = options;
     const written = onSynced === undefined ? undefined : new Map<string, number>();
     const rewritten = new Map<string, number>();
@@ -149,7 +148,7 @@ export class NodeDisk implements Disk {
 /** What the files of one disk have in common. */
 interface Shared {
   readonly files: OpenFiles;
-  readonly syncs: Turns;
+  readonly syncs: Lanes;
   readonly onSynced: ((path: string, length: number) => void) | undefined;
   /** Only with `onSynced`: each file's end of what was written. */
   readonly written: Map<string, number> | undefined;

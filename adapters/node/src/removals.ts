@@ -1,6 +1,6 @@
 import { close, lstatSync, openSync, readdirSync, rmdirSync, unlinkSync } from "node:fs";
 import { readdir, rmdir, unlink } from "node:fs/promises";
-import { Turns } from "./turns.ts";
+import { Lanes } from "@millrace/core";
 
 /** A smaller file's blocks are freed in less time than it takes to open it. */
 const largeBytesMin = 262_144;
@@ -16,7 +16,7 @@ export class Removals {
   /** Of files without a name. They are closed one after another: syncs need those threads too. */
   readonly #descriptors: number[] = [];
   #closing = false;
-  readonly #turns = new Turns(1);
+  readonly #lanes = new Lanes(1);
 
   constructor(max: number) {
     this.#max = max;
@@ -34,7 +34,7 @@ export class Removals {
 
   /** The same for a folder, on libuv's threads from the first to the last system call. */
   async removeFolder(path: string): Promise<void> {
-    await this.#turns.run(() => removeAll(path));
+    await this.#lanes.run(() => removeAll(path));
   }
 
   #remove(path: string): void {

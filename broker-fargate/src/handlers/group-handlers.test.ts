@@ -28,8 +28,8 @@ import { describeGroupsHandler } from "./15-describe-groups.ts";
 import { listGroupsHandler } from "./16-list-groups.ts";
 import { deleteGroupsHandler } from "./42-delete-groups.ts";
 import { offsetDeleteHandler } from "./47-offset-delete.ts";
-import type { Handler, RequestContext } from "./handler.ts";
-import { roomyReplyMemory } from "./partition-kit.ts";
+import type { Handler } from "./handler.ts";
+import { contextOf } from "./partition-kit.ts";
 
 const strangeId = uuidFromHex(`${"0".repeat(31)}9`);
 let kit: CoordinatorKit;
@@ -42,25 +42,6 @@ beforeAll(async () => {
   kit = await CoordinatorKit.start({ clock, random, store });
   broker = { cluster: kit.cluster, groups: kit.groups } as unknown as Broker;
 });
-
-function contextOf(apiVersion: number): RequestContext {
-  return {
-    apiVersion,
-    clientId: "client",
-    frameIsFree: () => undefined,
-    whenReplySent: () => undefined,
-    replyMemory: roomyReplyMemory,
-    connection: {
-      id: "1",
-      clientHost: "127.0.0.1",
-      listener: { name: "PLAINTEXT", host: "broker", port: 9092 },
-      clientSoftware: undefined,
-      isEnding: () => false,
-      onEnd: () => () => undefined,
-      onClose: () => () => undefined,
-    },
-  };
-}
 
 /** Handles the request and sends the response through its codec, as a client would read it. */
 async function ask<Request, Response>(

@@ -1,7 +1,6 @@
-import { DiskError, MetadataError } from "@millrace/core";
+import { DiskError, MetadataError, inLanes } from "@millrace/core";
 import type { Clock, Timer } from "@millrace/core";
 import type { Journal } from "./journal.ts";
-import { inLanes } from "./lanes.ts";
 import type { PartitionLimits } from "./limits.ts";
 import type { PartitionOwner } from "./owner.ts";
 

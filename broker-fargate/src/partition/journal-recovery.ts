@@ -1,11 +1,10 @@
 import type { BatchSummary, IncarnationId, PartitionLog } from "@millrace/core";
-import { summarizeBatch, viewOf } from "@millrace/core";
+import { summarizeBatch, viewOf, inLanes } from "@millrace/core";
 import { splitBatches } from "@millrace/wire";
 import type { JournalEntry } from "@millrace/wire";
 import { journalDirectory } from "./journal-files.ts";
 import { JournalDamagedError, readJournal } from "./journal-reader.ts";
 import type { JournalSource } from "./journal-reader.ts";
-import { inLanes } from "./lanes.ts";
 import { UnplacedRecords } from "./unplaced-records.ts";
 import type { WireFormat } from "./wire-format.ts";
 

@@ -1,6 +1,6 @@
 import { expect, it } from "vitest";
 import { Rig, batchOf, smallLimits, turn } from "./fixtures.ts";
-import { Lanes } from "./lanes.ts";
+import { Lanes } from "@millrace/core";
 
 it("runs so many tasks at once, the others in order as places come free", async () => {
   const lanes = new Lanes(2);

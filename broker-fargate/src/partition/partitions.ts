@@ -1,4 +1,4 @@
-import { DiskError, MetadataError, assert } from "@millrace/core";
+import { DiskError, MetadataError, assert, inLanes, Lanes } from "@millrace/core";
 import type {
   Clock,
   Disk,
@@ -18,7 +18,6 @@ import { JournalItems } from "./journal-item.ts";
 import { recoverJournals } from "./recover-journals.ts";
 import { Journal } from "./journal.ts";
 import { journalDirectory, journalRoot } from "./journal-files.ts";
-import { inLanes, Lanes } from "./lanes.ts";
 import { partitionLimits } from "./limits.ts";
 import type { PartitionLimits } from "./limits.ts";
 import { LogOpener, partitionDirectory, partitionsRoot, sizeOnDisk } from "./log-opener.ts";

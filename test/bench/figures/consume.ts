@@ -12,7 +12,7 @@ import { inGB } from "../scale.ts";
 const recordBytes = 1024;
 const tailBytesPerSecond = 40e6;
 /** Each reads everything: what they cost stands out of the difference. */
-const tailConsumers = 2;
+const tailConsumers = 4;
 
 async function tailCost(bench: Bench, broker: Broker): Promise<number> {
   const load = {
@@ -40,7 +40,11 @@ async function tailCost(bench: Bench, broker: Broker): Promise<number> {
     }
     return consumed.reduce((sum, { bytes }) => sum + bytes, 0);
   });
-  return perGB(Math.max(0, read.cpuSeconds - alone.cpuSeconds), read.result);
+  const added = read.cpuSeconds - alone.cpuSeconds;
+  if (added <= 0) {
+    throw new Error(`consumers cost nothing: ${alone.cpuSeconds} s alone, ${read.cpuSeconds} read`);
+  }
+  return perGB(added, read.result);
 }
 
 async function measureOne(bench: Bench, broker: Broker): Promise<Measurements> {

@@ -12,6 +12,8 @@ const recordBytes = 1024;
 const stallMsMax = 20;
 /** One topic, written and read; as many as the time takes, each deleted to keep the disk free. */
 const topicBytes = 1e9;
+/** Turns are wall time: with equal rights they would contain what the load's processes took. */
+const priority = "behind the broker";
 
 async function readTurns(broker: Broker): Promise<Buckets> {
   const response = await fetch(`http://127.0.0.1:${broker.secondPort}/metrics`);
@@ -25,7 +27,8 @@ async function measureOne(bench: Bench, broker: Broker): Promise<Measurements> {
   const startedAt = performance.now();
   const deadline = startedAt + bench.scale.stallSeconds * 1000;
   for (let round = 1; performance.now() < deadline; round += 1) {
-    const load = { topic: `stalls-${round}`, recordBytes, totalBytes: topicBytes };
+    const topic = `stalls-${round}`;
+    const load = { topic, recordBytes, totalBytes: topicBytes, priority } as const;
     await makeTopic(broker, load.topic);
     await Promise.all([produce(bench, broker, load), consume(bench, broker, load)]);
     await withClient(broker.port, (client) => deleteTopic(client, load.topic));
@@ -67,8 +70,9 @@ export const stalls: Figure = {
     "which ProducerPerformance writes as fast as it goes while ConsumerPerformance reads, a topic of " +
     "1 GB after the other. Quantiles are the bounds of the histogram's buckets that hold them. Who " +
     "comes at any moment waits for the end of the turn that is under way: a long turn is the likelier " +
-    "to be met, so that this quantile weighs turns by their time. Turns are wall time: on a machine " +
-    "whose cores the load's own processes fill, they contain what those took.",
+    "to be met, so that this quantile weighs turns by their time. Turns are wall time: the load runs " +
+    "with the lowest priority (nice, and the kernel's weight of its session), as if it came from " +
+    "another machine; on the broker's cores, with equal rights, turns would contain what it took.",
   rows: () => [...rowsOf("local"), ...rowsOf("journal")],
   measure: (bench) =>
     alternate(bench, ["local", "journal"], (subject) =>

@@ -1,0 +1,22 @@
+/** Bounds of the AWS adapters. */
+
+const mebibyte = 1_048_576;
+
+/** Objects of this size and more are put in parts. */
+export const multipartBytesMin: number = 16 * mebibyte;
+/** A part's bytes; S3 takes no less than 5 MiB. */
+export const partBytes: number = 8 * mebibyte;
+/** Parts of one object under way at once; each is copied while it is. */
+export const partsInFlightMax = 4;
+/** How often a part is tried, and the first wait between tries, which doubles. */
+export const partTriesMax = 5;
+export const partBackoffMsFirst = 100;
+/** Connections to S3; further requests wait for one. */
+export const connectionsMax = 64;
+/** How long it may take to make a connection. */
+export const connectMsMax = 3_000;
+/** How long a request may take, and one that carries an object or a part of it to S3. */
+export const requestMsMax = 15_000;
+export const uploadMsMax = 60_000;
+/** Keys of one DeleteObjects: S3's limit. */
+export const deletedKeysMax = 1_000;

@@ -47,19 +47,19 @@ export interface TableObject {
   readonly entries: readonly TableEntry[];
 }
 
-function check(holds: boolean, what: string): asserts holds {
+export function check(holds: boolean, what: string): asserts holds {
   if (!holds) throw new Error(what);
 }
 
-function viewOf(bytes: Uint8Array): DataView {
+export function viewOf(bytes: Uint8Array): DataView {
   return new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
 }
 
-function int64(view: DataView, at: number): number {
+export function int64(view: DataView, at: number): number {
   return Number(view.getBigInt64(at));
 }
 
-function hexAt(bytes: Uint8Array, at: number): string {
+export function hexAt(bytes: Uint8Array, at: number): string {
   return Buffer.from(bytes.subarray(at, at + 16)).toString("hex");
 }
 
@@ -145,9 +145,15 @@ export function readSnapshot(bytes: Uint8Array): {
   const view = viewOf(bytes);
   checkMagic(view, "MRPS", view.getUint32(4));
   check(view.getUint32(16) === crc32c(bytes.subarray(20)), "the CRC of a snapshot does not hold");
+  return { offset: int64(view, 8), producers: readProducers(bytes.subarray(20)) };
+}
+
+/** What a snapshot holds from byte 20 on, and an image as its producers. */
+export function readProducers(bytes: Uint8Array): readonly TableProducer[] {
+  const view = viewOf(bytes);
   const producers: TableProducer[] = [];
-  let at = 24;
-  for (let i = 0; i < view.getUint32(20); i += 1) {
+  let at = 4;
+  for (let i = 0; i < view.getUint32(0); i += 1) {
     const first = at + 28;
     const batches = Array.from({ length: view.getUint16(at + 26) }, (_, batch) => ({
       baseSequence: view.getInt32(first + batch * 32),
@@ -156,8 +162,8 @@ export function readSnapshot(bytes: Uint8Array): {
     producers.push({ producerId: int64(view, at), epoch: view.getInt16(at + 8), batches });
     at = first + batches.length * 32;
   }
-  check(at === bytes.length, "bytes are left over in a snapshot");
-  return { offset: int64(view, 8), producers };
+  check(at === bytes.length, "bytes are left over after the producers");
+  return producers;
 }
 
 /** The objects of a journal file, up to the zeros, or to what is left of its former life. */

@@ -7,6 +7,7 @@ import { logFileDecoders } from "./log-files.ts";
 import { messageDecoders } from "./messages.ts";
 import { recordDecoders } from "./records.ts";
 import { textDecoders } from "./texts.ts";
+import { tierObjectDecoders } from "./tier-objects.ts";
 
 /** Beside a multiple of the input: what the runtime takes for itself. */
 const allocatedBytesMin = 2 << 20;
@@ -38,7 +39,7 @@ export class DecoderTarget implements Target {
   static async all(): Promise<DecoderTarget> {
     const [messages, files] = await Promise.all([messageDecoders(), logFileDecoders()]);
     // Messages are many and alike: the others come as often as all of them together.
-    const others = [...recordDecoders(), ...files, ...textDecoders()];
+    const others = [...[...recordDecoders(), ...files, ...textDecoders()], ...tierObjectDecoders()];
     const times = Math.ceil(messages.length / others.length);
     const woven = messages.flatMap((message, index) => {
       const other = others[index % others.length];

@@ -1,4 +1,9 @@
-import { MemoryDisk, MemoryMetadataStore, VirtualClock } from "@millrace/adapter-memory";
+import {
+  MemoryDisk,
+  MemoryMetadataStore,
+  MemorySideWork,
+  VirtualClock,
+} from "@millrace/adapter-memory";
 import { loadCodecs } from "@millrace/adapter-node";
 import { parseSettings } from "@millrace/core";
 import { crc32c } from "@millrace/wire";
@@ -10,6 +15,7 @@ import {
 } from "../../../broker-fargate/src/open-broker.ts";
 import { checked, partitionLimits } from "../../../broker-fargate/src/partition/limits.ts";
 import { Server } from "../../../broker-fargate/src/server/server.ts";
+import { sideTasks } from "../../../broker-fargate/src/side-work/tasks.ts";
 import type { Chance } from "../chance.ts";
 
 const kibibyte = 1024;
@@ -22,6 +28,9 @@ const limits = checked({
   journalBytesMax: 2048 * kibibyte,
   journalPendingBytesMax: 512 * kibibyte,
   journalTrimBytes: 256 * kibibyte,
+  turnCompressedBytesMax: 4 * kibibyte,
+  turnOpenedBytesMax: 16 * kibibyte,
+  turnReencodedBytesMax: kibibyte,
 });
 
 const configs = {
@@ -66,10 +75,13 @@ export class FuzzBroker {
   async start(): Promise<void> {
     const { settings, known } = parseSettings(new Map(Object.entries(configs)));
     const buffers = new BufferPool(pooledBytesMin);
+    const { codecs } = loadCodecs();
+    const tasks = sideTasks({ codecs, crc32c });
     const ports: Ports = {
       ...{ clock: this.clock, disk: this.disk, store: this.#store, limits, crc32c, buffers },
       random: this.#chance.random.fork(),
-      codecs: loadCodecs().codecs,
+      codecs,
+      sideWork: new MemorySideWork({ clock: this.clock, tasks }),
       folder: { path: "fuzzed", space: () => ({ totalBytes: 1 << 30, usableBytes: 1 << 29 }) },
       log: this.#log(),
     };

@@ -19,7 +19,7 @@ export function readAll(log: PartitionLog, maxBytes: number): Served {
     const upTo = log.endOffset;
     const read = orDamaged(() => log.read({ from, maxBytes, upTo, atLeastOneBatch: true }));
     if (read === "damaged") return { batches, end: "damaged", faults: [] };
-    if (read.kind === "outOfRange") return served(batches, [`${from} is out of range`]);
+    if (read.kind !== "ok") return served(batches, [`${from} is out of range`]);
     // Copies: the log may use the memory again.
     const found = read.records.flatMap((run) => batchesOf(run.slice()));
     if (found.length === 0) return served(batches, [`nothing from ${from} on, up to ${upTo}`]);

@@ -1,0 +1,19 @@
+import type { CodecSet, Crc32c } from "@millrace/wire";
+import type { Report } from "./report.ts";
+import type { Source } from "./source.ts";
+
+/** What every kind of dump is given. */
+export interface Dump {
+  readonly path: string;
+  readonly source: Source;
+  readonly report: Report;
+  readonly records: "shown" | "hidden";
+  readonly crc32c: Crc32c;
+  readonly codecs: CodecSet;
+  /** A file that lies beside it, whole; undefined where there is none. */
+  readonly beside: (name: string) => Source | undefined;
+}
+
+export function viewOf(bytes: Uint8Array): DataView {
+  return new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+}

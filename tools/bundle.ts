@@ -34,6 +34,7 @@ const alsoInputs: readonly string[] = [
   "package.json",
   "core/package.json",
   "wire/package.json",
+  "adapters/aws/package.json",
   "adapters/node/package.json",
   "broker-fargate/package.json",
   // npm writes it whenever it changes anything that is installed.
@@ -48,6 +49,11 @@ const nativePackages: Plugin = {
   name: "native packages",
   setup(building) {
     building.onResolve({ filter: /^@node-rs\/crc32$/ }, ({ path, importer }) => ({
+      path: createRequire(importer).resolve(path),
+      external: true,
+    }));
+    // Large, and loaded only by a broker whose objects go to S3.
+    building.onResolve({ filter: /^@aws-sdk\// }, ({ path, importer }) => ({
       path: createRequire(importer).resolve(path),
       external: true,
     }));
@@ -69,28 +75,56 @@ interface BinarySearch {
 
 type Bundle = BuildResult<{ metafile: true; write: false }>;
 
-function bundleSources(): Promise<Bundle> {
+const common = {
+  absWorkingDir: root,
+  outfile: "main.cjs",
+  bundle: true,
+  write: false,
+  metafile: true,
+  platform: "node",
+  format: "cjs",
+  target: "node22.18",
+  // Not minified: a stack trace names functions, and with --enable-source-maps files and lines.
+  sourcesContent: false,
+  logLevel: "warning",
+  define: {
+    "import.meta.url": "bundleUrl",
+    // lmdb's optional decoder of values; ours are bytes, and its native part is one more to load.
+    "process.env.MSGPACKR_NATIVE_ACCELERATION_DISABLED": '"true"',
+  },
+} as const;
+
+/** What a thread of side work runs. */
+function bundleThread(): Promise<Bundle> {
   return build({
-    absWorkingDir: root,
-    entryPoints: ["broker-fargate/src/main.ts"],
-    outfile: "main.cjs",
-    bundle: true,
-    write: false,
-    metafile: true,
-    platform: "node",
-    format: "cjs",
-    target: "node22.18",
-    // Not minified: a stack trace names functions, and with --enable-source-maps files and lines.
-    sourcemap: "linked",
-    sourcesContent: false,
-    logLevel: "warning",
-    banner: { js: 'const bundleUrl = require("node:url").pathToFileURL(__filename).href;' },
-    define: {
-      "import.meta.url": "bundleUrl",
-      // lmdb's optional decoder of values; ours are bytes, and its native part is one more to load.
-      "process.env.MSGPACKR_NATIVE_ACCELERATION_DISABLED": '"true"',
-    },
+    ...common,
+    entryPoints: ["broker-fargate/src/side-work/main.ts"],
+    banner: { js: 'const bundleUrl = require("node:worker_threads").workerData.url;' },
     plugins: [nativePackages],
+  });
+}
+
+/** The thread's text inside the one file: a process finds it weeks after its start. */
+function threadInside(thread: Bundle): Plugin {
+  const text = JSON.stringify(outputOf(thread, ".cjs").text);
+  const entry = `{ kind: "text", text: ${text}, url: import.meta.url }`;
+  return {
+    name: "thread of side work",
+    setup(building) {
+      building.onLoad({ filter: /side-work.entry\.ts$/ }, () => ({
+        contents: `export function sideWorkEntry() { return ${entry}; }`,
+      }));
+    },
+  };
+}
+
+function bundleSources(thread: Bundle): Promise<Bundle> {
+  return build({
+    ...common,
+    entryPoints: ["broker-fargate/src/main.ts"],
+    sourcemap: "linked",
+    banner: { js: 'const bundleUrl = require("node:url").pathToFileURL(__filename).href;' },
+    plugins: [nativePackages, threadInside(thread)],
   });
 }
 
@@ -129,10 +163,12 @@ function removeOld(directory: string): void {
 
 async function main(directory: string): Promise<void> {
   const startedAt = Date.now();
-  const made = await bundleSources();
+  const thread = await bundleThread();
+  const made = await bundleSources(thread);
   const text = outputOf(made, ".cjs").text.replaceAll(nonAscii, "?");
   const name = `${createHash("sha256").update(text).digest("hex").slice(0, 16)}.cjs`;
-  const inputs = [...Object.keys(made.metafile.inputs), ...alsoInputs].filter(
+  const sources = [thread, made].flatMap(({ metafile }) => Object.keys(metafile.inputs));
+  const inputs = [...new Set([...sources, ...alsoInputs])].filter(
     (path) => !path.startsWith("native-binary:"),
   );
   mkdirSync(directory, { recursive: true });

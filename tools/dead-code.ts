@@ -4,7 +4,7 @@ import { globSync } from "node:fs";
 import { join } from "node:path";
 
 const root = process.argv[2] ?? join(import.meta.dirname, "..");
-const sources = globSync("{core,wire,adapters,broker-fargate,test,tools,examples}/**/*.ts", {
+const sources = globSync("{core,wire,adapters,broker-fargate,cli,test,tools,examples}/**/*.ts", {
   cwd: root,
   exclude: (name) => name === "node_modules",
 });

@@ -25,12 +25,18 @@ beforeEach(() => {
   for (const name of ["start.mjs", "bundle.ts"]) {
     cpSync(join(repository, "tools", name), join(root, "tools", name));
   }
-  mkdirSync(join(root, "broker-fargate/src"), { recursive: true });
+  mkdirSync(join(root, "broker-fargate/src/side-work"), { recursive: true });
   symlinkSync(join(repository, "node_modules"), join(root, "node_modules"));
   write("package.json", '{ "type": "module" }');
   write("broker-fargate/src/word.ts", 'export const word: string = "first";\n');
   write("broker-fargate/src/main.ts", 'import { word } from "./word.ts";\nconsole.log(word);\n');
+  write("broker-fargate/src/side-work/main.ts", threadText("first"));
+  write("broker-fargate/src/side-work/entry.ts", "export const sideWorkEntry = undefined;\n");
 });
+
+function threadText(word: string): string {
+  return `import { parentPort } from "node:worker_threads";\nparentPort?.postMessage("${word}");\n`;
+}
 
 afterEach(() => rmSync(root, { recursive: true, force: true }));
 
@@ -94,6 +100,23 @@ test("first starts at the same time all run, and leave nothing half written", as
     expect.stringMatching(/^[0-9a-f]{16}\.cjs\.map$/),
     "current.json",
   ]);
+});
+
+test("what threads run is in the one file, and is made again when its source changes", async () => {
+  write(
+    "broker-fargate/src/main.ts",
+    `import { rmSync } from "node:fs";
+import { Worker } from "node:worker_threads";
+import { sideWorkEntry } from "./side-work/entry.ts";
+const { kind, text, url } = sideWorkEntry();
+rmSync(new URL(import.meta.url));
+const thread = new Worker(text, { eval: true, workerData: { url } });
+thread.on("message", (word: string) => console.log(kind, word));
+`,
+  );
+  expect(await start()).toEqual({ stdout: "text first\n", stderr: "", exitCode: 0 });
+  write("broker-fargate/src/side-work/main.ts", threadText("second"));
+  expect((await start()).stdout).toBe("text second\n");
 });
 
 test("without a bundler it says so and starts from the sources", async () => {

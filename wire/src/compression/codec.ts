@@ -25,8 +25,11 @@ export interface Codec {
   readonly name: CodecName;
   /** The id in the batch's attributes. */
   readonly id: number;
-  /** Returns bytes of their own, not a view of shared memory. */
-  compress(bytes: Uint8Array): Uint8Array;
+  /**
+   * Returns bytes of their own, not a view of shared memory. `level`: as Kafka counts those of this
+   * codec; by default Kafka's. snappy has none.
+   */
+  compress(bytes: Uint8Array, level?: number): Uint8Array;
   /**
    * Returns at most `maxBytes`, in memory of their own, and never allocates more than that for
    * them. Throws DecompressError for anything else: what a client sent may be any bytes.

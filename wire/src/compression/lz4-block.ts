@@ -102,17 +102,22 @@ export function lz4BlockBytesMax(inputBytes: number): number {
 
 const finder: MatchFinder = new MatchFinder();
 
+/** Bytes that become a block, at most 65,536 of them, and how many matches of each are tried. */
+export interface PlainBlock {
+  readonly start: number;
+  readonly end: number;
+  /** 1: the first that is found, which is fast. */
+  readonly attempts: number;
+}
+
 /**
- * Adds the block of `input` from `start` to `end`, at most 65,536 bytes, which refers to nothing
- * before it; the sink has room for it.
+ * Adds the block of those bytes of `input`, which refers to nothing before it; the sink has room
+ * for it.
  */
-export function encodeLz4Block(
-  input: Uint8Array,
-  start: number,
-  end: number,
-  sink: ByteSink,
-): void {
-  finder.search(input, start, end);
+export function encodeLz4Block(input: Uint8Array, plain: PlainBlock, sink: ByteSink): void {
+  const { attempts, end, start } = plain;
+  if (attempts === 1) finder.search(input, start, end);
+  else finder.searchDeep(input, plain, attempts);
   let literalStart = start;
   for (let match = 0; match < finder.count; match++) {
     const matchStart = finder.starts[match] as number;

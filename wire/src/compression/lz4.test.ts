@@ -51,6 +51,30 @@ const anyBytes = fc
     return Uint8Array.from([...repeated, ...tail]);
   });
 
+it("gives back what it compressed at any level", () => {
+  fc.assert(
+    fc.property(anyBytes, fc.integer({ min: 1, max: 17 }), (bytes, level) => {
+      const compressed = lz4Codec.compress(bytes, level);
+      expect(lz4Codec.decompress(compressed, bytes.length)).toEqual(bytes);
+    }),
+    { numRuns: 60 },
+  );
+});
+
+it("takes fewer bytes the higher the level, but for the default one, which is fast", () => {
+  const words = ["order", "paid", "shipped", "customer", "Vienna", "Lisbon", "amount", "total"];
+  const content = text(
+    Array.from({ length: 9000 }, (_, index) => {
+      return `${words[(index * index + (index >> 3)) % words.length]}${index % 97}`;
+    }).join(" "),
+  );
+  const bytesAt = (level?: number): number => lz4Codec.compress(content, level).length;
+  expect(bytesAt(9)).toBe(bytesAt());
+  expect(bytesAt(3)).toBeLessThan(bytesAt(1));
+  expect(bytesAt(8)).toBeLessThan(bytesAt(3));
+  expect(bytesAt(1)).toBeLessThan(bytesAt(9));
+});
+
 it("gives back what it compressed", () => {
   fc.assert(
     fc.property(anyBytes, (bytes) => {

@@ -6,6 +6,7 @@ import {
   type Lz4Block,
   lz4BlockBytesMax,
   measureLz4Block,
+  type PlainBlock,
 } from "./lz4-block.ts";
 import { xxhash32 } from "./xxhash32.ts";
 
@@ -149,7 +150,17 @@ function decompress(bytes: Uint8Array, maxBytes: number): Uint8Array {
   return sink.bytes;
 }
 
-function compress(bytes: Uint8Array): Uint8Array {
+/** Kafka's default. It stands for fast compression; every other one searches, the higher the more. */
+const LEVEL_DEFAULT = 9;
+/** From this level on nothing more is tried. */
+const LEVEL_MAX = 10;
+
+/** How many earlier copies of each place are looked at. */
+function attemptsOf(level: number): number {
+  return level === LEVEL_DEFAULT ? 1 : 2 ** Math.min(Math.max(level, 1), LEVEL_MAX);
+}
+
+function compress(bytes: Uint8Array, level: number = LEVEL_DEFAULT): Uint8Array {
   const headerBytes = MAGIC_BYTES + 3;
   const wholeBlocks = Math.floor(bytes.length / BLOCK_BYTES);
   const sizeMax =
@@ -164,17 +175,19 @@ function compress(bytes: Uint8Array): Uint8Array {
   sink.addByte(SIZE_CODE_MIN << 4);
   sink.addByte(xxhash32(sink.bytes.subarray(MAGIC_BYTES, sink.length)) >>> 8);
   for (let start = 0; start < bytes.length; start += BLOCK_BYTES) {
-    addBlock(bytes, start, Math.min(start + BLOCK_BYTES, bytes.length), sink);
+    const end = Math.min(start + BLOCK_BYTES, bytes.length);
+    addBlock(bytes, { start, end, attempts: attemptsOf(level) }, sink);
   }
   sink.addUint32LittleEndian(0);
   return sink.take();
 }
 
-function addBlock(bytes: Uint8Array, start: number, end: number, sink: ByteSink): void {
+function addBlock(bytes: Uint8Array, plain: PlainBlock, sink: ByteSink): void {
+  const { end, start } = plain;
   const sizeAt = sink.length;
   sink.addUint32LittleEndian(0);
   const blockStart = sink.length;
-  encodeLz4Block(bytes, start, end, sink);
+  encodeLz4Block(bytes, plain, sink);
   let size = sink.length - blockStart;
   if (size >= end - start) {
     sink.length = blockStart;

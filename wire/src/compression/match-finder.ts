@@ -21,6 +21,10 @@ function read32(bytes: Uint8Array, at: number): number {
   );
 }
 
+function slotOf(word: number): number {
+  return Math.imul(word, HASH_MULTIPLIER) >>> (32 - HASH_BITS);
+}
+
 /**
  * Finds repetitions greedily, for both lz4 and snappy. Its results stand until the next search: one
  * instance serves one synchronous compressor and is used again and again.
@@ -34,6 +38,8 @@ export class MatchFinder {
   /** How far back each match's earlier copy lies: 1 to 65,535. */
   readonly distances: Int32Array = new Int32Array(MATCH_BLOCK_BYTES_MAX / MATCH_BYTES_MIN);
   readonly #lastSeen = new Int32Array(1 << HASH_BITS);
+  /** Of each place, the one before it with its hash; made for the first deep search. */
+  #before: Int32Array | undefined;
 
   /** Searches `input` from `start` to `end`, at most 65,536 bytes, on their own. */
   search(input: Uint8Array, start: number, end: number): void {
@@ -44,7 +50,7 @@ export class MatchFinder {
     let misses = 0;
     while (at <= lastStart) {
       const word = read32(input, at);
-      const slot = Math.imul(word, HASH_MULTIPLIER) >>> (32 - HASH_BITS);
+      const slot = slotOf(word);
       const candidate = this.#lastSeen[slot] as number;
       this.#lastSeen[slot] = at;
       if (candidate < 0 || read32(input, candidate) !== word) {
@@ -53,14 +59,76 @@ export class MatchFinder {
       }
       misses = 0;
       const matchEnd = extend(input, candidate, at, end - MATCH_END_MARGIN_BYTES);
-      this.starts[this.count] = at;
-      this.lengths[this.count] = matchEnd - at;
-      this.distances[this.count] = at - candidate;
-      this.count++;
+      this.#add(at, matchEnd, candidate);
       at = matchEnd;
     }
   }
+
+  /**
+   * The same, but of each place it looks at up to `attempts` earlier copies and takes the longest:
+   * slower, and what it finds takes fewer bytes.
+   */
+  searchDeep(
+    input: Uint8Array,
+    block: { readonly start: number; readonly end: number },
+    attempts: number,
+  ): void {
+    const { end, start } = block;
+    this.count = 0;
+    this.#lastSeen.fill(-1);
+    this.#before ??= new Int32Array(MATCH_BLOCK_BYTES_MAX);
+    const lastStart = end - MATCH_START_MARGIN_BYTES;
+    const search = { input, start, attempts, limit: end - MATCH_END_MARGIN_BYTES };
+    for (let at = start; at <= lastStart; ) {
+      const { candidate, matchEnd } = this.#longest(search, at, this.#before);
+      const next = candidate < 0 ? at + 1 : matchEnd;
+      if (candidate >= 0) this.#add(at, matchEnd, candidate);
+      for (; at < next && at <= lastStart; at++) {
+        const slot = slotOf(read32(input, at));
+        this.#before[at - start] = this.#lastSeen[slot] as number;
+        this.#lastSeen[slot] = at;
+      }
+      at = next;
+    }
+  }
+
+  #longest(search: DeepSearch, at: number, before: Int32Array): Longest {
+    const { attempts, input, limit, start } = search;
+    const word = read32(input, at);
+    let longest = noMatch;
+    let candidate = this.#lastSeen[slotOf(word)] as number;
+    for (let left = attempts; left > 0 && candidate >= 0; left--) {
+      if (read32(input, candidate) === word) {
+        const matchEnd = extend(input, candidate, at, limit);
+        if (matchEnd > longest.matchEnd) longest = { candidate, matchEnd };
+        if (matchEnd === limit) break;
+      }
+      candidate = before[candidate - start] as number;
+    }
+    return longest;
+  }
+
+  #add(start: number, end: number, candidate: number): void {
+    this.starts[this.count] = start;
+    this.lengths[this.count] = end - start;
+    this.distances[this.count] = start - candidate;
+    this.count++;
+  }
 }
+
+interface DeepSearch {
+  readonly input: Uint8Array;
+  readonly start: number;
+  readonly limit: number;
+  readonly attempts: number;
+}
+
+interface Longest {
+  readonly candidate: number;
+  readonly matchEnd: number;
+}
+
+const noMatch: Longest = { candidate: -1, matchEnd: -1 };
 
 /** Where the match of `at` with `candidate` ends, at most `limit`; four bytes are equal already. */
 function extend(input: Uint8Array, candidate: number, at: number, limit: number): number {

@@ -1,0 +1,86 @@
+/**
+ * CPU-bound work beside the event loop: opening, checking and compressing batches, compaction.
+ *
+ * A task is a function of plain values and bytes, known by its name where the work is done; it has
+ * no state, no clock and does no I/O. A bounded number of tasks run at the same time, and a bounded
+ * number of calls and bytes wait. `reply` calls, for which a client waits, go before `background`
+ * ones, of which one runs at a time: cut background work into calls of some tens of milliseconds.
+ *
+ * Not promised: that a task is fast or fair; that calls end in the order in which they came; that
+ * the work of a call that was rejected was not done.
+ * Promised: a call settles exactly once, never within `run`; one task's failure touches no other
+ * call; who never calls pays neither threads nor memory; no call keeps a process alive.
+ */
+export interface SideWork {
+  /** Rejects with SideWorkError, and with nothing else. Never throws for what a task does. */
+  run(call: SideCall): Promise<SideOutcome>;
+  /** Rejects what waits and what runs with `closed`; resolves when nothing runs any more. */
+  close(): Promise<void>;
+}
+
+export interface SideCall {
+  readonly task: string;
+  readonly urgency: SideUrgency;
+  /** What the task is told besides bytes. */
+  readonly told: PlainValue;
+  /**
+   * `copied`: the caller keeps them, and changes nothing before the call settles. They are copied
+   * when the work begins, and not while the call waits, so that waiting takes no memory.
+   * `moved`: each is the whole of its ArrayBuffer and none shares it; the caller may not touch them
+   * again, whatever becomes of the call. Nothing is copied.
+   */
+  readonly bytes: readonly Uint8Array[];
+  readonly bytesAre: "copied" | "moved";
+}
+
+export type SideUrgency = "reply" | "background";
+
+export interface SideOutcome {
+  readonly says: PlainValue;
+  /** The caller's own. */
+  readonly bytes: readonly Uint8Array[];
+}
+
+/** What a task is told and says: what survives a structured clone and reads the same after it. */
+export type PlainValue =
+  | string
+  | number
+  | boolean
+  | null
+  | undefined
+  | readonly PlainValue[]
+  | { readonly [name: string]: PlainValue };
+
+/**
+ * One task. The bytes are its own: it may change them, and give them back among its outcome's. An
+ * outcome's bytes that are the whole of their ArrayBuffer are handed over without a copy. What a
+ * task throws rejects its call with `threw`.
+ */
+export type SideTask = (asked: {
+  readonly told: PlainValue;
+  readonly bytes: readonly Uint8Array[];
+}) => SideOutcome;
+
+/** By the name that a call asks for. */
+export type SideTasks = Readonly<Record<string, SideTask>>;
+
+/**
+ * `busy`: too much waits already; nothing was done. `threw`: the task threw, and will again.
+ * `unknown`: there is no task of that name. `died`: the thread could not be started, ended, ran out
+ * of memory or took too long; this very task may be the reason. `closed`.
+ */
+export type SideWorkFailure = "busy" | "threw" | "unknown" | "died" | "closed";
+
+/** An operational failure. A task has no effects, so nothing was ever applied. */
+export class SideWorkError extends Error {
+  override readonly name = "SideWorkError";
+  readonly reason: SideWorkFailure;
+  /** Whether the same call may succeed later. */
+  readonly retriable: boolean;
+
+  constructor(reason: SideWorkFailure, message: string, cause?: unknown) {
+    super(message, cause === undefined ? undefined : { cause });
+    this.reason = reason;
+    this.retriable = reason === "busy" || reason === "died";
+  }
+}

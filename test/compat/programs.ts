@@ -156,6 +156,7 @@ async function ownProgram(name: string): Promise<Runnable> {
 
 const EVERYWHERE = ["codecs", "stored-codec", "records", "seek", "errors"];
 const ADMIN = ["topics", "configs", "group-admin"];
+const DELETION = ["delete-records"];
 const FULL = ["cluster", ...ADMIN, ...EVERYWHERE, "timestamps", "idempotent"];
 
 function handovers(...assignors: readonly string[]): readonly string[] {
@@ -168,6 +169,7 @@ export const PROGRAMS: readonly Program[] = [
     client: "kafka-clients 4.4.0",
     scenarios: [
       ...FULL,
+      ...DELETION,
       ...handovers("range", "roundrobin", "sticky", "cooperative-sticky"),
       "static",
     ],
@@ -176,7 +178,12 @@ export const PROGRAMS: readonly Program[] = [
   {
     name: "python",
     client: "confluent-kafka 2.16.1",
-    scenarios: [...FULL, ...handovers("range", "roundrobin", "cooperative-sticky"), "static"],
+    scenarios: [
+      ...FULL,
+      ...DELETION,
+      ...handovers("range", "roundrobin", "cooperative-sticky"),
+      "static",
+    ],
     install: installPython,
   },
   {
@@ -184,6 +191,7 @@ export const PROGRAMS: readonly Program[] = [
     client: "franz-go 1.22.2",
     scenarios: [
       ...FULL,
+      ...DELETION,
       ...handovers("range", "roundrobin", "sticky", "cooperative-sticky"),
       "static",
     ],
@@ -210,13 +218,13 @@ export const PROGRAMS: readonly Program[] = [
   {
     name: "cli",
     client: "Apache Kafka's tools 4.3.1",
-    scenarios: [...ADMIN, "codecs", "stored-codec", "records", "seek", "log-dirs"],
+    scenarios: [...ADMIN, "codecs", "stored-codec", "records", "seek", ...DELETION, "log-dirs"],
     install: installKafkaTools,
   },
   {
     name: "malformed",
     client: "raw requests",
-    scenarios: ["malformed"],
+    scenarios: ["malformed", "sequences"],
     install: () => ownProgram("malformed"),
   },
 ];

@@ -2,8 +2,8 @@
  * The few Kafka requests that the lane itself sends: is a broker ready, which topics are there,
  * which bytes did it store, and what does it answer to bytes that no client sends. Written against
  * the protocol, apart from `wire/`, so that a mistake there can't hide itself here. Versions:
- * ApiVersions 0, Metadata 1, Fetch 4, CreateTopics 2, the oldest that Kafka 4.x serves of each but
- * the first, and Produce 8, the oldest that names the records at fault (KIP-467).
+ * ApiVersions 0, Metadata 1, Fetch 4, CreateTopics 2, DeleteRecords 0, the oldest that Kafka 4.x
+ * serves of each but the first, and Produce 8, the oldest that names the records at fault (KIP-467).
  */
 import { connect, type Socket } from "node:net";
 
@@ -39,6 +39,8 @@ export interface RawClient {
   /** To partition 0, with acks=all. Rejects when the broker closes the connection instead. */
   readonly produce: (topic: string, records: Buffer) => Promise<ProduceAnswer>;
   readonly fetch: (topic: string, partition: number, offset: number) => Promise<Fetched>;
+  /** Of partition 0; resolves with the error code and the low watermark. */
+  readonly deleteRecords: (topic: string, offset: number) => Promise<readonly [number, number]>;
 }
 
 const RESPONSE_BYTES_MAX = 64 * 1024 * 1024;
@@ -256,12 +258,39 @@ function readCreateTopic(reader: Reader): number {
   return errorCode;
 }
 
+function deleteRecordsBody(topic: string, offset: number): Buffer {
+  const partitions = array([Buffer.concat([int32(0), int64(offset)])]);
+  return Buffer.concat([
+    array([Buffer.concat([string(topic), partitions])]),
+    int32(REQUEST_TIMEOUT_MS),
+  ]);
+}
+
+function readDeleteRecords(reader: Reader): readonly [number, number] {
+  reader.int32();
+  const [topic] = reader.array(() => {
+    reader.string();
+    const [partition] = reader.array(() => {
+      reader.int32();
+      const lowWatermark = reader.int64();
+      return [reader.int16(), lowWatermark] as const;
+    });
+    return partition;
+  });
+  if (topic === undefined) throw new Error("DeleteRecords answered for no partition");
+  return topic;
+}
+
 export function rawClient(port: number): RawClient {
   return {
     createTopic: async (topic) =>
       readCreateTopic(await exchange(port, requestHeader(19, 2), createTopicBody(topic))),
     produce: async (topic, records) =>
       readProduce(await exchange(port, requestHeader(0, 8), produceBody(topic, records))),
+    deleteRecords: async (topic, offset) =>
+      readDeleteRecords(
+        await exchange(port, requestHeader(21, 0), deleteRecordsBody(topic, offset)),
+      ),
     topics: async () => readMetadata(await exchange(port, requestHeader(3, 1), int32(-1))),
     fetch: async (topic, partition, offset) =>
       readFetch(await exchange(port, requestHeader(1, 4), fetchBody(topic, partition, offset))),

@@ -183,6 +183,11 @@ export const brokerLimitTests: Readonly<Record<string, LimitTest>> = {
     `${handlers}/request-limits.test.ts`,
     "creates no topic where it names more than one may create",
   ),
+  deleteRecordsWaitMsMin: met(
+    "REQUEST_TIMED_OUT",
+    `${handlers}/delete-records.test.ts`,
+    "times out where the store does not answer, and never sooner than the least wait",
+  ),
   alteredConfigsMax: met(
     "POLICY_VIOLATION",
     `${handlers}/request-limits.test.ts`,

@@ -86,6 +86,18 @@ describe("the lint gate", () => {
       "only main.ts",
     ],
     [
+      "a command touches an adapter",
+      "cli/src/log/x.ts",
+      'import "@millrace/adapter-node";',
+      "only its main.ts",
+    ],
+    [
+      "the broker imports an AWS SDK",
+      "broker-fargate/src/x.ts",
+      'import "@aws-sdk/client-s3";',
+      "only main.ts",
+    ],
+    [
       "the broker sets a timer",
       "broker-fargate/src/x.ts",
       "setTimeout(() => undefined, 1);",

@@ -6,6 +6,14 @@
 
 import { brokerLimitTests } from "./broker-limit-tests.ts";
 import { type LimitTest, met } from "./limit-test.ts";
+import {
+  awsLimitTests,
+  objectAccessLimitTests,
+  objectFileLimitTests,
+} from "./object-limit-tests.ts";
+import { compactionLimitTests, keyLimitTests } from "./compaction-limit-tests.ts";
+import { retentionLimitTests } from "./retention-limit-tests.ts";
+import { tierLimitTests } from "./tier-limit-tests.ts";
 
 const partition = "broker-fargate/src/partition";
 const group = "broker-fargate/src/group";
@@ -116,6 +124,7 @@ export const limitTests: Readonly<Record<string, Readonly<Record<string, LimitTe
       "names a bounded number of records, however many are bad",
     ),
     indexEntriesPendingMax: { tuning: "how many index entries are written together" },
+    cleanedSyncBytes: { tuning: "how much is written before a sync" },
     scanWindowBytes: { tuning: "how much is read at once" },
     verifyWindowBytes: { tuning: "how much is read at once" },
     scanHeaderOnlyFromBytes: { tuning: "which of two ways to read headers is faster" },
@@ -142,7 +151,41 @@ export const limitTests: Readonly<Record<string, Readonly<Record<string, LimitTe
       "writes more parts than one call of the system takes",
     ),
     zeroFillBytes: { tuning: "how many zeros are written at once" },
+    ...objectFileLimitTests,
+    sideThreadsMax: met(
+      "further calls wait",
+      "adapters/node/src/worker-pool.test.ts",
+      "are there when there is work for them, and not before",
+    ),
+    sideWaitingCallsMax: met(
+      "busy: REQUEST_TIMED_OUT",
+      "test/contract/side-work-contract.ts",
+      "refuses more calls and bytes than may wait, and takes others again later",
+    ),
+    sideWaitingBytesMax: met(
+      "busy: REQUEST_TIMED_OUT",
+      "test/contract/side-work-contract.ts",
+      "refuses more calls and bytes than may wait, and takes others again later",
+    ),
+    sideTaskMsMax: met(
+      "the thread is ended: KAFKA_STORAGE_ERROR",
+      "adapters/node/src/worker-pool.test.ts",
+      "because its task takes too long lets others go on",
+    ),
+    sideIdleMsMax: met(
+      "the thread is ended",
+      "adapters/node/src/worker-pool.test.ts",
+      "are given back when they had nothing to do, and started again",
+    ),
+    sideHeapMebibytesMax: met(
+      "the thread dies: KAFKA_STORAGE_ERROR",
+      "adapters/node/src/worker-pool.test.ts",
+      "in %s takes its call with it, and no other one",
+    ),
+    sideCopyBytesPerTurnMax: { tuning: "how copying is cut up into turns of the event loop" },
   },
+  "adapters/aws/src/limits.ts": awsLimitTests,
+  "broker-fargate/src/tier/limits.ts": { ...objectAccessLimitTests, ...tierLimitTests },
   "broker-fargate/src/group/limits.ts": {
     offsetLingerMs: met(
       "commits within it are one write",
@@ -197,7 +240,15 @@ export const limitTests: Readonly<Record<string, Readonly<Record<string, LimitTe
       "for long does not keep sessions from ending: the slot is loaded again by itself",
     ),
   },
+  "broker-fargate/src/retention/limits.ts": retentionLimitTests,
+  "broker-fargate/src/compaction/limits.ts": compactionLimitTests,
+  "core/src/compaction/limits.ts": keyLimitTests,
   "broker-fargate/src/partition/limits.ts": {
+    removalRetryMs: met(
+      "what could not be removed is tried again",
+      "broker-fargate/src/tier/tier.test.ts",
+      "is deleted later where the object store is away",
+    ),
     journalFileBytes: met(
       "a larger object gets a file of its own",
       `${partition}/journal.test.ts`,
@@ -246,6 +297,26 @@ export const limitTests: Readonly<Record<string, Readonly<Record<string, LimitTe
       `${partition}/append-queue.test.ts`,
       "are bounded: one more is refused at once, by the reason of the wait",
     ),
+    turnCompressedBytesMax: met(
+      "looked at beside the event loop",
+      `${partition}/examinations.test.ts`,
+      "is found by its size, or by what it opens to; others are decided in their turn",
+    ),
+    turnOpenedBytesMax: met(
+      "looked at beside the event loop",
+      `${partition}/examinations.test.ts`,
+      "is found by its size, or by what it opens to; others are decided in their turn",
+    ),
+    turnReencodedBytesMax: met(
+      "compressed beside the event loop",
+      `${partition}/examinations.test.ts`,
+      "are compressed beside the event loop when they are many",
+    ),
+    reencodingsMax: met(
+      "further ones wait their turn",
+      `${partition}/examinations.test.ts`,
+      "are under way in a bounded number, over all partitions",
+    ),
     diskRetryMs: met(
       "the write is tried again",
       `${partition}/journal.test.ts`,
@@ -275,4 +346,21 @@ export const limitTests: Readonly<Record<string, Readonly<Record<string, LimitTe
     ),
   },
   "broker-fargate/src/limits.ts": brokerLimitTests,
+  "cli/src/limits.ts": {
+    linesShownDefault: met(
+      "further lines are only counted",
+      "cli/src/log/dump-files.test.ts",
+      "as many lines are printed as the default says, and what follows them is still checked",
+    ),
+    valueBytesShownMax: met(
+      "the rest is left out, and the length is printed",
+      "cli/src/log/dump-files.test.ts",
+      "values are printed as text or in hexadecimal, and no more of them than the limit",
+    ),
+    headersShownMax: met(
+      "the rest is left out, and their number is printed",
+      "cli/src/log/dump-files.test.ts",
+      "of a record's headers as many are printed as the limit says, and how many there are",
+    ),
+  },
 };

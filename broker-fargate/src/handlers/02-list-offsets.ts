@@ -2,8 +2,9 @@
  * ListOffsets v1–v11: the offset at a timestamp, or at one of the special ones.
  *
  * Path: find the partition → check the client's leader epoch → ask its owner, which never shows
- * anything past the durable end. Earliest-local is the log's start and latest-tiered is "none"
- * while a partition has no second tier; so is earliest-pending-upload.
+ * anything past the durable end, and may have to look into the object store. Of a partition that
+ * is not tiered earliest-local is the log's start, and latest-tiered and earliest-pending-upload are
+ * "none".
  */
 import {
   ApiKey,
@@ -15,7 +16,12 @@ import {
 } from "@millrace/wire";
 import type { Broker } from "../broker.ts";
 import type { Isolation, PartitionOwner } from "../partition/owner.ts";
-import { hasPartition, leaderEpochError, withPartition } from "./find-partition.ts";
+import {
+  hasPartition,
+  leaderEpochError,
+  openingErrorCode,
+  withPartition,
+} from "./find-partition.ts";
 import type { Handler } from "./handler.ts";
 
 const special = {
@@ -104,15 +110,22 @@ async function answerPartition(
   if (topic === undefined || !hasPartition(topic, partitionIndex)) {
     return { partitionIndex, errorCode: ErrorCode.UNKNOWN_TOPIC_OR_PARTITION };
   }
-  return withPartition(
-    broker,
-    { topicId: topic.id, partition: partitionIndex },
-    (owner) => answerFrom(owner, question),
-    (errorCode) => ({ partitionIndex, errorCode }),
-  );
+  try {
+    return await withPartition(
+      broker,
+      { topicId: topic.id, partition: partitionIndex },
+      (owner) => answerFrom(owner, question),
+      (errorCode) => ({ partitionIndex, errorCode }),
+    );
+  } catch (error) {
+    return { partitionIndex, errorCode: openingErrorCode(broker, error) };
+  }
 }
 
-function answerFrom(owner: PartitionOwner, question: Question): ListOffsetsPartitionResponseInput {
+async function answerFrom(
+  owner: PartitionOwner,
+  question: Question,
+): Promise<ListOffsetsPartitionResponseInput> {
   const { partitionIndex, currentLeaderEpoch } = question.asked;
   const timestamp = Number(question.asked.timestamp);
   if (!isServed(timestamp, question.version)) {
@@ -120,7 +133,7 @@ function answerFrom(owner: PartitionOwner, question: Question): ListOffsetsParti
   }
   const errorCode = leaderEpochError(currentLeaderEpoch, owner.leaderEpoch);
   if (errorCode !== ErrorCode.NONE) return { partitionIndex, errorCode };
-  const answer = lookUp(owner, timestamp, question.isolation);
+  const answer = await lookUp(owner, timestamp, question.isolation);
   // Clients before KIP-320 know no epochs, and their replies have no place for one.
   const leaderEpoch = question.version < leaderEpochFromVersion ? -1 : answer.leaderEpoch;
   return { partitionIndex, errorCode, ...answer, leaderEpoch };
@@ -133,7 +146,11 @@ function isServed(timestamp: number, version: number): boolean {
   return from !== undefined && version >= from;
 }
 
-function lookUp(owner: PartitionOwner, timestamp: number, isolation: Isolation): Answer {
+async function lookUp(
+  owner: PartitionOwner,
+  timestamp: number,
+  isolation: Isolation,
+): Promise<Answer> {
   const at = (offset: number): Answer => ({
     offset,
     timestamp: -1,
@@ -143,14 +160,19 @@ function lookUp(owner: PartitionOwner, timestamp: number, isolation: Isolation):
     case special.latest:
       return at(owner.isolationEnd(isolation));
     case special.earliest:
-    case special.earliestLocal:
       return at(owner.logStartOffset);
+    case special.earliestLocal:
+      return at(owner.earliestLocalOffset);
     case special.maxTimestamp:
-      return owner.maxTimestamp() ?? nothing;
+      return (await owner.maxTimestamp()) ?? nothing;
     case special.latestTiered:
+      return owner.latestTieredOffset < 0 ? nothing : at(owner.latestTieredOffset);
     case special.earliestPendingUpload:
-      return nothing;
+      // Of what is tiered from its first record on, that is the first one (KIP-1023).
+      return owner.isTiering
+        ? at(Math.max(owner.latestTieredOffset + 1, owner.logStartOffset))
+        : nothing;
     default:
-      return owner.findByTimestamp(timestamp) ?? nothing;
+      return (await owner.findByTimestamp(timestamp)) ?? nothing;
   }
 }

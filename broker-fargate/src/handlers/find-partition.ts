@@ -1,10 +1,12 @@
-import { DiskError, type Epoch, MetadataError, type TopicId } from "@millrace/core";
+import { type Epoch, MetadataError, type TopicId } from "@millrace/core";
 import { ErrorCode, zeroUuid } from "@millrace/wire";
 import type { Broker } from "../broker.ts";
 import type { Topic } from "../cluster/cluster.ts";
 import { FencedError } from "../cluster/slot-claims.ts";
 import type { PartitionOwner } from "../partition/owner.ts";
-import { UnknownPartitionError } from "../partition/partitions.ts";
+import { ColdReadError } from "../partition/partition-reads.ts";
+import { UnknownPartitionError } from "../partition/partitions-deps.ts";
+import { isStoreError } from "../partition/store-error.ts";
 
 /** How a request names a topic: by name, or from some version on by id (KIP-516). */
 export interface TopicReference {
@@ -60,11 +62,13 @@ export function withPartition<Result>(
 export function openingErrorCode(broker: Broker, error: unknown): number {
   if (error instanceof UnknownPartitionError) return ErrorCode.UNKNOWN_TOPIC_OR_PARTITION;
   if (error instanceof FencedError) return ErrorCode.NOT_LEADER_OR_FOLLOWER;
-  if (error instanceof DiskError || error instanceof MetadataError) {
+  if (error instanceof MetadataError) {
     broker.log.warn({ err: error }, "a partition could not be opened");
-    return error instanceof DiskError
-      ? ErrorCode.KAFKA_STORAGE_ERROR
-      : ErrorCode.LEADER_NOT_AVAILABLE;
+    return ErrorCode.LEADER_NOT_AVAILABLE;
+  }
+  if (isStoreError(error) || error instanceof ColdReadError) {
+    broker.log.warn({ err: error }, "a partition could not be opened, or read");
+    return ErrorCode.KAFKA_STORAGE_ERROR;
   }
   throw error;
 }

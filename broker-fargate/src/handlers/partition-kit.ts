@@ -31,7 +31,12 @@ export class HandlerKit {
   }
 
   static async start(): Promise<HandlerKit> {
-    return new HandlerKit(await new Rig().start());
+    return HandlerKit.over(await new Rig().start());
+  }
+
+  /** Over the rig's present life. */
+  static over(rig: Rig): HandlerKit {
+    return new HandlerKit(rig);
   }
 
   async createTopic(

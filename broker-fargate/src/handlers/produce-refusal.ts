@@ -23,6 +23,7 @@ export function refusalCode(reason: AppendRefusalReason): number {
       return ErrorCode.INVALID_PRODUCER_EPOCH;
     case "diskFull":
     case "diskFailed":
+    case "notExamined":
       return ErrorCode.KAFKA_STORAGE_ERROR;
     case "journalFull":
     case "timedOut":

@@ -15,7 +15,7 @@ export const brokerConfigs: ReadonlyMap<string, ConfigDefinition> = tableOf([
  * remote log plug-in, no Java class path. They are accepted silently, so that a `server.properties`
  * or an environment written for Kafka starts Millrace as it is.
  */
-const ignoredFamilies: readonly string[] = [
+export const ignoredFamilies: readonly string[] = [
   "alter.log.dirs.",
   "client.quota.",
   "config.providers",

@@ -17,7 +17,7 @@ export const brokerCoordinatorConfigs: readonly ConfigDefinition[] = [
     "group.coordinator.rebalance.protocols",
     "classic,consumer,streams",
     someOf("consumer", "classic", "share", "streams"),
-  ).says("Which group protocols are served."),
+  ).says("Accepted as in Kafka; the classic protocol is served."),
   key("int", "group.coordinator.threads", 4, atLeast(1)).says(noCoordinatorThreads),
   key("int", "group.coordinator.background.threads", 2, atLeast(1)).says(noCoordinatorThreads),
   key("int", "group.coordinator.append.linger.ms", -1, atLeast(-1)).says(
@@ -27,7 +27,7 @@ export const brokerCoordinatorConfigs: readonly ConfigDefinition[] = [
     .dynamic("clusterWide")
     .says(noStateLog),
   key("int", "offsets.commit.timeout.ms", 5000, atLeast(1)).says(
-    "How long a commit may wait for the store before it fails.",
+    "Accepted as in Kafka; writes to the store have a bound of their own.",
   ),
   key("int", "offsets.load.buffer.size", 5_242_880, atLeast(1)).says(noStateLog),
   key("short", "offsets.topic.replication.factor", 3, atLeast(1)).says(
@@ -58,43 +58,43 @@ export const brokerCoordinatorConfigs: readonly ConfigDefinition[] = [
   ),
   key("int", "group.max.size", maxInt32, atLeast(1)).says("The most members of a classic group."),
   key("int", "group.consumer.session.timeout.ms", 45_000, atLeast(1)).says(
-    "The session timeout of a consumer group's members.",
+    "Accepted as in Kafka; consumer groups of the newer protocol are not served yet.",
   ),
   key("int", "group.consumer.min.session.timeout.ms", 45_000, atLeast(1)).says(
-    "The least that consumer.session.timeout.ms of a group may be.",
+    "Accepted as in Kafka; consumer groups of the newer protocol are not served yet.",
   ),
   key("int", "group.consumer.max.session.timeout.ms", 60_000, atLeast(1)).says(
-    "The most that consumer.session.timeout.ms of a group may be.",
+    "Accepted as in Kafka; consumer groups of the newer protocol are not served yet.",
   ),
   key("int", "group.consumer.heartbeat.interval.ms", 5000, atLeast(1)).says(
-    "How often members of a consumer group are told to send a heartbeat.",
+    "Accepted as in Kafka; consumer groups of the newer protocol are not served yet.",
   ),
   key("int", "group.consumer.min.heartbeat.interval.ms", 5000, atLeast(1)).says(
-    "The least that consumer.heartbeat.interval.ms of a group may be.",
+    "Accepted as in Kafka; consumer groups of the newer protocol are not served yet.",
   ),
   key("int", "group.consumer.max.heartbeat.interval.ms", 15_000, atLeast(1)).says(
-    "The most that consumer.heartbeat.interval.ms of a group may be.",
+    "Accepted as in Kafka; consumer groups of the newer protocol are not served yet.",
   ),
   key("int", "group.consumer.max.size", maxInt32, atLeast(1)).says(
-    "The most members of a consumer group.",
+    "Accepted as in Kafka; consumer groups of the newer protocol are not served yet.",
   ),
   key("list", "group.consumer.assignors", "uniform,range").says(
-    "The assignors that the broker offers to consumer groups, the default first.",
+    "Accepted as in Kafka; consumer groups of the newer protocol are not served yet.",
   ),
   key(
     "string",
     "group.consumer.migration.policy",
     "bidirectional",
     oneOfAnyCase("DISABLED", "DOWNGRADE", "UPGRADE", "BIDIRECTIONAL"),
-  ).says("Between which protocols a group may change while it has members."),
+  ).says("Accepted as in Kafka; consumer groups of the newer protocol are not served yet."),
   key("int", "group.consumer.assignment.interval.ms", 1000, atLeast(0))
     .dynamic("clusterWide")
-    .says("The least time between two assignments of a consumer group."),
+    .says("Accepted as in Kafka; consumer groups of the newer protocol are not served yet."),
   key("int", "group.consumer.min.assignment.interval.ms", 0, atLeast(0)).says(
-    "The least that consumer.assignment.interval.ms of a group may be.",
+    "Accepted as in Kafka; consumer groups of the newer protocol are not served yet.",
   ),
   key("int", "group.consumer.max.assignment.interval.ms", 15_000, atLeast(0)).says(
-    "The most that consumer.assignment.interval.ms of a group may be.",
+    "Accepted as in Kafka; consumer groups of the newer protocol are not served yet.",
   ),
   key("int", "transaction.state.log.min.isr", 2, atLeast(1)).says(noStateLog),
   key("int", "transaction.state.log.load.buffer.size", 5_242_880, atLeast(1)).says(noStateLog),
@@ -107,35 +107,35 @@ export const brokerCoordinatorConfigs: readonly ConfigDefinition[] = [
   key("int", "transaction.state.log.segment.bytes", 104_857_600, atLeast(1)).says(noStateLog),
   key("boolean", "transaction.partition.verification.enable", true)
     .dynamic("clusterWide")
-    .says("Whether a transactional append is checked against its coordinator."),
+    .says("Accepted as in Kafka; transactions are not served yet."),
   key("int", "producer.id.expiration.ms", 86_400_000, atLeast(1))
     .dynamic("clusterWide")
     .says("How long a partition remembers a producer that is silent."),
   key("int", "transactional.id.expiration.ms", 604_800_000, atLeast(1)).says(
-    "How long a transactional id without a transaction is kept.",
+    "Accepted as in Kafka; transactions are not served yet.",
   ),
   key("int", "transaction.max.timeout.ms", 900_000, atLeast(1)).says(
-    "The longest transaction timeout that a producer may ask for.",
+    "Accepted as in Kafka; transactions are not served yet.",
   ),
   key(
     "int",
     "transaction.abort.timed.out.transaction.cleanup.interval.ms",
     10_000,
     atLeast(1),
-  ).says("How often transactions are checked for their timeout."),
+  ).says("Accepted as in Kafka; transactions are not served yet."),
   key(
     "int",
     "transaction.remove.expired.transaction.cleanup.interval.ms",
     3_600_000,
     atLeast(1),
-  ).says("How often transactional ids are checked for their expiration."),
+  ).says("Accepted as in Kafka; transactions are not served yet."),
   key("boolean", "transaction.two.phase.commit.enable", false).says(
-    "Whether a producer may leave a prepared transaction to an outside coordinator.",
+    "Accepted as in Kafka; transactions are not served yet.",
   ),
   key("int", "add.partitions.to.txn.retry.backoff.max.ms", 100, atLeast(0)).says(
-    "The longest wait between two tries to add a partition to a transaction.",
+    "Accepted as in Kafka; transactions are not served yet.",
   ),
   key("int", "add.partitions.to.txn.retry.backoff.ms", 20, atLeast(1)).says(
-    "The first wait between two tries to add a partition to a transaction.",
+    "Accepted as in Kafka; transactions are not served yet.",
   ),
 ];

@@ -27,6 +27,21 @@ export const brokerLogConfigs: readonly ConfigDefinition[] = [
   key("string", "millrace.durability", "local", durabilities)
     .dynamic("clusterWide")
     .says("What an acknowledged write has survived, unless its topic says otherwise."),
+  key("string", "millrace.object.store", "").says(
+    "Where tiered topics' logs go: file:/absolute/folder or s3://bucket/prefix; empty: nowhere.",
+  ),
+  key("string", "millrace.object.store.endpoint", "").says(
+    "The URL of a server that speaks S3, if it is not AWS's own.",
+  ),
+  key("string", "millrace.object.store.region", "").says(
+    "The bucket's region; by default what the environment says.",
+  ),
+  key("boolean", "millrace.object.store.path.style", false).says(
+    "Whether the bucket's name stands in the URL's path instead of its host.",
+  ),
+  key("boolean", "remote.log.storage.system.enable", false).says(
+    "Whether topics are tiered unless they say otherwise; true where millrace.object.store is set.",
+  ),
   key("string", "millrace.record.validation", "full", recordValidations)
     .dynamic("clusterWide")
     .says("Whether compressed records are opened and checked, unless their topic says otherwise."),
@@ -47,7 +62,9 @@ export const brokerLogConfigs: readonly ConfigDefinition[] = [
     .says("The level of zstd where the broker compresses."),
   key("int", "min.insync.replicas", 1, atLeast(1))
     .dynamic("clusterWide")
-    .says("How many replicas an acks=all write needs; capped at those that exist."),
+    .says(
+      "Accepted as in Kafka; what is acknowledged is in the durable store, whatever the replicas.",
+    ),
   key("boolean", "unclean.leader.election.enable", false)
     .dynamic("clusterWide")
     .says("Accepted as in Kafka; every replica serves the same stored log."),
@@ -105,10 +122,10 @@ export const brokerLogConfigs: readonly ConfigDefinition[] = [
   ),
   key("long", "log.segment.delete.delay.ms", 60_000, atLeast(0))
     .dynamic("clusterWide")
-    .says("How long a deleted segment's file is left for reads under way."),
+    .says("Accepted as in Kafka; no read holds a file, so deleted segments go at once."),
   key("boolean", "log.preallocate", false)
     .dynamic("clusterWide")
-    .says("Whether a new segment reserves its whole size on disk."),
+    .says("Accepted as in Kafka; a segment grows as it is written."),
   key("string", "log.message.timestamp.type", "CreateTime", timestampTypes)
     .dynamic("clusterWide")
     .says("Whether a record's time is its producer's or that of the append."),
@@ -125,13 +142,15 @@ export const brokerLogConfigs: readonly ConfigDefinition[] = [
     .dynamic("clusterWide")
     .says("How many bytes stay on local disk; -2 means as many as are kept at all."),
   key("boolean", "log.cleaner.enable", true).says("Whether compacted topics are compacted."),
-  key("int", "log.cleaner.threads", 1, atLeast(0)).dynamic("clusterWide").says(noCleanerBuffers),
+  key("int", "log.cleaner.threads", 1, atLeast(0))
+    .dynamic("clusterWide")
+    .says("Accepted as in Kafka; one log is compacted at a time."),
   key("double", "log.cleaner.io.max.bytes.per.second", "1.7976931348623157E308")
     .dynamic("clusterWide")
     .says("The most bytes that compaction reads and writes in one second."),
   key("long", "log.cleaner.dedupe.buffer.size", 134_217_728)
     .dynamic("clusterWide")
-    .says(noCleanerBuffers),
+    .says("The most memory for the keys of a log that is compacted; 24 bytes a key."),
   key("int", "log.cleaner.io.buffer.size", 524_288, atLeast(0))
     .dynamic("clusterWide")
     .says(noCleanerBuffers),

@@ -25,22 +25,22 @@ export const brokerNetworkConfigs: readonly ConfigDefinition[] = [
     "The addresses that clients are told to connect to; by default those of listeners.",
   ),
   key("string", "listener.security.protocol.map", protocolMap).says(
-    "Which security protocol each listener name speaks.",
+    "Accepted as in Kafka; every listener speaks PLAINTEXT.",
   ),
   key("string", "inter.broker.listener.name", null).says(
-    "The listener over which brokers talk to each other.",
+    "Accepted as in Kafka; there is one broker.",
   ),
   key("int", "socket.send.buffer.bytes", 102_400).says(
-    "The send buffer of each socket; -1 leaves it to the operating system.",
+    "Accepted as in Kafka; the operating system sizes the buffers of sockets.",
   ),
   key("int", "socket.receive.buffer.bytes", 102_400).says(
-    "The receive buffer of each socket; -1 leaves it to the operating system.",
+    "Accepted as in Kafka; the operating system sizes the buffers of sockets.",
   ),
   key("int", "socket.request.max.bytes", 104_857_600, atLeast(1)).says(
     "The largest request; a larger one closes its connection.",
   ),
   key("int", "socket.listen.backlog.size", 50, atLeast(1)).says(
-    "How many connections may wait to be accepted.",
+    "Accepted as in Kafka; the broker has a bound of its own, 511.",
   ),
   key("int", "max.connections", maxInt32, atLeast(0))
     .dynamic("clusterWide")
@@ -53,30 +53,30 @@ export const brokerNetworkConfigs: readonly ConfigDefinition[] = [
     .says("Other bounds than max.connections.per.ip, as host:count separated by commas."),
   key("int", "max.connection.creation.rate", maxInt32, atLeast(0))
     .dynamic("clusterWide")
-    .says("The most connections that are accepted in one second."),
+    .says("Accepted as in Kafka; connections are bounded by number, not by rate."),
   key("long", "connections.max.idle.ms", 600_000).says(
     "How long a connection may be silent before it is closed.",
   ),
   key("long", "connections.max.reauth.ms", 0).says(
-    "After how long a client must authenticate again; 0 means never.",
+    "Accepted as in Kafka; there is no authentication yet.",
   ),
   key("int", "connection.failed.authentication.delay.ms", 100, atLeast(0)).says(
-    "How long a connection stays open after its authentication failed.",
+    "Accepted as in Kafka; there is no authentication yet.",
   ),
   key("int", "queued.max.requests", 500, atLeast(1)).says(
-    "How many requests may wait before no more are read.",
+    "Accepted as in Kafka; requests that wait are bounded in bytes, and in number per connection.",
   ),
   key("long", "queued.max.request.bytes", -1).says(
     "How many bytes of requests may wait before no more are read; -1 sets the broker's own bound.",
   ),
   key("int", "request.timeout.ms", 30_000).says(
-    "How long the broker waits for the answer to a request of its own.",
+    "Accepted as in Kafka; the broker sends no requests of its own.",
   ),
   key("long", "socket.connection.setup.timeout.ms", 10_000).says(
-    "How long the broker waits for a connection of its own to open.",
+    "Accepted as in Kafka; the broker opens no connections of its own.",
   ),
   key("long", "socket.connection.setup.timeout.max.ms", 30_000).says(
-    "The longest wait for a connection of the broker's own after repeated failures.",
+    "Accepted as in Kafka; the broker opens no connections of its own.",
   ),
   key("int", "num.network.threads", 3, atLeast(1))
     .dynamic("clusterWide")
@@ -94,7 +94,7 @@ export const brokerNetworkConfigs: readonly ConfigDefinition[] = [
     "How many fetch sessions are kept.",
   ),
   key("int", "max.request.partition.size.limit", 2000, atLeast(1)).says(
-    "The most partitions that one DescribeTopicPartitions answers.",
+    "Accepted as in Kafka; one answer of DescribeTopicPartitions has 2,000 at most.",
   ),
   key("int", "fetch.purgatory.purge.interval.requests", 1000).says(
     "Accepted as in Kafka; a finished wait is forgotten at once.",
@@ -122,7 +122,7 @@ export const brokerNetworkConfigs: readonly ConfigDefinition[] = [
     "Accepted as in Kafka; no class is loaded.",
   ),
   key("string", "authorizer.class.name", "").says(
-    "The authorizer; empty means that there is none.",
+    "Accepted as in Kafka; no class is loaded, and everything is allowed.",
   ),
   key("boolean", "controlled.shutdown.enable", true).says(
     "Accepted as in Kafka; a stop is always an orderly one.",
@@ -142,9 +142,11 @@ export const brokerNetworkConfigs: readonly ConfigDefinition[] = [
   key("int", "broker.session.timeout.ms", 9000).says(
     "Accepted as in Kafka; heartbeats follow the cluster's own protocol.",
   ),
-  key("int", "quota.window.num", 11, atLeast(1)).says("How many samples a client quota looks at."),
+  key("int", "quota.window.num", 11, atLeast(1)).says(
+    "Accepted as in Kafka; there are no client quotas yet.",
+  ),
   key("int", "quota.window.size.seconds", 1, atLeast(1)).says(
-    "The length of one sample of a client quota.",
+    "Accepted as in Kafka; there are no client quotas yet.",
   ),
   key("list", "metric.reporters", "")
     .dynamic("clusterWide")

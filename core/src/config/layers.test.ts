@@ -91,6 +91,17 @@ describe("a topic's config", () => {
     expect(topicValue("retention.ms", {}, forever)).toMatchObject({ text: "-1" });
   });
 
+  it("tells of no broker's key where Kafka has none, though one gives the default", () => {
+    const layers = layersOf({ fixed: { "remote.log.storage.system.enable": "true" } });
+    const name = "remote.storage.enable";
+    const text = "true";
+    expect(topicValue(name, {}, layers)).toEqual({ text, source: "default", synonyms: [] });
+    expect(topicValue(name, { [name]: "false" }, layers)).toEqual({
+      ...{ text: "false", source: "topic" },
+      synonyms: [`topic:${name}=false`],
+    });
+  });
+
   it("has Kafka's defaults, typed, with int64's largest as no bound", () => {
     expect(topicSettings(new Map(), layersOf({}))).toMatchObject({
       durability: "local",

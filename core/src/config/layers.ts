@@ -71,7 +71,8 @@ export function topicConfig(
   layers: BrokerLayers,
 ): EffectiveConfig {
   const first = definition.synonyms[0];
-  const inherited = first === undefined ? [] : brokerSynonyms(first.name, layers);
+  const isShown = first !== undefined && !definition.hidesSynonyms;
+  const inherited = isShown ? brokerSynonyms(first.name, layers) : [];
   const own = configs.get(definition.name);
   const parsed = parseConfig(definition, own ?? inheritedDefault(definition, layers));
   if (!parsed.ok) throw new TypeError(`a stored config is not valid: ${parsed.message}`);

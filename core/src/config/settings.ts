@@ -5,6 +5,18 @@ import { type ConfigValue, defaultOf, parseConfig } from "./value.ts";
 /** What a topic's acknowledged write has survived. */
 export type Durability = "local" | "journal";
 
+/** Where objects go, by `millrace.object.store`. */
+export type ObjectStoreSettings =
+  | { readonly kind: "files"; readonly folder: string }
+  | {
+      readonly kind: "s3";
+      readonly bucket: string;
+      readonly prefix: string;
+      readonly endpoint: string | undefined;
+      readonly region: string | undefined;
+      readonly addressing: "host" | "path";
+    };
+
 /**
  * The broker's settings, typed: Kafka's names in camel case, units where Kafka puts them. A number
  * at 2^53 - 1 means "never" or "no bound". `undefined` means that the key has no value.
@@ -42,7 +54,14 @@ export interface Settings {
   readonly numPartitions: number;
   readonly defaultReplicationFactor: number;
   readonly durability: Durability;
+  /** Undefined: none. */
+  readonly objectStore: ObjectStoreSettings | undefined;
   readonly logRetentionCheckIntervalMs: number;
+  readonly logCleanerEnable: boolean;
+  /** Bytes of the key map of one log that is compacted. */
+  readonly logCleanerDedupeBufferSize: number;
+  readonly logCleanerIoMaxBytesPerSecond: number;
+  readonly logCleanerBackoffMs: number;
   readonly logFlushSchedulerIntervalMs: number;
 
   readonly groupMinSessionTimeoutMs: number;
@@ -91,6 +110,9 @@ export function parseSettings(entries: ReadonlyMap<string, string>): ParsedSetti
     const fault = parsed.ok ? topicDefaultFault(name, parsed.text) : parsed.message;
     if (fault === undefined) known.set(name, raw);
     else invalid.push(fault);
+  }
+  if ((known.get(objectStoreKey) ?? "").trim() !== "" && !known.has(tieringKey)) {
+    known.set(tieringKey, "true");
   }
   const settings = settingsFrom(new BrokerValues(known));
   invalid.push(...contradictions(settings, known));
@@ -227,7 +249,12 @@ type TopicDefaults =
   | "numPartitions"
   | "defaultReplicationFactor"
   | "durability"
+  | "objectStore"
   | "logRetentionCheckIntervalMs"
+  | "logCleanerEnable"
+  | "logCleanerDedupeBufferSize"
+  | "logCleanerIoMaxBytesPerSecond"
+  | "logCleanerBackoffMs"
   | "logFlushSchedulerIntervalMs";
 
 function topicDefaults(values: BrokerValues): Pick<Settings, TopicDefaults> {
@@ -238,7 +265,12 @@ function topicDefaults(values: BrokerValues): Pick<Settings, TopicDefaults> {
     numPartitions: values.number("num.partitions"),
     defaultReplicationFactor: values.number("default.replication.factor"),
     durability: values.text("millrace.durability") === "journal" ? "journal" : "local",
+    objectStore: objectStoreIn(values),
     logRetentionCheckIntervalMs: values.number("log.retention.check.interval.ms"),
+    logCleanerEnable: values.flag("log.cleaner.enable"),
+    logCleanerDedupeBufferSize: values.number("log.cleaner.dedupe.buffer.size"),
+    logCleanerIoMaxBytesPerSecond: values.number("log.cleaner.io.max.bytes.per.second"),
+    logCleanerBackoffMs: values.number("log.cleaner.backoff.ms"),
     logFlushSchedulerIntervalMs: values.number("log.flush.scheduler.interval.ms"),
   };
 }
@@ -266,6 +298,26 @@ function coordinatorSettings(values: BrokerValues): Pick<Settings, Coordinator> 
   };
 }
 
+const objectStoreKey = "millrace.object.store";
+const tieringKey = "remote.log.storage.system.enable";
+
+/** Undefined where none is set, or what is set is neither form: `contradictions` reports that. */
+function objectStoreIn(values: BrokerValues): ObjectStoreSettings | undefined {
+  const text = values.optionalText(objectStoreKey)?.trim() ?? "";
+  const folder = /^file:(?:\/\/)?(\/.+)$/u.exec(text)?.[1];
+  if (folder !== undefined) return { kind: "files", folder };
+  const [, bucket, prefix] = /^s3:\/\/([a-z0-9][a-z0-9.-]*)(?:\/(.*?))?\/?$/u.exec(text) ?? [];
+  if (bucket === undefined) return undefined;
+  return {
+    kind: "s3",
+    bucket,
+    prefix: prefix ?? "",
+    endpoint: values.optionalText("millrace.object.store.endpoint"),
+    region: values.optionalText("millrace.object.store.region"),
+    addressing: values.flag("millrace.object.store.path.style") ? "path" : "host",
+  };
+}
+
 /** `host:count` pairs; a pair that is not one is reported by `contradictions`. */
 function overrides(text: string): ReadonlyMap<string, number> {
   const map = new Map<string, number>();
@@ -288,6 +340,13 @@ function contradictions(settings: Settings, known: ReadonlyMap<string, string>):
   if (directories.length > 1) faults.push("log.dirs must name one directory");
   if (settings.groupMinSessionTimeoutMs > settings.groupMaxSessionTimeoutMs) {
     faults.push("group.min.session.timeout.ms is above group.max.session.timeout.ms");
+  }
+  const objectStore = known.get(objectStoreKey)?.trim() ?? "";
+  if (objectStore !== "" && settings.objectStore === undefined) {
+    faults.push(`${objectStoreKey} is neither file:/absolute/folder nor s3://bucket/prefix`);
+  }
+  if (objectStore === "" && known.get(tieringKey)?.trim() === "true") {
+    faults.push(`${tieringKey} needs ${objectStoreKey}`);
   }
   const pairs = known.get("max.connections.per.ip.overrides")?.trim() ?? "";
   if (pairs !== "" && settings.maxConnectionsPerIpOverrides.size !== pairs.split(",").length) {

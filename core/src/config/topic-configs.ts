@@ -26,6 +26,8 @@ export interface BrokerSynonym {
 export interface TopicConfigDefinition extends ConfigDefinition {
   /** The strongest first: the first one that has a value counts. */
   readonly synonyms: readonly BrokerSynonym[];
+  /** In Kafka no broker's key gives the default; tools are told none, as they are there. */
+  readonly hidesSynonyms: boolean;
 }
 
 const minuteMs = 60_000;
@@ -42,13 +44,15 @@ function from(start: Draft, ...brokerKeys: readonly string[]): TopicDraft {
     return { name, factor: Number(factor) };
   });
   return {
-    says: (documentation) => ({ ...start.dynamic("clusterWide").says(documentation), synonyms }),
+    says: (documentation) => {
+      const definition = start.dynamic("clusterWide").says(documentation);
+      return { ...definition, synonyms, hidesSynonyms: false };
+    },
   };
 }
 
 const throttled = { is: "throttledReplicas" } as const;
 const noReplicaFetch = "Accepted as in Kafka; the store is the replica, so nothing is fetched.";
-const noRemoteStorage = "Accepted as in Kafka; where segments lie is the cluster's choice.";
 
 const definitions: readonly TopicConfigDefinition[] = [
   from(key("int", "segment.bytes", 1_073_741_824, atLeast(1_048_576)), "log.segment.bytes").says(
@@ -103,7 +107,7 @@ const definitions: readonly TopicConfigDefinition[] = [
     "log.cleaner.max.compaction.lag.ms",
   ).says("How long a record may wait to be compacted."),
   from(key("long", "file.delete.delay.ms", 60_000, atLeast(0)), "log.segment.delete.delay.ms").says(
-    "How long a deleted segment's file is left for reads under way.",
+    "Accepted as in Kafka; no read holds a file, so deleted segments go at once.",
   ),
   from(
     key("double", "min.cleanable.dirty.ratio", 0.5, between(0, 1)),
@@ -117,7 +121,7 @@ const definitions: readonly TopicConfigDefinition[] = [
     "unclean.leader.election.enable",
   ).says("Accepted as in Kafka; every replica serves the same stored log."),
   from(key("int", "min.insync.replicas", 1, atLeast(1)), "min.insync.replicas").says(
-    "How many replicas an acks=all write needs; capped at those that exist.",
+    "Accepted as in Kafka; what is acknowledged is in the durable store, whatever the replicas.",
   ),
   from(key("string", "compression.type", "producer", compressionTypes), "compression.type").says(
     "How stored batches are compressed; `producer` keeps what was sent.",
@@ -132,7 +136,7 @@ const definitions: readonly TopicConfigDefinition[] = [
     "The level of zstd where the broker compresses.",
   ),
   from(key("boolean", "preallocate", false), "log.preallocate").says(
-    "Whether a new segment reserves its whole size on disk.",
+    "Accepted as in Kafka; a segment grows as it is written.",
   ),
   from(
     key("string", "message.timestamp.type", "CreateTime", timestampTypes),
@@ -148,9 +152,21 @@ const definitions: readonly TopicConfigDefinition[] = [
   ).says("How far a record's time may lie after the broker's."),
   from(key("list", "leader.replication.throttled.replicas", "", throttled)).says(noReplicaFetch),
   from(key("list", "follower.replication.throttled.replicas", "", throttled)).says(noReplicaFetch),
-  from(key("boolean", "remote.storage.enable", false)).says(noRemoteStorage),
-  from(key("boolean", "remote.log.copy.disable", false)).says(noRemoteStorage),
-  from(key("boolean", "remote.log.delete.on.disable", false)).says(noRemoteStorage),
+  {
+    ...from(
+      key("boolean", "remote.storage.enable", false),
+      "remote.log.storage.system.enable",
+    ).says(
+      "Whether the log goes into the object store, from which it is read when it is not local.",
+    ),
+    hidesSynonyms: true,
+  },
+  from(key("boolean", "remote.log.copy.disable", false)).says(
+    "Whether nothing more goes into the object store; what is there is still read.",
+  ),
+  from(key("boolean", "remote.log.delete.on.disable", false)).says(
+    "Accepted as in Kafka; what is in the object store stays until retention takes it.",
+  ),
   from(key("long", "local.retention.ms", -2, atLeast(-2)), "log.local.retention.ms").says(
     "How long records stay on local disk; -2 means as long as they are kept at all.",
   ),

@@ -24,6 +24,8 @@ export interface TopicSettings {
   readonly localRetentionBytes: number;
   readonly localRetentionMs: number;
   readonly fileDeleteDelayMs: number;
+  readonly remoteStorageEnable: boolean;
+  readonly remoteLogCopyDisable: boolean;
   readonly cleanupPolicy: { readonly compact: boolean; readonly delete: boolean };
   readonly deleteRetentionMs: number;
   readonly minCompactionLagMs: number;
@@ -74,6 +76,8 @@ export function topicSettings(
     localRetentionBytes: number("local.retention.bytes"),
     localRetentionMs: number("local.retention.ms"),
     fileDeleteDelayMs: number("file.delete.delay.ms"),
+    remoteStorageEnable: values.get("remote.storage.enable") === true,
+    remoteLogCopyDisable: values.get("remote.log.copy.disable") === true,
     cleanupPolicy: { compact: policies.includes("compact"), delete: policies.includes("delete") },
     deleteRetentionMs: number("delete.retention.ms"),
     minCompactionLagMs: number("min.compaction.lag.ms"),

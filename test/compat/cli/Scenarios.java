@@ -1,3 +1,5 @@
+import java.nio.file.Files;
+import java.nio.file.Path;
 import java.util.List;
 import java.util.stream.Collectors;
 import java.util.stream.IntStream;
@@ -10,6 +12,7 @@ final class Scenarios {
     private static final String PRODUCER = "org.apache.kafka.tools.ConsoleProducer";
     static final String CONSUMER = "org.apache.kafka.tools.consumer.ConsoleConsumer";
     private static final String OFFSETS = "org.apache.kafka.tools.GetOffsetShell";
+    private static final String DELETE_RECORDS = "org.apache.kafka.tools.DeleteRecordsCommand";
     private static final String LOG_DIRS = "org.apache.kafka.tools.LogDirsCommand";
     static final String NONE = "";
 
@@ -35,6 +38,7 @@ final class Scenarios {
                 new Scenario("codecs", scenarios::codecs),
                 new Scenario("records", scenarios::records),
                 new Scenario("seek", scenarios::seek),
+                new Scenario("delete-records", scenarios::deleteRecords),
                 new Scenario("group-admin", new GroupScenarios(tools, prefix)::groupAdmin),
                 new Scenario("log-dirs", scenarios::logDirs));
     }
@@ -263,6 +267,37 @@ final class Scenarios {
                         "2",
                         "--timeout-ms",
                         "10000"));
+    }
+
+    private void deleteRecords() throws Exception {
+        String topic = name("delete-records");
+        tools.run(TOPICS, NONE, "--create", "--topic", topic, "--config", "retention.ms=-1");
+        tools.run(PRODUCER, "v0\nv1\nv2\nv3", "--topic", topic, "--sync");
+        for (int offset : List.of(2, 1, 9, -1)) {
+            deleteBefore("delete-records/before-" + offset, topic, offset);
+            tools.show("delete-records/earliest-" + offset, OFFSETS, NONE, earliest(topic));
+        }
+        String compacted = name("delete-records-compacted");
+        String policy = "cleanup.policy=compact";
+        tools.run(TOPICS, NONE, "--create", "--topic", compacted, "--config", policy);
+        deleteBefore("delete-records/compacted", compacted, 0);
+    }
+
+    private void deleteBefore(String at, String topic, int offset) throws Exception {
+        Path file = Files.createTempFile("delete-records", ".json");
+        try {
+            Files.writeString(
+                    file,
+                    "{\"version\":1,\"partitions\":[{\"topic\":\"%s\",\"partition\":0,\"offset\":%d}]}"
+                            .formatted(topic, offset));
+            tools.show(at, DELETE_RECORDS, NONE, "--offset-json-file", file.toString());
+        } finally {
+            Files.delete(file);
+        }
+    }
+
+    private static String[] earliest(String topic) {
+        return new String[] {"--topic", topic, "--time", "earliest"};
     }
 
     private void logDirs() throws Exception {

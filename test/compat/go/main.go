@@ -26,6 +26,7 @@ func scenarios() []scenario {
 		{"records", records},
 		{"timestamps", timestamps},
 		{"seek", seek},
+		{"delete-records", deleteRecords},
 		{"idempotent", idempotent},
 	}
 	for _, assignor := range assignors() {

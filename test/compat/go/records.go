@@ -234,7 +234,7 @@ func seek(s *session) error {
 		listed, err = s.admin.ListOffsetsAfterMilli(s.ctx, firstTimestamp+time.after, topic)
 		list(time.name, listed, err)
 	}
-	emitEndOfEpoch(s, topic)
+	emitEndOfEpoch(s, "seek/end-of-epoch", topic)
 	emitFrom(s, "seek/from-7", topic, kgo.NewOffset().At(7))
 	emitFrom(s, "seek/from-time", topic, kgo.NewOffset().AfterMilli(firstTimestamp+6500))
 	emitFrom(s, "seek/last-two", topic, kgo.NewOffset().AtEnd().Relative(-2))
@@ -243,10 +243,10 @@ func seek(s *session) error {
 }
 
 // emitEndOfEpoch asks where the topic's present leader epoch ends.
-func emitEndOfEpoch(s *session, topic string) {
+func emitEndOfEpoch(s *session, at, topic string) {
 	ends, err := s.admin.ListEndOffsets(s.ctx, topic)
 	if err != nil {
-		outcome("seek/end-of-epoch", err, nil)
+		outcome(at, err, nil)
 		return
 	}
 	end, _ := ends.Lookup(topic, 0)
@@ -257,7 +257,7 @@ func emitEndOfEpoch(s *session, topic string) {
 	if err == nil {
 		err = found.Err
 	}
-	outcome("seek/end-of-epoch", err, []any{found.EndOffset, found.LeaderEpoch == end.LeaderEpoch})
+	outcome(at, err, []any{found.EndOffset, found.LeaderEpoch == end.LeaderEpoch})
 }
 
 // emitFrom consumes from an offset up to the tenth record, without a reset that would hide an

@@ -80,6 +80,8 @@ export interface BatchFields {
   /** In place of how many records there are; `lastOffsetDelta` follows it. */
   readonly count?: number;
   readonly attributes?: number;
+  /** None by default. */
+  readonly producer?: { readonly id: number; readonly epoch: number; readonly sequence: number };
   /** Changes the compressed body. */
   readonly breakBody?: (body: Buffer) => Buffer;
 }
@@ -116,9 +118,9 @@ export function batch(fields: BatchFields): Buffer {
   bytes.writeBigInt64BE(BigInt(baseTimestamp), 27);
   const maxTimestamp = fields.maxTimestamp ?? baseTimestamp + records.length - 1;
   bytes.writeBigInt64BE(BigInt(maxTimestamp), 35);
-  bytes.writeBigInt64BE(-1n, 43);
-  bytes.writeInt16BE(-1, 51);
-  bytes.writeInt32BE(-1, 53);
+  bytes.writeBigInt64BE(BigInt(fields.producer?.id ?? -1), 43);
+  bytes.writeInt16BE(fields.producer?.epoch ?? -1, 51);
+  bytes.writeInt32BE(fields.producer?.sequence ?? -1, 53);
   bytes.writeInt32BE(count, 57);
   bytes.writeUInt32BE(crc32c(bytes.subarray(21)), 17);
   return bytes;

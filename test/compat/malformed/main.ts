@@ -4,7 +4,8 @@
  */
 import { kafkaError } from "@millrace/wire";
 import { type ProduceAnswer, type RawClient, rawClient } from "../raw-client.ts";
-import { batch, type CodecName, codecNames } from "./batch-bytes.ts";
+import { batch, type CodecName, codecNames, record } from "./batch-bytes.ts";
+import { sequenceStories } from "./sequences.ts";
 import { type Case, recordCases, reencodedCases, settingCases, streamCases } from "./cases.ts";
 
 const [bootstrap = "", prefix = ""] = process.argv.slice(2);
@@ -149,3 +150,24 @@ const suites: readonly Suite[] = [
   },
 ];
 for (const suite of suites) await run(client, suite);
+
+/** One line for each story: what was answered to each of its steps, in their order. */
+for (const { configs = {}, name, steps } of sequenceStories) {
+  const topic = `${prefix}sequences-${name}`;
+  await createTopic(client, topic, configs);
+  const answers: unknown[] = [];
+  for (const step of steps) {
+    if ("deleteTo" in step) {
+      const [errorCode, lowWatermark] = await client.deleteRecords(topic, step.deleteTo);
+      answers.push([errorName(errorCode), lowWatermark]);
+      continue;
+    }
+    const { count = 1, epoch = 0, id = 1, sequence } = step;
+    const records = Array.from({ length: count }, (_, index) => record(index));
+    const producer = { id, epoch, sequence };
+    const bytes = batch({ records, codec: "none", baseTimestamp: Date.now(), producer });
+    const { baseOffset, errorCode, logStartOffset } = await client.produce(topic, bytes);
+    answers.push([errorName(errorCode), baseOffset, logStartOffset]);
+  }
+  emit(`sequences/${name}`, { answers });
+}

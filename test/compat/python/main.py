@@ -5,6 +5,7 @@ import sys
 import time
 import traceback
 
+import deletion
 import groups
 import records
 import topics
@@ -19,6 +20,7 @@ SCENARIOS = {
     "records": records.records,
     "timestamps": records.timestamps,
     "seek": records.seek,
+    "delete-records": deletion.delete_records,
     "idempotent": records.idempotent,
     **{
         f"group-{name}": functools.partial(groups.handover, assignor=name)

@@ -42,6 +42,7 @@ public final class Main {
         scenarios.put("records", RecordScenarios::records);
         scenarios.put("timestamps", RecordScenarios::timestamps);
         scenarios.put("seek", RecordScenarios::seek);
+        scenarios.put("delete-records", DeleteRecordsScenarios::deleteRecords);
         scenarios.put("idempotent", RecordScenarios::idempotent);
         GroupScenarios.ASSIGNORS.forEach(
                 (name, assignor) ->

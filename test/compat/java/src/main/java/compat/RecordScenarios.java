@@ -198,6 +198,35 @@ final class RecordScenarios {
                     consumer.endOffsets(List.of(partition)).get(partition));
         }
         listOffsets(context, partition);
+        for (String codec : List.of("none", "gzip", "zstd")) {
+            maxTimestamp(context, codec, KEPT);
+        }
+        maxTimestamp(context, "snappy", Map.of("message.timestamp.type", "LogAppendTime"));
+    }
+
+    /** The record with the largest time is in the middle of its batch, and that is not the last. */
+    private static void maxTimestamp(Context context, String codec, Map<String, String> configs)
+            throws Exception {
+        String topic = context.name("max-timestamp-" + codec);
+        context.createTopic(topic, 1, configs);
+        Map<String, Object> oneBatch = Map.of("compression.type", codec, "linger.ms", 1_000);
+        for (long start : List.of(FIRST_TIMESTAMP + 10_000, FIRST_TIMESTAMP)) {
+            try (KafkaProducer<byte[], byte[]> producer = context.producer(oneBatch)) {
+                for (long after : List.of(1_000L, 5_000L, 2_000L, 5_000L)) {
+                    producer.send(
+                            new ProducerRecord<>(topic, 0, start + after, null, bytes("value")));
+                }
+            }
+        }
+        TopicPartition partition = new TopicPartition(topic, 0);
+        attempt(
+                "seek/max-timestamp-in-" + codec,
+                () ->
+                        context.admin()
+                                .listOffsets(Map.of(partition, OffsetSpec.maxTimestamp()))
+                                .partitionResult(partition)
+                                .get()
+                                .offset());
     }
 
     /** The admin client's ListOffsets. */
@@ -208,6 +237,8 @@ final class RecordScenarios {
         specs.put("max-timestamp", OffsetSpec.maxTimestamp());
         specs.put("for-timestamp", OffsetSpec.forTimestamp(FIRST_TIMESTAMP + 2500));
         specs.put("earliest-local", OffsetSpec.earliestLocal());
+        specs.put("latest-tiered", OffsetSpec.latestTiered());
+        specs.put("earliest-pending-upload", OffsetSpec.earliestPendingUpload());
         for (Map.Entry<String, OffsetSpec> spec : specs.entrySet()) {
             attempt(
                     "seek/list-" + spec.getKey(),

@@ -1,0 +1,98 @@
+/** Which test meets which limit of the object stores and of the way to them: see `limit-tests.ts`. */
+import { type LimitTest, met } from "./limit-test.ts";
+
+const aws = "adapters/aws/src";
+const files = "adapters/node/src/object-files.test.ts";
+const access = "broker-fargate/src/tier/object-access.test.ts";
+
+type LimitTests = Readonly<Record<string, LimitTest>>;
+
+/** Of `adapters/node/src/limits.ts`. */
+export const objectFileLimitTests: LimitTests = {
+  objectFilesOpenMax: met(
+    "further calls wait",
+    files,
+    "are read with a bounded number of descriptors, and leave none open",
+  ),
+  objectPieceBytes: { tuning: "how much one system call reads or writes" },
+  objectSyncBytes: met(
+    "they are synced before more is written",
+    files,
+    "that are large are synced bit by bit",
+  ),
+  objectLinkTriesMax: met(
+    "ObjectError, retriable",
+    files,
+    "a folder that is removed under a put, again and again, ends it",
+  ),
+};
+
+/** Of `broker-fargate/src/tier/limits.ts`. */
+export const objectAccessLimitTests: LimitTests = {
+  objectTriesMax: met(
+    "the last ObjectError",
+    access,
+    "ends after a bounded number of tries, and says what they may have done",
+  ),
+  objectBackoffMsFirst: { tuning: "how long the first wait between tries is" },
+  objectBackoffMsMax: met(
+    "no wait is longer",
+    access,
+    "waits longer from try to try, with jitter, up to a bound",
+  ),
+  deletedObjectsMax: met(
+    "the rest is another request",
+    access,
+    "go through all pages of a prefix, and delete in batches",
+  ),
+  ownerProofBytesMax: met(
+    "bytes before them are not compared",
+    access,
+    "compares the ends of large objects, and their lengths",
+  ),
+};
+
+export const awsLimitTests: LimitTests = {
+  multipartBytesMin: met(
+    "the object is put in parts",
+    `${aws}/multipart.test.ts`,
+    "of the usual bounds goes in one piece below them, and in several from them on",
+  ),
+  partBytes: met(
+    "the rest is another part",
+    `${aws}/multipart.test.ts`,
+    "of the usual bounds goes in one piece below them, and in several from them on",
+  ),
+  partsInFlightMax: met(
+    "further parts wait",
+    `${aws}/multipart.test.ts`,
+    "has a bounded number of parts under way",
+  ),
+  partTriesMax: met(
+    "ObjectError, and the upload is aborted",
+    `${aws}/multipart.test.ts`,
+    "is given up, and its upload aborted, when a part fails again and again",
+  ),
+  partBackoffMsFirst: { tuning: "how long the first wait between tries is" },
+  connectionsMax: met(
+    "further requests wait",
+    `${aws}/object-store.test.ts`,
+    "waits for a connection when all are in use",
+  ),
+  connectMsMax: { tuning: "needs a network that loses packets; requestMsMax ends it as well" },
+  requestMsMax: met(
+    "ObjectError, retriable",
+    `${aws}/object-store.test.ts`,
+    "is retriable when the body is cut, or ends nowhere",
+  ),
+  uploadMsMax: met(
+    "ObjectError, retriable, perhaps applied",
+    `${aws}/object-store.test.ts`,
+    "tells of %s, and is tried once",
+  ),
+  deletedKeysMax: met(
+    "the rest is another request",
+    `${aws}/object-store.test.ts`,
+    "is cut into batches that S3 takes",
+  ),
+};

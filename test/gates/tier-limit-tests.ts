@@ -1,0 +1,93 @@
+/** Which test meets which limit of `broker-fargate/src/tier/limits.ts`: see `limit-tests.ts`. */
+import { type LimitTest, met } from "./limit-test.ts";
+
+const tier = "broker-fargate/src/tier";
+
+export const tierLimitTests: Readonly<Record<string, LimitTest>> = {
+  coldSegmentBytesMin: met(
+    "a cold segment instead of a packed part",
+    "core/src/tier/plan-tail.test.ts",
+    "becomes a cold segment from the least size on, whatever of it is packed",
+  ),
+  coldSegmentBytesMax: met(
+    "the next batch begins another segment",
+    `${tier}/checkpointer.test.ts`,
+    "makes cold segments of a large tail, and what was packed of it is superseded",
+  ),
+  segmentsPerCommitMax: met(
+    "a further transaction",
+    `${tier}/checkpointer.test.ts`,
+    "names a bounded number of segments in a transaction, the others in further ones",
+  ),
+  uploadsInFlightMax: met(
+    "further partitions wait",
+    `${tier}/checkpointer.test.ts`,
+    "has a bounded number of uploads of segments under way",
+  ),
+  checkpointBytesMax: met(
+    "the next checkpoint takes the rest",
+    `${tier}/checkpointer.test.ts`,
+    "writes checkpoints of a bounded size, as many as it takes",
+  ),
+  checkpointDueBytes: met(
+    "a round begins",
+    `${tier}/checkpointer.test.ts`,
+    "begins a round at once when enough bytes have come together",
+  ),
+  checkpointDueMs: met(
+    "a round begins",
+    `${tier}/checkpointer.test.ts`,
+    "begins a round when the oldest of what was appended is old enough",
+  ),
+  checkpointRetryMs: met(
+    "the next round begins",
+    `${tier}/checkpointer.test.ts`,
+    "tries again after a pause when the object store failed, and has lost nothing",
+  ),
+  checkpointsMax: met(
+    "what the oldest one holds moves",
+    `${tier}/checkpointer.test.ts`,
+    "keeps a bounded number of checkpoints: what the oldest hold moves",
+  ),
+  chunkBytes: { tuning: "how reads of objects are cut up" },
+  cachedBytesMax: met(
+    "the least recently used chunks go",
+    `${tier}/chunk-cache.test.ts`,
+    "keeps a bounded number of bytes: the least recently used go",
+  ),
+  readsInFlightMax: met(
+    "further reads wait, in order",
+    `${tier}/chunk-cache.test.ts`,
+    "has a bounded number of reads under way, the others wait in order",
+  ),
+  readAheadChunksMax: met(
+    "no more is read ahead",
+    `${tier}/cold-reads.test.ts`,
+    "is read ahead of, over the ends of parts, and only so far",
+  ),
+  cachedIndexesMax: met(
+    "the least recently used index is read again",
+    `${tier}/cold-reads.test.ts`,
+    "jumps about in more parts than have their index kept",
+  ),
+  cachedSectionsMax: met(
+    "the oldest section is read again",
+    `${tier}/former-checkpoints.test.ts`,
+    "is kept for a bounded number of slots; of one more it is read again",
+  ),
+  firstSweepMs: met(
+    "a sweep begins",
+    `${tier}/janitor.test.ts`,
+    "sweeps some time after a start, and then now and then",
+  ),
+  sweepEveryMs: met(
+    "a sweep begins",
+    `${tier}/janitor.test.ts`,
+    "sweeps some time after a start, and then now and then",
+  ),
+  readCursorsMax: met(
+    "the least recent place is looked up again",
+    `${tier}/cold-reads.test.ts`,
+    "is one of more than are remembered, and each gets every batch once, in order",
+  ),
+};

@@ -91,6 +91,20 @@ it("keeps the CRC right when it corrects the largest timestamp of a client's bat
   });
 });
 
+it("keeps the CRC right without reading a large batch again", () => {
+  const value = Uint8Array.from({ length: 20_000 }, (_, index) => index * 31);
+  const bytes = buildBatch([{ key: null, value, timestamp: 5 }], { crc32c });
+  const view = new DataView(bytes.buffer);
+  const read: number[] = [];
+  const counting: typeof crc32c = (part, initial) => {
+    read.push(part.length);
+    return crc32c(part, initial);
+  };
+  writeMaxTimestamp(bytes, view, 0, { type: "LogAppendTime", timestamp: 9, crc32c: counting });
+  expect(validateBatch(bytes, view, 0, rules)).toBe("ok");
+  expect(read).toEqual([40, 40]);
+});
+
 it("wraps the last sequence from 2^31 - 1 to 0", () => {
   const { view } = batch({ producerId: 1, producerEpoch: 0, baseSequence: 2 ** 31 - 1 });
   expect(readLastSequence(view, 0)).toBe(0);

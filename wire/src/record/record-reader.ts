@@ -86,6 +86,11 @@ export class RecordReader {
     return this.#at === this.end ? "record" : this.#fail("record-fields");
   }
 
+  /** Where the current record's key begins in the body. */
+  get keyAt(): number {
+    return this.#keyAt;
+  }
+
   key(): Uint8Array | null {
     return this.#view(this.#keyAt, this.keyBytes);
   }

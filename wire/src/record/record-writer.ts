@@ -1,5 +1,6 @@
 import { utf8Encoder } from "../codec/utf8.ts";
 import type { RecordHeader } from "./record-reader.ts";
+import { encodeVarint, varintBytes } from "./varint.ts";
 
 /** A record with its offset and timestamp relative to its batch. */
 export interface RecordToWrite {
@@ -21,17 +22,6 @@ interface SizedRecord {
   readonly headers: readonly HeaderToWrite[];
   /** Bytes that follow the record's length field. */
   readonly bytes: number;
-}
-
-/** Signed to unsigned, so that small negative numbers are short too; past 32 bits as well. */
-function zigzag(value: number): number {
-  return value >= 0 ? value * 2 : -value * 2 - 1;
-}
-
-function varintBytes(value: number): number {
-  let bytes = 1;
-  for (let left = zigzag(value); left >= 128; left = Math.floor(left / 128)) bytes++;
-  return bytes;
 }
 
 function nullableBytes(bytes: Uint8Array | null): number {
@@ -64,9 +54,7 @@ class RecordWriter {
   }
 
   addVarint(value: number): void {
-    let left = zigzag(value);
-    for (; left >= 128; left = Math.floor(left / 128)) this.addByte((left % 128) | 0x80);
-    this.addByte(left);
+    this.#at = encodeVarint(this.bytes, this.#at, value);
   }
 
   addNullable(bytes: Uint8Array | null): void {

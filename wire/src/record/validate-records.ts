@@ -5,12 +5,14 @@ import { RecordWalk } from "./record-walk.ts";
 import { type OpenBatch, type OpenFault, type OpenRules, openBatch } from "./records.ts";
 
 /** What the records of a batch are held to, beyond being records at all. */
-export interface RecordRules extends OpenRules {
+export interface RecordChecks {
   /** A compacted topic cannot keep a record without a key. */
   readonly requireKeys: boolean;
   /** Milliseconds since 1970, both ends included; undefined: any timestamp will do. */
   readonly timestamps?: { readonly min: number; readonly max: number };
 }
+
+export interface RecordRules extends OpenRules, RecordChecks {}
 
 /**
  * Which rule one record breaks. `missing-key`: see `requireKeys`. `timestamp`: outside the given
@@ -64,21 +66,25 @@ export type RecordsCheck =
  */
 export function validateRecords(bytes: Uint8Array, at: number, rules: RecordRules): RecordsCheck {
   const batch = openBatch(bytes, at, rules);
-  if (batch.kind === "fault") return batch;
+  return batch.kind === "fault" ? batch : validateOpened(batch, rules);
+}
+
+/** The same for a batch that is open already. */
+export function validateOpened(batch: OpenBatch, rules: RecordChecks): RecordsCheck {
   const walk = new RecordWalk();
   const isSound = walk.isSound(batch.body, batch.recordCount, batch.baseTimestamp);
   if (isSound && keepsRules(walk, rules)) return { kind: "ok", maxTimestamp: walk.maxTimestamp };
   return refusal(batch, rules);
 }
 
-function keepsRules(walk: RecordWalk, { requireKeys, timestamps }: RecordRules): boolean {
+function keepsRules(walk: RecordWalk, { requireKeys, timestamps }: RecordChecks): boolean {
   if (requireKeys && walk.keylessCount > 0) return false;
   if (timestamps === undefined || walk.minTimestamp === Number.POSITIVE_INFINITY) return true;
   return walk.minTimestamp >= timestamps.min && walk.maxTimestamp <= timestamps.max;
 }
 
 /** Looks again, slowly, for what is wrong with a batch that is refused. */
-function refusal(batch: OpenBatch, rules: RecordRules): RecordsCheck {
+function refusal(batch: OpenBatch, rules: RecordChecks): RecordsCheck {
   const reader = new RecordReader(batch.body, batch.recordCount);
   const errors: RecordError[] = [];
   for (let step = reader.next(); step !== "end"; step = reader.next()) {
@@ -100,7 +106,7 @@ function refusal(batch: OpenBatch, rules: RecordRules): RecordsCheck {
 function recordError(
   reader: RecordReader,
   baseTimestamp: number,
-  rules: RecordRules,
+  rules: RecordChecks,
 ): RecordErrorReason | undefined {
   if (rules.requireKeys && reader.keyBytes < 0) return "missing-key";
   const timestamp = baseTimestamp + reader.timestampDelta;

@@ -1,0 +1,316 @@
+import { cleanable, hashSeedBytes, SideWorkError } from "@millrace/core";
+import type {
+  Cleanable,
+  Clock,
+  CompactionTools,
+  Disk,
+  Random,
+  SideWork,
+  Timer,
+  TopicId,
+  TopicSettings,
+} from "@millrace/core";
+import type { Cluster, Topic } from "../cluster/cluster.ts";
+import { FencedError } from "../cluster/slot-claims.ts";
+import type { Metrics } from "../metrics/registry.ts";
+import type { PartitionOwner } from "../partition/owner.ts";
+import type { Partitions } from "../partition/partitions.ts";
+import { UnknownPartitionError, type WarningLog } from "../partition/partitions-deps.ts";
+import { isRetriable, isStoreError } from "../partition/store-error.ts";
+import { isTiering } from "../tier/tiered-partition.ts";
+import { CompactionMetrics } from "./compaction-metrics.ts";
+import { isIdleRoundDue } from "./idle-partitions.ts";
+import { compactionLimits, type CompactionLimits } from "./limits.ts";
+import { CompactionRound, type RoundOutcome } from "./round.ts";
+import { SettledOffset } from "./settled-offset.ts";
+import { Throttle } from "./throttle.ts";
+
+export interface LogCleanerDeps {
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly disk: Disk;
+  readonly sideWork: SideWork;
+  readonly tools: CompactionTools;
+  readonly cluster: Pick<Cluster, "settings" | "topics" | "topicSettings">;
+  readonly partitions: Pick<Partitions, "find" | "open" | "journal">;
+  readonly metrics: Metrics;
+  readonly log: WarningLog;
+  readonly limits?: CompactionLimits;
+}
+
+/** A partition that a round is due for. */
+interface Due {
+  readonly owner: PartitionOwner;
+  readonly cleanable: Cleanable;
+}
+
+/** When a topic's partitions that are not loaded are worth another look. */
+interface IdleTopic {
+  readonly settings: TopicSettings;
+  readonly nextLookMs: number;
+}
+
+/** A relative offset in an index stays below it. */
+const offsetSpanMax = 0x7fffffff;
+/** The longest time a timer can be set to. */
+const timerMsMax = 0x7fffffff;
+
+/**
+ * Compacts the partitions of topics with `cleanup.policy=compact`: every `log.cleaner.backoff.ms` it
+ * looks for those that a round is due for, and works on one after another, the dirtiest first.
+ *
+ * Loaded partitions are looked at in memory. One that is not loaded costs a look at its folder once,
+ * and again when its topic's settings change, or now and then where records may only wait for so
+ * long; it is loaded when a round seems to be due. A broker without compacted topics does nothing
+ * but see that there are none.
+ *
+ * A round may be interrupted at any point: by `close`, by the partition's end, by a change of the
+ * topic's policy. What failed for a reason that may pass is tried again after a while; a log that
+ * can't be cleaned is left alone until a restart, and counted.
+ */
+export class LogCleaner {
+  readonly #deps: LogCleanerDeps;
+  readonly #limits: CompactionLimits;
+  readonly #metrics: CompactionMetrics;
+  readonly #throttle: Throttle;
+  readonly #settled = new WeakMap<PartitionOwner, SettledOffset>();
+  readonly #uncleanable = new Set<PartitionOwner>();
+  readonly #idle = new Map<TopicId, IdleTopic>();
+  #timer: Timer | undefined;
+  #running: Promise<void> | undefined;
+  #isClosed = false;
+  /** Ends the pause between two turns. */
+  #resume: (() => void) | undefined;
+  #turnBeganMs = 0;
+  #turnPartitions = 0;
+
+  constructor(deps: LogCleanerDeps) {
+    this.#deps = deps;
+    this.#limits = deps.limits ?? compactionLimits;
+    this.#metrics = new CompactionMetrics(deps.metrics);
+    this.#throttle = new Throttle(deps.clock);
+  }
+
+  start(): void {
+    this.#arm(this.#limits.firstLookMs);
+  }
+
+  /** Resolves when nothing is under way; what was half written is removed. Nothing comes after. */
+  async close(): Promise<void> {
+    this.#isClosed = true;
+    this.#timer?.cancel();
+    this.#resume?.();
+    this.#throttle.release();
+    await this.#running;
+  }
+
+  /** Looks, and works until nothing is due any more. Never rejects for what disks and stores do. */
+  async clean(): Promise<void> {
+    if (!this.#deps.cluster.settings.logCleanerEnable) return;
+    for (;;) {
+      const due = await this.#look();
+      let cleaned = 0;
+      for (const { owner } of due.sort(byDirtyRatio)) {
+        if (this.#isClosed) return;
+        // It may have changed while others were worked on.
+        const cleanable = this.#isUsable(owner) ? this.#cleanableOf(owner) : undefined;
+        if (cleanable?.isDue !== true) continue;
+        if (await this.#round({ owner, cleanable })) cleaned += 1;
+      }
+      if (cleaned === 0 || this.#isClosed) return;
+    }
+  }
+
+  #arm(delayMs: number): void {
+    if (this.#isClosed) return;
+    this.#timer = this.#deps.clock.after(Math.min(delayMs, timerMsMax), () => {
+      this.#running = this.clean().finally(() => {
+        this.#arm(Math.max(1, this.#deps.cluster.settings.logCleanerBackoffMs));
+      });
+    });
+  }
+
+  /** All partitions that a round is due for. */
+  async #look(): Promise<Due[]> {
+    const due: Due[] = [];
+    let dirtyRatioMax = 0;
+    this.#beginTurn();
+    const { cluster, partitions } = this.#deps;
+    for (const owner of this.#uncleanable) {
+      if (partitions.find(owner.topicId, owner.partition) !== owner)
+        this.#uncleanable.delete(owner);
+    }
+    const topics = cluster.topics.list();
+    for (const topic of topics) {
+      if (this.#isClosed) return [];
+      const settings = cluster.topicSettings(topic);
+      await this.#takeTurn();
+      if (!settings.cleanupPolicy.compact) continue;
+      for (const { owner, cleanable } of await this.#lookAtTopic(topic, settings)) {
+        dirtyRatioMax = Math.max(dirtyRatioMax, cleanable.dirtyRatio);
+        if (cleanable.isDue) due.push({ owner, cleanable });
+      }
+    }
+    const present = new Set(topics.map(({ id }) => id));
+    for (const id of this.#idle.keys()) if (!present.has(id)) this.#idle.delete(id);
+    const uncleanable = this.#uncleanable.size;
+    this.#metrics.seen({ waiting: due.length, uncleanable, dirtyRatioMax });
+    return due;
+  }
+
+  async #lookAtTopic(topic: Topic, settings: TopicSettings): Promise<readonly Due[]> {
+    const found: Due[] = [];
+    const { clock, partitions } = this.#deps;
+    const nowMs = clock.monotonicMs();
+    const known = this.#idle.get(topic.id);
+    const looksAtIdle = known?.settings !== settings || known.nextLookMs <= nowMs;
+    for (let partition = 0; partition < topic.partitionCount; partition++) {
+      await this.#takeTurn();
+      if (this.#isClosed) return [];
+      const at = { topicId: topic.id, partition };
+      await this.#tryTo(async () => {
+        const loaded = partitions.find(topic.id, partition);
+        const owner = loaded ?? (looksAtIdle ? await this.#openIfDue(at, settings) : undefined);
+        if (owner === undefined || !this.#isUsable(owner)) return;
+        const cleanable = this.#cleanableOf(owner);
+        if (cleanable !== undefined) found.push({ owner, cleanable });
+      });
+    }
+    if (looksAtIdle) {
+      // Only time makes a partition due that nobody writes to.
+      const agesMs =
+        settings.maxCompactionLagMs < clock.wallMs() ? this.#limits.idleLookMs : Infinity;
+      this.#idle.set(topic.id, { settings, nextLookMs: nowMs + agesMs });
+    }
+    return found;
+  }
+
+  async #openIfDue(
+    at: { readonly topicId: TopicId; readonly partition: number },
+    settings: TopicSettings,
+  ): Promise<PartitionOwner | undefined> {
+    const { clock, disk, partitions, tools } = this.#deps;
+    const isDue = isIdleRoundDue({ disk, ...tools }, at, settings, clock.wallMs());
+    return isDue ? partitions.open(at.topicId, at.partition) : undefined;
+  }
+
+  #isUsable(owner: PartitionOwner): boolean {
+    const isThere = !owner.isOver && !owner.log.compaction.isClosed;
+    return isThere && owner.settings.cleanupPolicy.compact && !this.#uncleanable.has(owner);
+  }
+
+  /** Throws a DiskError. */
+  #cleanableOf(owner: PartitionOwner): Cleanable | undefined {
+    const { clock, partitions } = this.#deps;
+    const settled = this.#settled.get(owner) ?? new SettledOffset();
+    this.#settled.set(owner, settled);
+    const { compaction, logStartOffset } = owner.log;
+    const log = {
+      segments: compaction.segments(),
+      logStartOffset,
+      cleanedTo: compaction.cleanedTo,
+      lastStableOffset: owner.lastStableOffset,
+      settledOffset: settled.look(owner, partitions.journal),
+    };
+    return cleanable(log, owner.settings, clock.wallMs());
+  }
+
+  /** Whether it came to its end. */
+  async #round({ cleanable, owner }: Due): Promise<boolean> {
+    const { clock, log } = this.#deps;
+    const { partition, topicId } = owner;
+    const beganMs = clock.monotonicMs();
+    let outcome: RoundOutcome | undefined;
+    await this.#tryTo(async () => {
+      outcome = await this.#newRound(owner, cleanable).run();
+    }, owner);
+    this.#metrics.took(clock.monotonicMs() - beganMs);
+    if (outcome?.kind === "cleaned") this.#metrics.cleaned(outcome.removedRecords);
+    if (outcome?.kind === "damaged") {
+      const { at, reason } = outcome;
+      this.#uncleanable.add(owner);
+      this.#metrics.failed();
+      log.error({ topicId, partition, at, reason }, "a log can't be compacted: it is damaged");
+    }
+    return outcome?.kind === "cleaned";
+  }
+
+  #newRound(owner: PartitionOwner, cleanable: Cleanable): CompactionRound {
+    const { clock, cluster, random, sideWork, tools } = this.#deps;
+    const { mapBytesMax, pieceBytes } = this.#limits;
+    const { logCleanerDedupeBufferSize } = cluster.settings;
+    const order = {
+      cleanable,
+      mapBytesMax: Math.min(mapBytesMax, logCleanerDedupeBufferSize),
+      seed: random.bytes(hashSeedBytes),
+      nowMs: clock.wallMs(),
+      deleteRetentionMs: owner.settings.deleteRetentionMs,
+      expiry: mayExpire(owner) ? "due" : "never",
+    } as const;
+    const isTieredNow = (): boolean => order.expiry === "due" && !mayExpire(owner);
+    const { format } = tools;
+    return new CompactionRound(owner.log, order, {
+      ...{ format, sideWork, pieceBytes, offsetSpanMax },
+      isStopped: () => this.#isClosed || !this.#isUsable(owner) || isTieredNow(),
+      pass: (bytes) => this.#pass(bytes),
+    });
+  }
+
+  async #pass(bytes: { readonly read: number; readonly written: number }): Promise<void> {
+    const { clock, cluster } = this.#deps;
+    this.#metrics.passed(bytes);
+    const rate = cluster.settings.logCleanerIoMaxBytesPerSecond;
+    if (!this.#isClosed) await this.#throttle.pass(bytes.read + bytes.written, rate);
+    await new Promise<void>((resolve) => clock.after(0, resolve));
+  }
+
+  /** What is not expected is thrown. `owner`: a failure that stays makes it uncleanable. */
+  async #tryTo(run: () => Promise<void>, owner?: PartitionOwner): Promise<void> {
+    try {
+      await run();
+    } catch (error) {
+      // Deleted, or another owner's, meanwhile: nothing of it is left to do here.
+      if (error instanceof UnknownPartitionError || error instanceof FencedError) return;
+      if (error instanceof SideWorkError && error.reason === "closed") return;
+      const isOfStore = isStoreError(error);
+      if (!isOfStore && !(error instanceof SideWorkError)) throw error;
+      this.#metrics.failed();
+      const mayPass = isOfStore ? isRetriable(error) : error.retriable;
+      if (owner !== undefined && !mayPass) this.#uncleanable.add(owner);
+      this.#deps.log.warn({ err: error }, "compaction could not do a partition");
+    }
+  }
+
+  #beginTurn(): void {
+    this.#turnBeganMs = this.#deps.clock.monotonicMs();
+    this.#turnPartitions = 0;
+  }
+
+  async #takeTurn(): Promise<void> {
+    const { clock } = this.#deps;
+    const { partitionsPerTurnMax, turnMsMax, turnPauseMs } = this.#limits;
+    const isOver =
+      this.#turnPartitions >= partitionsPerTurnMax ||
+      clock.monotonicMs() - this.#turnBeganMs >= turnMsMax;
+    if (isOver && !this.#isClosed) {
+      await new Promise<void>((resolve) => {
+        this.#resume = resolve;
+        clock.after(turnPauseMs, resolve);
+      });
+      this.#beginTurn();
+    }
+    this.#turnPartitions += 1;
+  }
+}
+
+function byDirtyRatio(a: Due, b: Due): number {
+  return b.cleanable.dirtyRatio - a.cleanable.dirtyRatio;
+}
+
+/**
+ * Tombstones and markers of a tiered log stay: the object store holds older records as they were
+ * appended, which would be there again for whoever reads the log from its start.
+ */
+function mayExpire({ settings, tiered }: PartitionOwner): boolean {
+  return tiered === undefined || (tiered.cold.isEmpty && !isTiering(settings));
+}

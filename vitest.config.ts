@@ -9,10 +9,10 @@ const config: ViteUserConfig = defineConfig({
         test: {
           name: "unit",
           include: [
-            "{core,wire,adapters,broker-fargate,tools,examples}/**/*.test.ts",
+            "{core,wire,adapters,broker-fargate,cli,tools,examples}/**/*.test.ts",
             "test/{bench,contract,simulation,gates,fuzz,compat,durability,soak}/**/*.test.ts",
           ],
-          exclude: [...exclude, "test/fuzz/listener/**"],
+          exclude: [...exclude, "test/fuzz/listener/**", "test/contract/s3/**"],
           testTimeout: 30_000,
         },
       },
@@ -26,10 +26,10 @@ const config: ViteUserConfig = defineConfig({
         },
       },
       {
-        // Not part of `npm test`: installs a client from its registry.
+        // Not part of `npm test`: installs a client or a server from its registry.
         test: {
           name: "clients",
-          include: ["test/clients/**/*.test.ts"],
+          include: ["test/{clients,contract/s3}/**/*.test.ts"],
           exclude,
           testTimeout: 300_000,
           hookTimeout: 300_000,

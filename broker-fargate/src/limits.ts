@@ -107,6 +107,8 @@ export const encodedMetadataBytesMax: number = 32 * mebibyte;
 export const entriesPerTurnMax = 100;
 /** Topics of one CreateTopics, as in Kafka's controller; with more, none of them is made. */
 export const createdTopicsMax = 10_000;
+/** How long DeleteRecords waits for the store at least: some clients ask with a timeout of 0. */
+export const deleteRecordsWaitMsMin = 1_000;
 /** Configs of one resource that a request may alter, as in Kafka's controller. */
 export const alteredConfigsMax = 10_000;
 /**

@@ -9,6 +9,7 @@ import { join, resolve } from "node:path";
 import { setFlagsFromString } from "node:v8";
 import {
   crc32c,
+  FileObjectStore,
   LmdbMetadataStore,
   loadCodecs,
   lockDirectory,
@@ -17,8 +18,17 @@ import {
   SystemClock,
   SystemRandom,
   watchTurns,
+  WorkerPool,
 } from "@millrace/adapter-node";
-import { AssertionError, parseSettings, type Settings } from "@millrace/core";
+import {
+  AssertionError,
+  type Clock,
+  type ObjectStore,
+  type ObjectStoreSettings,
+  parseSettings,
+  type Random,
+  type Settings,
+} from "@millrace/core";
 import { destination, type Logger, pino } from "pino";
 import manifest from "../package.json" with { type: "json" };
 import { BufferPool } from "./buffer-pool.ts";
@@ -29,6 +39,7 @@ import { type ListenerAddress, listenerAddresses } from "./listener-address.ts";
 import { observeTurns } from "./metrics/event-loop-watch.ts";
 import { observeProcess } from "./metrics/process-usage.ts";
 import { type Configuration, type OpenBroker, openBroker } from "./open-broker.ts";
+import { sideWorkEntry } from "./side-work/entry.ts";
 import { type Options, readOptions, UsageError, usage } from "./options.ts";
 import { type Listener, listen } from "./server/listener.ts";
 import { Server } from "./server/server.ts";
@@ -74,7 +85,7 @@ async function run(options: Options): Promise<void> {
     readiness.reasons = ["a sync of the disk failed: appends are refused until a restart"];
   };
   const at = { dataDirectory, options, configuration, log, onFailed };
-  const { store, opened } = await openOnNode(at);
+  const { close: closeOpened, opened } = await openOnNode(at);
   const { broker, dispatcher } = opened;
   const server = new Server({
     dispatcher,
@@ -100,8 +111,7 @@ async function run(options: Options): Promise<void> {
     stopWatching();
     for (const listener of listeners) listener.stopAccepting();
     await server.close(shutdownGraceMsMax);
-    await opened.close();
-    await store.close();
+    await closeOpened();
     await http?.close();
     await lock.release();
   };
@@ -135,7 +145,7 @@ async function openOnNode(at: {
   readonly configuration: Configuration;
   readonly log: Logger;
   readonly onFailed: () => void;
-}): Promise<{ readonly store: LmdbMetadataStore; readonly opened: OpenBroker }> {
+}): Promise<{ readonly opened: OpenBroker; readonly close: () => Promise<void> }> {
   const { dataDirectory, log, onFailed } = at;
   const { syncLogPath } = at.options;
   const onSynced = (path: string, length: number): void => {
@@ -156,8 +166,63 @@ async function openOnNode(at: {
   const clock = new SystemClock();
   const random = new SystemRandom();
   const buffers = new BufferPool();
-  const ports = { clock, random, disk, store, codecs, crc32c, folder, log, buffers, onFailed };
-  return { store, opened: await openBroker(ports, at.configuration) };
+  const sideWork = new WorkerPool({
+    entry: sideWorkEntry,
+    onDeath: (error) => log.error({ err: error }, "a thread of side work died"),
+  });
+  const ports = {
+    ...{ clock, random, disk, store, codecs, crc32c, sideWork, folder, log, buffers, onFailed },
+  };
+  const { objectStore } = at.configuration.settings;
+  const { objectReadDelayMs: delayMs } = at.options;
+  const openedObjects =
+    objectStore === undefined ? undefined : await openObjects(objectStore, { clock, random, log });
+  const objects =
+    openedObjects === undefined || delayMs === 0
+      ? openedObjects
+      : withSlowReads(openedObjects, clock, delayMs);
+  const opened = await openBroker(
+    objects === undefined ? ports : { ...ports, objects },
+    at.configuration,
+  );
+  const close = async (): Promise<void> => {
+    await opened.close();
+    await sideWork.close();
+    await objects?.close();
+    await store.close();
+  };
+  return { opened, close };
+}
+
+/** What speaks S3 is loaded only where it is used: it takes long, and much memory. */
+async function openObjects(
+  settings: ObjectStoreSettings,
+  { clock, log, random }: { readonly clock: Clock; readonly random: Random; readonly log: Logger },
+): Promise<ObjectStore> {
+  if (settings.kind === "files") return FileObjectStore.open(settings.folder);
+  const { S3ObjectStore } = await import("@millrace/adapter-aws");
+  const { addressing, bucket, endpoint, prefix, region } = settings;
+  return S3ObjectStore.open({
+    ...{ clock, random, addressing, bucket, prefix, crc32c },
+    onLeftUpload: ({ cause, uploadId }) =>
+      log.warn({ err: cause, uploadId }, "parts of an upload that failed are left in the bucket"),
+    ...(endpoint === undefined ? {} : { endpoint }),
+    ...(region === undefined ? {} : { region }),
+  });
+}
+
+/** For tests: each read begins so much later. Reads that are under way at once wait at once. */
+function withSlowReads(store: ObjectStore, clock: Clock, delayMs: number): ObjectStore {
+  return {
+    putIfAbsent: (key, parts) => store.putIfAbsent(key, parts),
+    readRange: async (key, range) => {
+      await new Promise<void>((resolve) => clock.after(delayMs, resolve));
+      return store.readRange(key, range);
+    },
+    list: (listing) => store.list(listing),
+    delete: (keys) => store.delete(keys),
+    close: () => store.close(),
+  };
 }
 
 function listenAt(

@@ -48,6 +48,9 @@ describe("the broker's options", () => {
     expect(() => read(["--port", "70000"])).toThrow(UsageError);
     expect(() => read(["--set", "nothing"])).toThrow(/KEY=VALUE/);
     expect(() => read(["--frobnicate"])).toThrow(/frobnicate/);
+    const delayed = (ms: string) => read([], "", { MILLRACE_TEST_OBJECT_READ_DELAY_MS: ms });
+    expect(delayed("30").objectReadDelayMs).toBe(30);
+    expect(() => delayed("soon")).toThrow(/wants 0 to 60000 milliseconds/);
     expect(() =>
       readOptions({
         args: ["--config", "gone"],

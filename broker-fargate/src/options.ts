@@ -14,6 +14,8 @@ export interface Options {
   readonly entries: ReadonlyMap<string, string>;
   /** Test flag: a file that receives each file's length at every completed fdatasync. */
   readonly syncLogPath: string | undefined;
+  /** Test flag: each read of an object takes so much longer, as from a store that is far away. */
+  readonly objectReadDelayMs: number;
 }
 
 export interface OptionSources {
@@ -77,6 +79,7 @@ export function readOptions(sources: OptionSources): Options | "help" {
     http: httpPort === "off" ? "off" : "on",
     entries,
     syncLogPath: sources.environment["MILLRACE_TEST_SYNC_LOG"],
+    objectReadDelayMs: readDelay(sources.environment[readDelayVariable] ?? "0"),
   };
 }
 
@@ -138,6 +141,17 @@ function parsePort(text: string, flag: string): number {
     throw new UsageError(`${flag} wants a port from 0 to 65535, not "${text}"`);
   }
   return port;
+}
+
+const readDelayVariable = "MILLRACE_TEST_OBJECT_READ_DELAY_MS";
+const readDelayMsMax = 60_000;
+
+function readDelay(text: string): number {
+  const ms = Number(text);
+  if (text.trim() !== "" && ms >= 0 && ms <= readDelayMsMax) return ms;
+  throw new UsageError(
+    `${readDelayVariable} wants 0 to ${readDelayMsMax} milliseconds, not "${text}"`,
+  );
 }
 
 /** The first listener with another port. */

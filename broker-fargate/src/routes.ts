@@ -17,6 +17,7 @@ import { listGroupsHandler } from "./handlers/16-list-groups.ts";
 import { apiVersionsHandler } from "./handlers/18-api-versions.ts";
 import { createTopicsHandler } from "./handlers/19-create-topics.ts";
 import { deleteTopicsHandler } from "./handlers/20-delete-topics.ts";
+import { deleteRecordsHandler } from "./handlers/21-delete-records.ts";
 import { initProducerIdHandler } from "./handlers/22-init-producer-id.ts";
 import { offsetForLeaderEpochHandler } from "./handlers/23-offset-for-leader-epoch.ts";
 import { describeConfigsHandler } from "./handlers/32-describe-configs.ts";
@@ -51,6 +52,7 @@ export function routesOf(
     defineRoute(ApiKey.ApiVersions, apiVersionsHandler(broker, deps.served)),
     defineRoute(ApiKey.CreateTopics, createTopicsHandler(broker)),
     defineRoute(ApiKey.DeleteTopics, deleteTopicsHandler(broker)),
+    defineRoute(ApiKey.DeleteRecords, deleteRecordsHandler(broker)),
     defineRoute(ApiKey.InitProducerId, initProducerIdHandler(broker)),
     defineRoute(ApiKey.OffsetForLeaderEpoch, offsetForLeaderEpochHandler(broker)),
     defineRoute(ApiKey.DescribeConfigs, describeConfigsHandler(broker)),

@@ -1,12 +1,16 @@
 export * from "./assert.ts";
 export * from "./ids.ts";
 export * from "./lanes.ts";
+export * from "./side-queue.ts";
 export * from "./ports/clock.ts";
 export * from "./ports/disk.ts";
 export * from "./ports/metadata-store.ts";
 export * from "./ports/metadata-store-rules.ts";
+export * from "./ports/object-store.ts";
+export * from "./ports/object-store-rules.ts";
 export * from "./ports/random.ts";
-export { brokerConfigs } from "./config/broker-configs.ts";
+export * from "./ports/side-work.ts";
+export { brokerConfigs, ignoredFamilies } from "./config/broker-configs.ts";
 export * from "./config/changes.ts";
 export type { ConfigDefinition, ConfigType, ConfigUpdate } from "./config/definition.ts";
 export * from "./config/group-configs.ts";
@@ -26,13 +30,57 @@ export * from "./cluster/topic-name.ts";
 export * from "./cluster/limits.ts";
 export * from "./cluster/topic-changes.ts";
 export * from "./log/append-decision.ts";
-export type { RecordSettings, RecordsValidator } from "./log/append-records.ts";
+export type {
+  Examine,
+  Examined,
+  RecordRules,
+  RecordSettings,
+  RecordsFound,
+  RecordsValidator,
+} from "./log/append-records.ts";
 export type { AppendRefusal, RecordFaultAt } from "./log/append-refusal.ts";
 export * from "./log/batch-format.ts";
 export * from "./log/log-config.ts";
+export * from "./log/log-options.ts";
 export * from "./log/partition-log.ts";
+export type { CleanedSegment } from "./log/cleaned-segment.ts";
+export { decodeCleanedOffset, readCleanedOffset } from "./log/cleaned-offset.ts";
+export type { CompactedSegment, LogCompaction } from "./log/log-compaction.ts";
+export { finishReplacements } from "./log/replacement.ts";
+export * from "./log/retention.ts";
+export { lookAtLog } from "./log/retention-look.ts";
+export * from "./log/retention-tiers.ts";
 export type { LogRead, ReadBuffers, ReadRange } from "./log/log-reader.ts";
+export { totalBytes } from "./log/parts.ts";
 export type { FoundRecord } from "./log/segment.ts";
+export type { SegmentFacts } from "./log/segment-facts.ts";
+export {
+  decodeIndexHeader,
+  decodeIndexPoint,
+  type IndexPoint,
+  indexHeaderBytes,
+  indexSegment,
+  indexVersions,
+  offsetEntryBytes,
+  offsetIndexMagic,
+  timeEntryBytes,
+  timeIndexMagic,
+} from "./log/index-entry.ts";
+export { decodeLeaderEpochs } from "./log/leader-epochs.ts";
+export { decodeSnapshot } from "./log/producer-snapshots.ts";
+export { decodeProducers } from "./producer/snapshot.ts";
+export type { LeaderEpochStart } from "./log/leader-epochs.ts";
+export type { ColdPart } from "./tier/cold-part.ts";
+export { ColdLog } from "./tier/cold-log.ts";
+export { planTail, type Tail, type TailPlan } from "./tier/plan-tail.ts";
+export * from "./compaction/clean-batches.ts";
+export * from "./compaction/cleanable.ts";
+export * from "./compaction/compaction-format.ts";
+export * from "./compaction/index-batches.ts";
+export * from "./compaction/key-map.ts";
+export { hashSeedBytes } from "./compaction/key-hash.ts";
+export * from "./compaction/segment-groups.ts";
+export * from "./compaction/transactions.ts";
 export * from "./producer/pending-producers.ts";
 export * from "./producer/producer-state.ts";
 export type {

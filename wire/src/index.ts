@@ -122,6 +122,7 @@ export {
   type SnappyEncoder,
   type SnappyPlan,
 } from "./compression/snappy.ts";
+export { combineCrc32c } from "./crc32c-combine.ts";
 export { type Crc32c, crc32c } from "./crc32c.ts";
 export {
   type BatchHeader,
@@ -154,6 +155,7 @@ export {
   writeMaxTimestamp,
   writePartitionLeaderEpoch,
 } from "./record/batch.ts";
+export { batchFormat } from "./record/batch-format.ts";
 export { crcOfBatches } from "./record/batches-crc.ts";
 export { type BatchFields, buildBatch, type NewRecord } from "./record/batch-builder.ts";
 export {
@@ -175,6 +177,8 @@ export {
 } from "./record/layout.ts";
 export { recordLimits } from "./record/limits.ts";
 export { type RecordFault, type RecordHeader, RecordReader } from "./record/record-reader.ts";
+export { recompressBatch, type Recompression } from "./record/recompress.ts";
+export { emptyBatch, type RetainedRecords, retainRecords } from "./record/retain-records.ts";
 export {
   type ClosedBatch,
   findMaxTimestamp,
@@ -194,10 +198,12 @@ export { type BatchSplit, splitBatches } from "./record/split-batches.ts";
 export { type BatchFault, type BatchRules, validateBatch } from "./record/validate-batch.ts";
 export {
   type RecordError,
+  type RecordChecks,
   type RecordErrorReason,
   type RecordRules,
   type RecordsCheck,
   type UnsoundReason,
+  validateOpened,
   validateRecords,
 } from "./record/validate-records.ts";
 export {
@@ -205,3 +211,38 @@ export {
   JOURNAL_HEADER_BYTES,
   JOURNAL_NONCE_BYTES,
 } from "./journal/layout.ts";
+export * from "./tier/checkpoint.ts";
+export { decodeCheckpointFooter, decodeCheckpointIndex } from "./tier/decode-checkpoint.ts";
+export { decodeImageFooter, decodeImageTail } from "./tier/decode-image.ts";
+export { encodeCheckpoint } from "./tier/encode-checkpoint.ts";
+export { encodeImageTail, imageTailBytes } from "./tier/encode-image.ts";
+export type {
+  InvalidTierObject,
+  ShortTierObject,
+  TierFault,
+  TierReading,
+} from "./tier/footer-end.ts";
+export {
+  type ImageBatch,
+  ImageIndex,
+  ImageIndexBuilder,
+  type ImageIndexEntry,
+} from "./tier/image-index.ts";
+export type { ImageDraft, ImageFields, ImageFooter, ImageTail } from "./tier/image.ts";
+export {
+  CHECKPOINT_FOOTER_BYTES,
+  CHECKPOINT_SLOTS_MAX,
+  IMAGE_BATCHES_BYTES_MAX,
+  IMAGE_FOOTER_BYTES,
+  IMAGE_OFFSET_SPAN_MAX,
+  SLOT_SECTION_BYTES_MAX,
+  TAIL_READ_BYTES,
+  TIER_NONCE_BYTES,
+} from "./tier/layout.ts";
+export type { PartEpoch } from "./tier/part-epochs.ts";
+export {
+  type DecodedSlotSection,
+  decodeSlotSection,
+  encodeSlotSection,
+  slotSectionBytes,
+} from "./tier/slot-section.ts";

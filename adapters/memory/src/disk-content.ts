@@ -16,6 +16,8 @@ const sectorBytes = 512;
  * They differ from `unsyncedFrom` on at most.
  */
 export class MemoryContent {
+  /** Wall time of the last change, ms. */
+  modifiedMs = 0;
   #bytes: Uint8Array = new Uint8Array(0);
   #size = 0;
   #durable: Uint8Array = new Uint8Array(0);

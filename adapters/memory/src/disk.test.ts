@@ -210,3 +210,20 @@ test("has exactly the last synced bytes for sure, over writes, cuts and syncs in
     }),
   );
 });
+
+test("loses a folder for good, synced or not, and no loss of power brings it back", async () => {
+  for (let seed = 0; seed < 10; seed++) {
+    const disk = new MemoryDisk();
+    const file = opened(disk);
+    file.write(0, [new Uint8Array(10)]);
+    await file.sync();
+    await disk.syncDirectory("a");
+    disk.makeDirectory("ab");
+    disk.open("ab/other", { create: "ifAbsent" });
+    await disk.syncDirectory("ab");
+    disk.loseFolder("a");
+    expect(disk.paths()).toEqual(["ab/other"]);
+    disk.crash(new SeededRandom(seed));
+    expect(disk.paths()).toEqual(["ab/other"]);
+  }
+});

@@ -25,6 +25,8 @@ export interface DiskFault {
 export interface MemoryDiskOptions {
   /** Runs the end of a sync later; a microtask by default. The simulation gives its own clock's. */
   readonly schedule?: (run: () => void) => void;
+  /** What files say of when they were written. Without it they are never old. */
+  readonly wallMs?: () => number;
 }
 
 type NameChange =
@@ -47,6 +49,7 @@ interface ArmedFault {
  */
 export class MemoryDisk implements Disk {
   readonly #schedule: (run: () => void) => void;
+  readonly #wallMs: () => number;
   readonly #files = new Map<string, MemoryContent>();
   readonly #durableFiles = new Map<string, MemoryContent>();
   readonly #directories = new Set<string>();
@@ -58,6 +61,7 @@ export class MemoryDisk implements Disk {
 
   constructor(options: MemoryDiskOptions = {}) {
     this.#schedule = options.schedule ?? queueMicrotask;
+    this.#wallMs = options.wallMs ?? (() => Number.MAX_SAFE_INTEGER);
   }
 
   open(path: string, options: { readonly create: "never" | "ifAbsent" }): DiskFile | undefined {
@@ -67,6 +71,7 @@ export class MemoryDisk implements Disk {
       if (options.create === "never") return undefined;
       if (!this.#directories.has(parentOf(path))) throw ioError(path, "no such folder");
       content = new MemoryContent();
+      content.modifiedMs = this.#wallMs();
       this.#files.set(path, content);
       this.#nameChanges.push({ kind: "create", path, content });
     }
@@ -157,6 +162,16 @@ export class MemoryDisk implements Disk {
     content.makeDurable();
   }
 
+  /** Damage from outside: the folder is gone with all that is in it, for good. */
+  loseFolder(directory: string): void {
+    this.remove(directory);
+    const isInside = (path: string): boolean => path.startsWith(`${directory}/`);
+    this.#nameChanges = this.#nameChanges.filter((change) => !isInside(nameOf(change)));
+    for (const path of [...this.#durableFiles.keys()].filter(isInside)) {
+      this.#durableFiles.delete(path);
+    }
+  }
+
   /** The process dies: handles are gone, every written byte stays. */
   kill(): void {
     this.#life += 1;
@@ -207,8 +222,13 @@ export class MemoryDisk implements Disk {
         check();
         return content.size;
       },
+      modifiedMs: () => {
+        check();
+        return content.modifiedMs;
+      },
       write: (position, parts) => {
         check("write");
+        content.modifiedMs = this.#wallMs();
         this.#write(path, content, position, parts);
       },
       read: (position, into) => {
@@ -220,6 +240,7 @@ export class MemoryDisk implements Disk {
         const room = this.#capacityBytes - this.usedBytes;
         if (size - content.size > room) throw fullError(path, "no");
         content.resize(size);
+        content.modifiedMs = this.#wallMs();
       },
       sync: async () => {
         check();
@@ -292,7 +313,11 @@ function parentOf(path: string): string {
 }
 
 function folderOf(change: NameChange): string {
-  return parentOf(change.kind === "rename" ? change.to : change.path);
+  return parentOf(nameOf(change));
+}
+
+function nameOf(change: NameChange): string {
+  return change.kind === "rename" ? change.to : change.path;
 }
 
 function ioError(path: string, cause: string): DiskError {

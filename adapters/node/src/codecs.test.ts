@@ -195,3 +195,25 @@ it.each(implementations)("%s carries any records through a batch", (_, codec) =>
     { numRuns: 40 },
   );
 });
+
+it("gzip, zstd and lz4 take the levels that Kafka's topics have, and give back the same", () => {
+  const content = new TextEncoder().encode(
+    Array.from({ length: 5000 }, (_, index) => `record ${(index * 7919) % 4001}`).join("\n"),
+  );
+  const levels: readonly (readonly [Codec, readonly number[]])[] = [
+    [gzipCodec, [-1, 1, 9]],
+    [zstdCodec, [-131_072, -5, 1, 19, 22]],
+    [lz4Codec, [1, 9, 17]],
+  ];
+  for (const [codec, numbers] of levels) {
+    const sizes = numbers.map((level) => {
+      const compressed = codec.compress(content, level);
+      expect(Buffer.compare(codec.decompress(compressed, content.length), content)).toBe(0);
+      return compressed.length;
+    });
+    expect(new Set(sizes).size, codec.name).toBeGreaterThan(1);
+  }
+  expect(gzipCodec.compress(content, 9).length).toBeLessThan(gzipCodec.compress(content, 1).length);
+  const fastest = zstdCodec.compress(content, -131_072);
+  expect(zstdCodec.compress(content).length).toBeLessThan(fastest.length);
+});

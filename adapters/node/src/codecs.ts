@@ -94,26 +94,26 @@ function tooLarge(name: "gzip" | "zstd", maxBytes: number): DecompressError {
   return new DecompressError(name, "too-large", `more than ${maxBytes} bytes`);
 }
 
-/** gzip by node:zlib, at zlib's default level. */
+/** gzip by node:zlib, by default at zlib's default level. */
 export const gzipCodec: Codec = {
   name: "gzip",
   id: compressionIdOf("gzip"),
-  compress: (bytes) => gzipSync(bytes),
+  compress: (bytes, level = constants.Z_DEFAULT_COMPRESSION) => gzipSync(bytes, { level }),
   decompress: (bytes, maxBytes) =>
     decompressLimited("gzip", { bytes, maxBytes }, (options) => gunzipSync(bytes, options)),
 };
 
 /**
- * zstd by node:zlib, at level 3. Windows of up to 128 MiB are accepted, as Java's clients do: the
+ * zstd by node:zlib, by default at level 3. Windows of up to 128 MiB are accepted, as Java's clients do: the
  * memory for one is reserved, but only touched as far as the capped output reaches.
  */
 export const zstdCodec: Codec = {
   name: "zstd",
   id: compressionIdOf("zstd"),
-  compress: (bytes) =>
+  compress: (bytes, level = 3) =>
     zstdCompressSync(bytes, {
       pledgedSrcSize: bytes.length,
-      params: { [constants.ZSTD_c_compressionLevel]: 3 },
+      params: { [constants.ZSTD_c_compressionLevel]: level },
     }),
   decompress: (bytes, maxBytes) =>
     decompressLimited("zstd", { bytes, maxBytes }, (options) => zstdDecompressSync(bytes, options)),

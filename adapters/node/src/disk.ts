@@ -172,6 +172,11 @@ class NodeFile implements DiskFile {
     return attempt(this.#path, () => fstatSync(descriptor).size);
   }
 
+  modifiedMs(): number {
+    const descriptor = this.#descriptor();
+    return attempt(this.#path, () => Math.floor(fstatSync(descriptor).mtimeMs));
+  }
+
   write(position: number, parts: readonly Uint8Array[]): void {
     const descriptor = this.#descriptor();
     this.#willWrite(position);

@@ -6,4 +6,12 @@ export * from "./directory-lock.ts";
 export { watchTurns } from "./event-loop.ts";
 export { loadCodecs } from "./codecs.ts";
 export { crc32c } from "./crc32c.ts";
+export {
+  WorkerPool,
+  type WorkerPoolDeps,
+  type WorkerPoolLimits,
+  workerPoolLimits,
+} from "./worker-pool.ts";
+export type { ThreadEntry } from "./worker-pool-thread.ts";
 export { readProcessUsage } from "./process-usage.ts";
+export { FileObjectStore, type FileObjectStoreOptions } from "./object-files.ts";

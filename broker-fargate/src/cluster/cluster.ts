@@ -18,6 +18,7 @@ import {
   type Slot,
   slotOfGroup,
   slotOfPartition,
+  type Source,
   type Topic,
   type TopicCatalog,
   type TopicId,
@@ -169,6 +170,19 @@ export class Cluster {
   /** The slot if `openSlot` has opened it already. */
   findOpenSlot(slot: Slot): OpenSlot | undefined {
     return this.#claims.find(slot);
+  }
+
+  /**
+   * Drops an open slot's sources that its own checkpoint has copied; false: there are none. Throws
+   * MetadataError.
+   */
+  dropSources(slot: Slot): Promise<boolean> {
+    return this.#claims.dropSources(slot);
+  }
+
+  /** Who reads checkpoints says which of a head's sources hold something of its slot. */
+  useCheckpoints(holdsSlot: (source: Source, slot: Slot) => Promise<boolean>): void {
+    this.#claims.useCheckpoints(holdsSlot);
   }
 
   /**

@@ -105,6 +105,8 @@ async function openAll(
 /** A partition that was read to its end, or as far as was asked for. */
 interface Watched {
   readonly owner: PartitionOwner;
+  /** Set where records are being fetched from the object store. */
+  readonly arriving: Promise<void> | undefined;
   readonly availableBytes: number;
   readonly maxBytes: number;
   /** The owner's when it was read. */
@@ -150,7 +152,9 @@ async function readAll(
       const { maxBytes } = entry.asked;
       const { appendedBytes, isOver: wasOver } = found;
       const { availableBytes } = read;
-      pass.watched.push({ owner: found, availableBytes, maxBytes, appendedBytes, wasOver });
+      const { arriving } = read;
+      const seen = { availableBytes, maxBytes, appendedBytes, wasOver };
+      pass.watched.push({ owner: found, arriving, ...seen });
     }
     bytes += read.bytes;
     turns.add(read.bytes);
@@ -191,7 +195,10 @@ interface ReadBudget {
   readonly atLeastOneBatch: boolean;
 }
 
-type OneRead = Omit<PartitionRead, "entry">;
+interface OneRead extends Omit<PartitionRead, "entry"> {
+  /** Set where there are records that are being fetched from the object store. */
+  readonly arriving?: Promise<void>;
+}
 
 function readFound(
   found: PartitionOwner | number,
@@ -231,6 +238,10 @@ function readOne(owner: PartitionOwner, asked: FetchPosition, budget: ReadBudget
   });
   if (read.kind === "outOfRange") return empty(failure(asked, ErrorCode.OFFSET_OUT_OF_RANGE));
   if (read.kind === "failed") return empty(failure(asked, ErrorCode.KAFKA_STORAGE_ERROR));
+  if (read.kind === "pending") {
+    const abortedTransactions = budget.isolation === "committed" ? [] : null;
+    return { ...empty({ ...ends, abortedTransactions, records: [] }), arriving: read.ready };
+  }
   const abortedTransactions = budget.isolation === "committed" ? read.abortedTransactions : null;
   const { records, isMore } = read;
   const bytes = records.reduce((sum, run) => sum + run.byteLength, 0);
@@ -283,6 +294,7 @@ function advance(
     undo.push(() => timer.cancel());
     undo.push(connection.onClose(() => finish("closed")));
     undo.push(connection.onEnd(() => finish("advanced")));
+    for (const { arriving } of watched) void arriving?.then(() => finish("advanced"));
     const changes = watched.map(({ owner, availableBytes, maxBytes, appendedBytes, wasOver }) => {
       const isOverNow = (): boolean => owner.isOver && !wasOver;
       const readBefore = appendedBytes - availableBytes;

@@ -16,7 +16,7 @@ export interface CoordinatorCluster {
   readonly store: MetadataStore;
   readonly topics: Pick<TopicCatalog, "byName" | "byId">;
   slotOfGroup(groupId: string): Slot;
-  openSlot(slot: Slot): Promise<{ readonly epoch: Epoch; readonly headVersion: number }>;
+  openSlot(slot: Slot): Promise<{ readonly epoch: Epoch }>;
   onTopicChange(
     listener: (change: { readonly kind: string; readonly topic: { readonly id: TopicId } }) => void,
   ): () => void;

@@ -42,7 +42,6 @@ interface SlotWriterOptions {
   readonly access: StoreAccess;
   readonly slot: Slot;
   readonly epoch: Epoch;
-  readonly headVersion: number;
   /** A number that no other write of this epoch has. */
   readonly nextStamp: () => number;
   /** Called once, when the slot is lost. */
@@ -161,7 +160,7 @@ export class SlotWriter {
   }
 
   async #transact(parts: readonly Part[]): Promise<void> {
-    const { access, epoch, headVersion, slot } = this.#options;
+    const { access, epoch, slot } = this.#options;
     const wanted = new Map<string, ItemValue | undefined>();
     for (const part of parts) for (const { key, value } of part.writes) wanted.set(key, value);
     const stamp = this.#options.nextStamp();
@@ -175,7 +174,7 @@ export class SlotWriter {
     }
     if (writes.length === 0) return;
     if (headMatters) {
-      const condition = { is: "version", version: headVersion } as const;
+      const condition = { is: "epochAtMost", epoch } as const;
       writes.push({ kind: "check", key: keys.head(slot), condition });
     }
     const isMine = (refused: Refused): boolean =>

@@ -13,6 +13,7 @@ export interface AppendRequest {
  * Beyond what a decision refuses. `diskFull`, `journalFull`, `timedOut`: nothing or, for an append
  * that was told so late, maybe something was appended; it may be tried again. `diskFailed`: the
  * partition takes no appends until a restart. `notLeader`: closed or deleted, outcome unknown.
+ * `notExamined`: what looks at records beside the event loop failed; nothing was appended.
  */
 export type AppendRefusalReason =
   | AppendRefusal
@@ -20,6 +21,7 @@ export type AppendRefusalReason =
   | "diskFailed"
   | "journalFull"
   | "timedOut"
+  | "notExamined"
   | "notLeader";
 
 export interface RecordError {

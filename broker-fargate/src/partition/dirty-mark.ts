@@ -13,6 +13,8 @@ export class DirtyMark {
   readonly #onMarked: () => void;
   readonly #onFailed: (cause: unknown) => void;
   #state: "clean" | "marking" | "marked" | "unmarking";
+  /** The lowest offset that the store may name; infinite: it has no mark. */
+  #stored: number;
 
   constructor(
     at: MarkedPartition & { readonly isListed: boolean },
@@ -28,10 +30,16 @@ export class DirtyMark {
     this.#onMarked = deps.onMarked;
     this.#onFailed = deps.onFailed;
     this.#state = at.isListed ? "marked" : "clean";
+    this.#stored = at.isListed ? 0 : Number.POSITIVE_INFINITY;
   }
 
   get isMarked(): boolean {
     return this.#state === "marked";
+  }
+
+  /** A restart would verify nothing below it. Infinite: nothing at all. */
+  get recoveryPoint(): number {
+    return this.#stored;
   }
 
   /** True when the partition is marked; otherwise begins to mark it, if it has not begun. */
@@ -46,7 +54,10 @@ export class DirtyMark {
 
   /** Says that the log is durable below `recoveryPoint`, so that less of it is checked. */
   async move(recoveryPoint: number): Promise<void> {
-    if (this.#state === "marked") await this.#items.putDirty(this.#at, recoveryPoint);
+    if (this.#state !== "marked") return;
+    await this.#items.putDirty(this.#at, recoveryPoint);
+    // A mark that was taken away meanwhile, and made anew, says so itself.
+    if (this.#state === "marked") this.#stored = Math.max(this.#stored, recoveryPoint);
   }
 
   /**
@@ -57,6 +68,7 @@ export class DirtyMark {
     this.#state = "unmarking";
     try {
       await this.#items.removeDirty(this.#at);
+      this.#stored = Number.POSITIVE_INFINITY;
     } finally {
       this.#state = "clean";
       this.#onMarked();
@@ -64,8 +76,10 @@ export class DirtyMark {
   }
 
   async #put(recoveryPoint: number): Promise<void> {
+    this.#stored = Math.min(this.#stored, recoveryPoint);
     try {
       await this.#items.putDirty(this.#at, recoveryPoint);
+      this.#stored = recoveryPoint;
       this.#state = "marked";
     } catch (error) {
       this.#state = "clean";

@@ -3,6 +3,7 @@ import type { Clock, Timer } from "@millrace/core";
 import type { Journal } from "./journal.ts";
 import type { PartitionLimits } from "./limits.ts";
 import type { PartitionOwner } from "./owner.ts";
+import { TrimHolds } from "./trim-holds.ts";
 
 export interface DutiesDeps {
   readonly clock: Clock;
@@ -26,13 +27,10 @@ export class Duties {
   readonly #deps: DutiesDeps;
   /** `local` partitions with unsynced bytes, by when the first of them was written. */
   readonly #local = new Map<PartitionOwner, number>();
-  /**
-   * Partitions with journaled entries that no sync has covered, and the first such seq. Entries
-   * come in the order of seqs and a partition is added at the end, so the first one is the oldest.
-   */
-  readonly #journaled = new Map<PartitionOwner, number>();
-  /** The same, of partitions that are being synced; what comes meanwhile counts anew above. */
-  readonly #syncing = new Map<PartitionOwner, number>();
+  /** Partitions with journaled entries that no sync has covered. */
+  readonly #unsynced = new TrimHolds<PartitionOwner>();
+  /** Those with journaled entries that the object store has not, where it is to have them. */
+  readonly #untiered = new TrimHolds<PartitionOwner>();
   readonly #stalled = new Set<PartitionOwner>();
   #timer: { readonly timer: Timer; readonly dueMs: number } | undefined;
   #running: Promise<void> | undefined;
@@ -47,7 +45,7 @@ export class Duties {
 
   /** Partitions that something is to be done for. */
   get dirtyPartitions(): number {
-    return this.#local.size + this.#journaled.size + this.#syncing.size;
+    return this.#local.size + this.#unsynced.size;
   }
 
   wroteLocally(owner: PartitionOwner): void {
@@ -58,12 +56,25 @@ export class Duties {
   }
 
   journaled(owner: PartitionOwner, seq: number): void {
-    if (!this.#journaled.has(owner)) this.#journaled.set(owner, seq);
+    this.#unsynced.add(owner, seq);
+    if (owner.isTiering) this.#untiered.add(owner, seq);
     const { clock, journal, limits } = this.#deps;
     const nowMs = clock.monotonicMs();
     this.#lastJournaledMs = nowMs;
     const overdue = journal.untrimmedBytes >= limits.journalTrimBytes;
     this.#arm(nowMs + (overdue ? 0 : limits.journalTrimAgeMs));
+  }
+
+  /** What the owner's log holds is on its way into the object store. */
+  beginTiering(owner: PartitionOwner): void {
+    // While the disk is full, the log lacks entries that are counted already.
+    if (!owner.isStalled) this.#untiered.begin(owner);
+  }
+
+  /** It is there, or the topic is not to be there any more. */
+  tiered(owner: PartitionOwner): void {
+    this.#untiered.end(owner);
+    if (!owner.isTiering) this.#untiered.forget(owner);
   }
 
   stalled(owner: PartitionOwner): void {
@@ -92,8 +103,8 @@ export class Duties {
   /** The partition is gone: nothing of it holds the trim. */
   forget(owner: PartitionOwner): void {
     this.#local.delete(owner);
-    this.#journaled.delete(owner);
-    this.#syncing.delete(owner);
+    this.#unsynced.forget(owner);
+    this.#untiered.forget(owner);
     this.#stalled.delete(owner);
   }
 
@@ -104,13 +115,8 @@ export class Duties {
     await this.#running;
     for (const owner of this.#stalled) owner.applyDurable();
     await this.#syncMany([...this.#local.keys()], (owner) => this.#syncLocal(owner, "settle"));
-    await this.#syncMany(this.#unsynced(), (owner) => this.#syncJournaled(owner));
+    await this.#syncMany(this.#unsynced.owners(), (owner) => this.#syncJournaled(owner));
     await this.#trim();
-  }
-
-  /** Oldest first. */
-  #unsynced(): readonly PartitionOwner[] {
-    return [...new Set([...this.#syncing.keys(), ...this.#journaled.keys()])];
   }
 
   #arm(dueMs: number): void {
@@ -207,12 +213,9 @@ export class Duties {
   }
 
   async #syncJournaled(owner: PartitionOwner): Promise<void> {
-    const seq = this.#syncing.get(owner) ?? this.#journaled.get(owner);
-    if (seq === undefined || owner.isStalled || owner.isOver) return;
-    this.#journaled.delete(owner);
-    this.#syncing.set(owner, seq);
+    if (owner.isStalled || owner.isOver || !this.#unsynced.begin(owner)) return;
     // Otherwise the seq stays, and with it the journal, until a sync succeeds or a replay does.
-    if ((await this.#sync(owner)) === "synced") this.#syncing.delete(owner);
+    if ((await this.#sync(owner)) === "synced") this.#unsynced.end(owner);
   }
 
   async #sync(owner: PartitionOwner): Promise<"synced" | "diskFull" | "diskFailed"> {
@@ -240,19 +243,15 @@ export class Duties {
     const isOld = oldestMs + limits.journalTrimAgeMs <= nowMs;
     if (!isOld && journal.untrimmedBytes < limits.journalTrimBytes) return;
     // What is dirty now, oldest first; what comes meanwhile waits for the next round.
-    await this.#syncMany(this.#unsynced(), (owner) => this.#syncJournaled(owner));
+    await this.#syncMany(this.#unsynced.owners(), (owner) => this.#syncJournaled(owner));
     await this.#trim();
   }
 
-  /** Moves the trim up to the oldest entry that is in no synced segment. */
+  /** Moves the trim up to the oldest entry that is in no synced segment, or not where it belongs. */
   async #trim(): Promise<void> {
     const { journal, warn } = this.#deps;
-    let trim = journal.durableSeq;
-    for (const seq of this.#syncing.values()) trim = Math.min(trim, seq);
-    for (const seq of this.#journaled.values()) {
-      trim = Math.min(trim, seq);
-      break;
-    }
+    const held = Math.min(this.#unsynced.oldestSeq(), this.#untiered.oldestSeq());
+    const trim = Math.min(journal.durableSeq, held);
     try {
       await journal.advanceTrim(trim);
     } catch (error) {

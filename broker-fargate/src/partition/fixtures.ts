@@ -1,10 +1,13 @@
 import {
   MemoryDisk,
   MemoryMetadataStore,
+  MemoryObjectStore,
+  MemorySideWork,
+  type SideFate,
   SeededRandom,
   VirtualClock,
 } from "@millrace/adapter-memory";
-import type { TopicId } from "@millrace/core";
+import type { SideCall, TopicId } from "@millrace/core";
 import {
   buildBatch,
   crc32c,
@@ -15,7 +18,9 @@ import {
 } from "@millrace/wire";
 import { BufferPool } from "../buffer-pool.ts";
 import { Cluster } from "../cluster/cluster.ts";
+import { sideTasks } from "../side-work/tasks.ts";
 import type { AppendResult } from "./append.ts";
+import type { TierLimits } from "../tier/limits.ts";
 import { checked, partitionLimits } from "./limits.ts";
 import type { PartitionLimits } from "./limits.ts";
 import type { PartitionOwner } from "./owner.ts";
@@ -45,6 +50,11 @@ export class Rig {
   readonly failures: unknown[] = [];
   readonly warnings: string[] = [];
   readonly limits: PartitionLimits;
+  /** Undefined: topics are not tiered. */
+  objects: MemoryObjectStore | undefined;
+  readonly #tierLimits: TierLimits | undefined;
+  /** What becomes of calls of side work; by default they end in the next turn of virtual time. */
+  fate: (call: SideCall) => SideFate = () => ({ delayMs: 0, dies: "no" });
   #cluster: Cluster | undefined;
   #partitions: Partitions | undefined;
 
@@ -54,21 +64,35 @@ export class Rig {
       readonly limits?: PartitionLimits;
       /** How syncs end; by default in a microtask. */
       readonly schedule?: (run: () => void) => void;
+      /** Set: topics are tiered. */
+      readonly tierLimits?: TierLimits;
     } = {},
   ) {
     this.random = new SeededRandom(options.seed ?? 1);
     this.limits = options.limits ?? smallLimits;
+    this.#tierLimits = options.tierLimits;
+    this.objects = options.tierLimits === undefined ? undefined : new MemoryObjectStore();
     const { schedule } = options;
-    this.disk = new MemoryDisk(schedule === undefined ? {} : { schedule });
+    const wallMs = (): number => this.clock.wallMs();
+    this.disk = new MemoryDisk(schedule === undefined ? { wallMs } : { schedule, wallMs });
   }
 
   async start(): Promise<this> {
-    const { buffers, clock, disk, limits, random, store } = this;
-    const cluster = await Cluster.open({ store, clock, random, brokerId: 1, slots: 8 });
+    const { buffers, clock, disk, limits, objects, random, store } = this;
+    const tierLimits = this.#tierLimits;
+    const configs = new Map([["remote.log.storage.system.enable", String(objects !== undefined)]]);
+    const cluster = await Cluster.open({ store, clock, random, brokerId: 1, slots: 8, configs });
     this.#cluster = cluster;
     this.#partitions = await Partitions.open({
       ...{ buffers, clock, cluster, crc32c, disk, limits, random, store },
+      ...(objects === undefined ? {} : { objects }),
+      ...(tierLimits === undefined ? {} : { tierLimits }),
       codecs: jsCodecs,
+      sideWork: new MemorySideWork({
+        clock,
+        tasks: sideTasks({ codecs: jsCodecs, crc32c }),
+        fate: (call) => this.fate(call),
+      }),
       log: {
         warn: (fields, message) => this.warnings.push(`${message}: ${JSON.stringify(fields)}`),
         error: (_, message) => this.warnings.push(message),
@@ -118,6 +142,13 @@ export class Rig {
   /** The process dies; every written byte stays. */
   async kill(): Promise<void> {
     this.disk.kill();
+    await this.#restart();
+  }
+
+  /** The same, and the folder with the partitions' logs is lost. */
+  async killAndLoseLogs(): Promise<void> {
+    this.disk.kill();
+    this.disk.remove("partitions");
     await this.#restart();
   }
 
@@ -175,26 +206,44 @@ export interface SeenRecord {
   readonly value: number;
 }
 
+const wholeRange = { maxBytes: 1 << 20, isolation: "uncommitted", atLeastOneBatch: true } as const;
+
+function recordsIn(runs: readonly Uint8Array[]): readonly SeenRecord[] {
+  const rules = { codecs: jsCodecs, ...recordLimits };
+  const open = (bytes: Uint8Array, at: number): readonly SeenRecord[] => {
+    const batch = readRecords(bytes, at, rules);
+    if (batch.kind === "fault") throw new Error(batch.fault);
+    return batch.records.map(({ offset, value }) => {
+      if (value === null) throw new Error("a value is missing");
+      return { offset, value: new DataView(value.buffer, value.byteOffset).getUint32(0) };
+    });
+  };
+  return runs.flatMap((bytes) => splitBatches(bytes).starts.flatMap((at) => open(bytes, at)));
+}
+
+/** All readable records, from the log's start to the high watermark, hot and cold. */
+export async function fetchAllRecords(owner: PartitionOwner): Promise<readonly SeenRecord[]> {
+  const seen: SeenRecord[] = [];
+  let from = owner.logStartOffset;
+  while (from < owner.highWatermark) {
+    const read = owner.read({ ...wholeRange, from });
+    if (read.kind === "pending") await read.ready;
+    else if (read.kind !== "ok" || read.records.length === 0)
+      throw new Error(`no records: ${from}`);
+    else seen.push(...recordsIn(read.records));
+    from = (seen.at(-1)?.offset ?? from - 1) + 1;
+  }
+  return seen;
+}
+
 /** All readable records, from the log's start to the high watermark. */
 export function readAllRecords(owner: PartitionOwner): readonly SeenRecord[] {
   const seen: SeenRecord[] = [];
-  const rules = { codecs: jsCodecs, ...recordLimits };
-  const open = (bytes: Uint8Array, at: number): void => {
-    const batch = readRecords(bytes, at, rules);
-    if (batch.kind === "fault") throw new Error(batch.fault);
-    for (const { offset, value } of batch.records) {
-      if (value === null) throw new Error("a value is missing");
-      seen.push({ offset, value: new DataView(value.buffer, value.byteOffset).getUint32(0) });
-    }
-  };
   let from = owner.logStartOffset;
   while (from < owner.highWatermark) {
-    const range = { from, maxBytes: 1 << 20, isolation: "uncommitted", atLeastOneBatch: true };
-    const read = owner.read(range as Parameters<PartitionOwner["read"]>[0]);
+    const read = owner.read({ ...wholeRange, from });
     if (read.kind !== "ok" || read.records.length === 0) throw new Error(`no records: ${from}`);
-    for (const bytes of read.records) {
-      for (const at of splitBatches(bytes).starts) open(bytes, at);
-    }
+    seen.push(...recordsIn(read.records));
     from = (seen.at(-1)?.offset ?? from) + 1;
   }
   return seen;

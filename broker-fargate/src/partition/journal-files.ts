@@ -156,6 +156,25 @@ export function firstSeqOf(name: string): number | undefined {
   return match?.[1] === undefined ? undefined : Number(match[1]);
 }
 
+/**
+ * Makes durable what a former life wrote to its journal, synced or not: it was read, and somebody
+ * rests on it. Rejects with a DiskError.
+ */
+export async function syncJournalFiles(disk: Disk, incarnation: IncarnationId): Promise<void> {
+  const directory = journalDirectory(incarnation);
+  for (const name of disk.list(directory)) {
+    if (firstSeqOf(name) === undefined) continue;
+    const file = disk.open(`${directory}/${name}`, { create: "never" });
+    try {
+      await file?.sync();
+    } finally {
+      file?.close();
+    }
+  }
+  await disk.syncDirectory(directory);
+  await disk.syncDirectory(journalRoot);
+}
+
 export function align(bytes: number): number {
   return Math.ceil(bytes / JOURNAL_ALIGNMENT_BYTES) * JOURNAL_ALIGNMENT_BYTES;
 }

@@ -16,11 +16,13 @@ import type { StoreAccess } from "../cluster/persist.ts";
 export interface OpenJournal {
   readonly incarnation: IncarnationId;
   readonly trim: number;
+  /** A later life has it in the logs, durably, and has written to them since. */
+  readonly isReplayed: boolean;
 }
 
 /**
- * The journal part of an incarnation's item: {state: open | closed, trim}. All but the state
- * changes only on condition that the state is open (ownership rule 3).
+ * The journal part of an incarnation's item: {state: open | closed, trim, replayed}. All but the
+ * state changes only on condition that the state is open (ownership rule 3).
  */
 export class JournalItems {
   readonly #access: StoreAccess;
@@ -35,7 +37,8 @@ export class JournalItems {
     for await (const item of this.#all()) {
       const incarnation = incarnationOf(item);
       if (incarnation === own || item.value["state"] === "closed") continue;
-      open.push({ incarnation, trim: trimOf(item) });
+      const isReplayed = item.value["replayed"] === true;
+      open.push({ incarnation, trim: trimOf(item), isReplayed });
     }
     return open.sort((a, b) => counterOf(a.incarnation) - counterOf(b.incarnation));
   }
@@ -45,6 +48,23 @@ export class JournalItems {
     return this.#change(incarnation, (value) => ({ ...value, trim }));
   }
 
+  /** Names the newest checkpoint of its packs, which lead to all older ones. Throws likewise. */
+  recordCheckpoint(
+    incarnation: IncarnationId,
+    checkpoint: { readonly number: number; readonly bytes: number },
+  ): Promise<void> {
+    const { bytes, number } = checkpoint;
+    return this.#change(incarnation, (value) => ({ ...value, checkpoint: { bytes, number } }));
+  }
+
+  /**
+   * Everything of its journal lies durably in segments, and it is kept nevertheless. From now on
+   * the segments may hold what no journal tells: it gives what they lack, and never cuts them.
+   */
+  markReplayed(incarnation: IncarnationId): Promise<void> {
+    return this.#change(incarnation, (value) => ({ ...value, replayed: true }));
+  }
+
   /** Everything of its journal lies durably in segments. */
   close(incarnation: IncarnationId): Promise<void> {
     return this.#change(incarnation, (value) => ({ ...value, state: "closed" }));
@@ -52,28 +72,72 @@ export class JournalItems {
 
   /**
    * Deletes the items of closed incarnations that no slot's head names: such a head would be taken
-   * for one whose owner is unknown (ownership rule 8). Does nothing until more than `keptMax` have
-   * come together, since every head has to be read for it.
+   * for one whose owner is unknown (ownership rule 8). Those with checkpoints are the janitor's.
+   * Does nothing until more than `keptMax` have come together, since every head has to be read.
    */
   async forgetClosed(options: { readonly slots: number; readonly keptMax: number }): Promise<void> {
-    const closed = new Map<IncarnationId, Write>();
-    for await (const item of this.#all()) {
-      if (item.value["state"] !== "closed") continue;
-      closed.set(incarnationOf(item), { kind: "delete", key: item.key });
-    }
+    const closed = await this.#closed("withoutCheckpoint");
     if (closed.size <= options.keptMax) return;
-    for (let number = 0; number < options.slots; number += 1) {
-      const item = await read(this.#access, keys.head(slot(number)));
-      if (item === undefined) continue;
-      const { owner, sources } = readHead(item);
-      if (owner !== undefined) closed.delete(owner);
-      for (const { incarnation } of sources) closed.delete(incarnation);
-    }
-    const deletions = [...closed.values()];
+    const unnamed = await this.#withoutNamed(closed, options.slots);
+    const deletions = [...unnamed].map(
+      (id): Write => ({ kind: "delete", key: keys.incarnation(id) }),
+    );
     for (let from = 0; from < deletions.length; from += transactWritesMax) {
       const some = deletions.slice(from, from + transactWritesMax);
       await transact(this.#access, some, () => true);
     }
+  }
+
+  /** Closed incarnations with checkpoints that no slot's head names: nobody needs these. */
+  async listUnnamed(slots: number): Promise<readonly IncarnationId[]> {
+    const closed = await this.#closed("withCheckpoint");
+    if (closed.size === 0) return [];
+    return [...(await this.#withoutNamed(closed, slots))];
+  }
+
+  /** Those of them that are closed, or forgotten, and that no slot's head names. */
+  async unnamedOf(
+    incarnations: Iterable<IncarnationId>,
+    slots: number,
+  ): Promise<ReadonlySet<IncarnationId>> {
+    const over = new Set<IncarnationId>();
+    for (const incarnation of incarnations) {
+      const item = await read(this.#access, keys.incarnation(incarnation));
+      if (item === undefined || item.value["state"] === "closed") over.add(incarnation);
+    }
+    return this.#withoutNamed(over, slots);
+  }
+
+  /** The incarnation left nothing. */
+  async forget(incarnation: IncarnationId): Promise<void> {
+    const write: Write = { kind: "delete", key: keys.incarnation(incarnation) };
+    await transact(this.#access, [write], () => true);
+  }
+
+  async #closed(which: "withCheckpoint" | "withoutCheckpoint"): Promise<Set<IncarnationId>> {
+    const closed = new Set<IncarnationId>();
+    for await (const item of this.#all()) {
+      const { checkpoint, state } = item.value;
+      const isAsked = (checkpoint !== undefined) === (which === "withCheckpoint");
+      if (state === "closed" && isAsked) closed.add(incarnationOf(item));
+    }
+    return closed;
+  }
+
+  /** After closing, the heads that name an incarnation only get fewer: they may be read one by one. */
+  async #withoutNamed(
+    closed: ReadonlySet<IncarnationId>,
+    slots: number,
+  ): Promise<ReadonlySet<IncarnationId>> {
+    const unnamed = new Set(closed);
+    for (let number = 0; number < slots && unnamed.size > 0; number += 1) {
+      const item = await read(this.#access, keys.head(slot(number)));
+      if (item === undefined) continue;
+      const { owner, sources } = readHead(item);
+      if (owner !== undefined) unnamed.delete(owner);
+      for (const { incarnation } of sources) unnamed.delete(incarnation);
+    }
+    return unnamed;
   }
 
   #all(): AsyncIterable<Item> {

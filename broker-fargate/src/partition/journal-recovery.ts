@@ -14,14 +14,8 @@ export interface ReplayDeps {
   /** Logs held open at a time; past it they are synced and closed. */
   readonly logsMax: number;
   readonly syncsInFlightMax: number;
-  /**
-   * Opens the log for replay. `cutAt`: nothing at or above that offset is to be trusted; undefined:
-   * replay itself has put there what is above. Undefined is returned for a topic that is gone.
-   */
-  readonly openLog: (
-    entry: JournalEntry,
-    cutAt: number | undefined,
-  ) => Promise<PartitionLog | undefined>;
+  /** Opens the log for replay. Undefined is returned for a topic that is gone. */
+  readonly openLog: (entry: JournalEntry, trust: LogTrust) => Promise<PartitionLog | undefined>;
   /**
    * Takes the entries from this one on of a partition whose log ends before it, at `endOffset`:
    * synced records are gone. The partition is then offline.
@@ -29,17 +23,43 @@ export interface ReplayDeps {
   readonly setAside: (entry: JournalEntry, endOffset: number) => UnplacedRecords;
 }
 
+/** What of a log's files a replay takes for true. */
+export type LogTrust =
+  /** Nothing at or above the offset: the journal has all of it. */
+  | { readonly kind: "below"; readonly offset: number }
+  /** All of it: this replay has put it there. */
+  | { readonly kind: "synced" }
+  /**
+   * All of it, since the log went on after this journal's last replay; but nothing at or above the
+   * offset, if there is one, from which on a later journal tells.
+   */
+  | { readonly kind: "grown"; readonly below: number | undefined };
+
+/** A journal with what is known of how its logs went on. */
+export interface ReplayedSource extends JournalSource {
+  /**
+   * Set where it was replayed before: then it gives what the logs lack at their ends, and cuts
+   * none. By partition, where the later journal begins that was not replayed yet.
+   */
+  readonly laterCuts?: ReadonlyMap<string, number>;
+}
+
 export interface ReplayReport {
   readonly incarnation: IncarnationId;
-  readonly partitions: number;
+  readonly partitions: readonly ReplayedPartition[];
   readonly bytes: number;
 }
+
+export type ReplayedPartition = Pick<JournalEntry, "topicId" | "partition">;
 
 /** Where a partition's replay begins: the first entry that counts, and what its log keeps. */
 interface Plan {
   readonly seq: number;
   readonly index: number;
   readonly cutAt: number;
+  readonly place: ReplayedPartition;
+  /** The log, or the object store, has what lies below: such entries are passed over. */
+  skipTo: number;
   begun: boolean;
   unplaced?: UnplacedRecords;
 }
@@ -55,12 +75,15 @@ interface Plan {
  * A partition whose log does not reach that offset is put offline with its entries set aside; the
  * others are not held up by it.
  *
+ * A journal that was replayed in an earlier life and kept is another matter: the logs have grown
+ * since, with later journals that were trimmed or with none, so it cuts nothing.
+ *
  * Repeatable: dying anywhere in it and beginning anew comes to the same. Two passes over the files,
  * since a later entry may void earlier ones; memory is bounded by partitions, not by entries.
  * Throws JournalDamagedError where a range does not begin where the one before ended.
  */
 export async function replayJournal(
-  source: JournalSource,
+  source: ReplayedSource,
   deps: ReplayDeps,
 ): Promise<ReplayReport> {
   const plans = planReplay(source);
@@ -71,7 +94,13 @@ export async function replayJournal(
     }
   }
   await replay.finish();
-  return { incarnation: source.incarnation, partitions: plans.size, bytes: replay.bytes };
+  const partitions = [...plans.values()].map(({ place }) => place);
+  return { incarnation: source.incarnation, partitions, bytes: replay.bytes };
+}
+
+/** By partition, where the journal's entries begin that count. */
+export function replayCuts(source: JournalSource): ReadonlyMap<string, number> {
+  return new Map([...planReplay(source)].map(([key, { cutAt }]) => [key, cutAt]));
 }
 
 function planReplay(source: JournalSource): Map<string, Plan> {
@@ -83,7 +112,9 @@ function planReplay(source: JournalSource): Map<string, Plan> {
         plans.delete(key);
       } else if (entry.kind === "journalFrom" || !plans.has(key)) {
         const { seq } = object.header;
-        plans.set(key, { seq, index, cutAt: entry.baseOffset, begun: false });
+        const { baseOffset: cutAt, partition, topicId } = entry;
+        const place = { topicId, partition };
+        plans.set(key, { seq, index, cutAt, place, skipTo: 0, begun: false });
       }
     }
   }
@@ -92,12 +123,12 @@ function planReplay(source: JournalSource): Map<string, Plan> {
 
 class Replay {
   bytes = 0;
-  readonly #source: JournalSource;
+  readonly #source: ReplayedSource;
   readonly #plans: Map<string, Plan>;
   readonly #deps: ReplayDeps;
   readonly #logs = new Map<string, PartitionLog | undefined>();
 
-  constructor(source: JournalSource, plans: Map<string, Plan>, deps: ReplayDeps) {
+  constructor(source: ReplayedSource, plans: Map<string, Plan>, deps: ReplayDeps) {
     this.#source = source;
     this.#plans = plans;
     this.#deps = deps;
@@ -116,6 +147,7 @@ class Replay {
       if (entry.kind === "records") log.append(recordsOf(entry, at.bytes));
       return;
     }
+    if (entry.baseOffset < plan.skipTo) return;
     if (log.endOffset !== entry.baseOffset) {
       const path = journalDirectory(this.#source.incarnation);
       const where = `${entry.topicId}-${entry.partition}`;
@@ -149,15 +181,23 @@ class Replay {
     const key = keyOf(entry);
     if (this.#logs.has(key)) return this.#logs.get(key);
     if (this.#logs.size >= this.#deps.logsMax) await this.#closeLogs();
-    const log = await this.#deps.openLog(entry, plan.begun ? undefined : plan.cutAt);
+    const log = await this.#deps.openLog(entry, this.#trust(key, plan));
     if (log !== undefined && !plan.begun && log.endOffset < plan.cutAt) {
       plan.unplaced = this.#deps.setAside(entry, log.endOffset);
       log.close();
       return plan.unplaced;
     }
+    if (!plan.begun && log !== undefined && log.endOffset > plan.cutAt) plan.skipTo = log.endOffset;
     plan.begun = true;
     this.#logs.set(key, log);
     return log;
+  }
+
+  #trust(key: string, plan: Plan): LogTrust {
+    if (plan.begun) return { kind: "synced" };
+    const { laterCuts } = this.#source;
+    if (laterCuts === undefined) return { kind: "below", offset: plan.cutAt };
+    return { kind: "grown", below: laterCuts.get(key) };
   }
 
   #summaries(records: Uint8Array): readonly BatchSummary[] {

@@ -25,8 +25,18 @@ export interface PartitionLimits {
   readonly appendWaitMsMax: number;
   /** Bytes of waiting appends of one partition; one more is refused at once. */
   readonly appendWaitBytesMax: number;
+  /** A compressed batch of more bytes is looked at beside the event loop. */
+  readonly turnCompressedBytesMax: number;
+  /** So is one that has more bytes once it is open. */
+  readonly turnOpenedBytesMax: number;
+  /** And, where the records are compressed anew, one that has more bytes closed or open. */
+  readonly turnReencodedBytesMax: number;
+  /** Batches that are compressed anew beside the event loop or were, and wait; others wait for them. */
+  readonly reencodingsMax: number;
   /** Pause before a write that found the disk full is tried again. */
   readonly diskRetryMs: number;
+  /** Pause before the removal of a deleted topic's data that failed is tried again. */
+  readonly removalRetryMs: number;
   /** A `local` partition that got no append for so long is synced and its dirty mark removed. */
   readonly idleSyncMs: number;
   /** A `local` partition is synced at least so often while it is dirty: bounds what is verified. */
@@ -56,7 +66,12 @@ export const partitionLimits: PartitionLimits = checked({
   journalTrimAgeMs: 60_000,
   appendWaitMsMax: 10_000,
   appendWaitBytesMax: 64 * mebibyte,
+  turnCompressedBytesMax: 32 * 1024,
+  turnOpenedBytesMax: 256 * 1024,
+  turnReencodedBytesMax: 32 * 1024,
+  reencodingsMax: 8,
   diskRetryMs: 1_000,
+  removalRetryMs: 30_000,
   idleSyncMs: 5_000,
   dirtySyncMs: 60_000,
   syncsInFlightMax: 4,
@@ -80,6 +95,11 @@ export function checked(limits: PartitionLimits): PartitionLimits {
   assert(
     limits.journalTrimBytes <= limits.journalSpareFilesMax * limits.journalFileBytes,
     "the files that a trim lets go of under steady load are used again",
+  );
+  assert(
+    limits.turnReencodedBytesMax <= limits.turnOpenedBytesMax &&
+      limits.turnCompressedBytesMax <= limits.turnOpenedBytesMax,
+    "compressing costs more than opening, and records shrink when they are compressed",
   );
   assert(limits.journalFileBytes % JOURNAL_ALIGNMENT_BYTES === 0, "a file holds whole pages");
   return limits;

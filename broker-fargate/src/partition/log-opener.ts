@@ -1,4 +1,4 @@
-import { PartitionLog } from "@millrace/core";
+import { PartitionLog, assert, finishReplacements } from "@millrace/core";
 import type {
   Disk,
   Epoch,
@@ -9,11 +9,17 @@ import type {
   TopicSettings,
 } from "@millrace/core";
 import { logConfigOf } from "./log-config.ts";
-import type { PartitionItems, PartitionPlace } from "./partition-items.ts";
+import type { TieredOwner } from "../tier/checkpointer.ts";
+import type { Tier } from "../tier/tier.ts";
+import type { TieredPartition } from "../tier/tiered-partition.ts";
+import type { LogTrust } from "./journal-recovery.ts";
+import type { MarkedPartition, PartitionItems, PartitionPlace } from "./partition-items.ts";
 import { assertAllPlaced } from "./unplaced-records.ts";
 import type { WireFormat } from "./wire-format.ts";
 
 export const partitionsRoot = "partitions";
+/** How finely `segment.jitter.ms` is shared out. */
+const jitterSteps = 65_536;
 
 export function partitionDirectory({ partition, topicId }: Omit<PartitionPlace, "slot">): string {
   return `${partitionsRoot}/${topicId}-${partition}`;
@@ -32,12 +38,23 @@ export function sizeOnDisk(disk: Disk, topicId: TopicId, partition: number): num
   return bytes;
 }
 
+export interface OpenedPartition {
+  readonly log: PartitionLog;
+  readonly tiered: TieredPartition | undefined;
+  /** As it is stored; what lies below is to be deleted wherever it still is. */
+  readonly startOffset: number;
+  /** Whether it is on the dirty list. */
+  readonly isListed: boolean;
+}
+
 interface LogOpenerDeps {
   readonly disk: Disk;
   readonly random: Random;
   readonly wire: WireFormat;
   readonly items: PartitionItems;
   readonly buffers?: ReadBuffers;
+  /** The object store's side; undefined where there is none. */
+  readonly tier: Pick<Tier<TieredOwner>, "load" | "producersOf"> | undefined;
 }
 
 /** Opens partitions' logs, trusting of their files what the dirty list lets it trust. */
@@ -49,49 +66,75 @@ export class LogOpener {
   }
 
   /**
-   * For use: what the dirty list names is read again. `epoch`: no batch has a higher one. Rejects
-   * with a DiskError where the partition is offline.
+   * For use: what the dirty list names is read again, and where the files end before what the object
+   * store has, the log goes on there. Rejects with a DiskError where the partition is offline, and
+   * as Tier does.
    */
-  async open(
-    place: PartitionPlace,
-    settings: TopicSettings,
-    epoch: Epoch,
-  ): Promise<{ readonly log: PartitionLog; readonly isListed: boolean }> {
+  async open(place: MarkedPartition, settings: TopicSettings): Promise<OpenedPartition> {
     const { disk, items } = this.#deps;
     assertAllPlaced(disk, partitionDirectory(place));
+    await finishReplacements(disk, partitionDirectory(place));
     const [dirtyFrom, startOffset] = await Promise.all([
       items.dirtyFrom(place),
       items.startOffset(place),
     ]);
-    const recovery = recoveryFrom(dirtyFrom, epoch);
-    const log = this.#open(place, { settings, startOffset, recovery });
-    return { log, isListed: dirtyFrom !== undefined };
+    const tiered = await this.#deps.tier?.load(place, startOffset);
+    const recovery = recoveryFrom(dirtyFrom, place.openSlot.epoch);
+    const log = this.#open(place, { settings, startOffset, recovery, tiered });
+    if (tiered !== undefined) {
+      const { endOffset } = tiered.cold;
+      if (endOffset !== undefined && endOffset > log.endOffset) await this.#restart(log, tiered);
+      else log.learnEpochs(tiered.cold.leaderEpochs());
+      await this.#learnProducers(log, tiered);
+    }
+    return { log, tiered, startOffset, isListed: dirtyFrom !== undefined };
   }
 
   /**
-   * For replay: cut at `cutAt`, since what lies there or above is the journal's to tell; undefined:
-   * replay opened it before and has synced what is there, up to `next`.
+   * For replay, whose next entry begins at `next`: cut where its files are not to be trusted, since
+   * what lies there or above is the journal's to tell. A log that does not reach so far while the
+   * object store does goes on where that ends.
    */
   async openForReplay(
-    place: PartitionPlace,
+    place: MarkedPartition,
     settings: TopicSettings,
-    how: { readonly cutAt: number | undefined; readonly next: number; readonly epoch: Epoch },
+    how: { readonly trust: LogTrust; readonly next: number },
   ): Promise<PartitionLog> {
-    const { cutAt, epoch, next } = how;
+    const { next, trust } = how;
+    await finishReplacements(this.#deps.disk, partitionDirectory(place));
     const stored = await this.#deps.items.startOffset(place);
+    const tiered = await this.#deps.tier?.load(place, stored);
     // The journal may still hold what lies before the start; such entries are replayed as well.
     const startOffset = Math.min(stored, next);
-    if (cutAt === undefined) {
-      return this.#open(place, { settings, startOffset, recovery: { kind: "clean" } });
+    if (trust.kind === "synced") {
+      return this.#open(place, { settings, startOffset, recovery: { kind: "clean" }, tiered });
     }
+    const cutAt = trust.kind === "below" ? trust.offset : trust.below;
     const dirtyFrom = await this.#deps.items.dirtyFrom(place);
-    const isDirtyBelow = dirtyFrom !== undefined && dirtyFrom < cutAt;
-    const recovery: LogRecovery = isDirtyBelow
-      ? recoveryFrom(dirtyFrom, epoch)
-      : { kind: "truncateTo", offset: cutAt };
-    const log = this.#open(place, { settings, startOffset, recovery });
-    log.truncateTo(cutAt);
+    const isDirtyBelow = dirtyFrom !== undefined && dirtyFrom < (cutAt ?? dirtyFrom + 1);
+    const recovery: LogRecovery =
+      isDirtyBelow || cutAt === undefined
+        ? recoveryFrom(dirtyFrom, place.openSlot.epoch)
+        : { kind: "truncateTo", offset: cutAt };
+    const log = this.#open(place, { settings, startOffset, recovery, tiered });
+    if (cutAt !== undefined) log.truncateTo(cutAt);
+    const coldEnd = tiered?.cold.endOffset ?? 0;
+    const isShort =
+      trust.kind === "below"
+        ? coldEnd >= trust.offset &&
+          (log.endOffset < trust.offset || log.localStartOffset === log.endOffset)
+        : coldEnd > log.endOffset && log.endOffset < (cutAt ?? coldEnd);
+    if (tiered !== undefined && coldEnd > 0 && isShort) await this.#restart(log, tiered);
+    if (tiered !== undefined) await this.#learnProducers(log, tiered);
     return log;
+  }
+
+  /** Where hot segments went, and the snapshot that told of their producers is of no use. */
+  async #learnProducers(log: PartitionLog, tiered: TieredPartition): Promise<void> {
+    const { endOffset = 0 } = tiered.cold;
+    if (!log.missesProducers || endOffset < log.localStartOffset || tiered.cold.isEmpty) return;
+    const producers = await this.#deps.tier?.producersOf(tiered);
+    if (producers !== undefined) log.learnProducers(endOffset, producers);
   }
 
   #open(
@@ -100,20 +143,29 @@ export class LogOpener {
       readonly settings: TopicSettings;
       readonly startOffset: number;
       readonly recovery: LogRecovery;
+      readonly tiered: TieredPartition | undefined;
     },
   ): PartitionLog {
     const { disk, random, wire, buffers } = this.#deps;
     const { recovery, settings, startOffset } = how;
-    const jitterMs = Math.min(settings.segmentJitterMs, 0xffffffff);
-    const segmentJitterMs = jitterMs > 0 ? random.below(jitterMs) : 0;
+    const coldEndOffset = how.tiered?.cold.endOffset;
+    const segmentJitterShare = random.below(jitterSteps) / jitterSteps;
     const { crc32c, findTimestamp, format } = wire;
     return PartitionLog.open({
       disk,
       directory: partitionDirectory(place),
-      config: { ...logConfigOf(settings), segmentJitterMs },
+      config: { ...logConfigOf(settings), segmentJitterShare },
       ...{ crc32c, findTimestamp, format, recovery, startOffset },
       ...(buffers === undefined ? {} : { buffers }),
+      ...(coldEndOffset === undefined ? {} : { coldEndOffset }),
     });
+  }
+
+  async #restart(log: PartitionLog, tiered: TieredPartition): Promise<void> {
+    const { cold } = tiered;
+    const producers = await this.#deps.tier?.producersOf(tiered);
+    assert(producers !== undefined && cold.endOffset !== undefined, "cold parts have an end");
+    await log.restartAt(cold.endOffset, { producers, epochs: cold.leaderEpochs() });
   }
 }
 

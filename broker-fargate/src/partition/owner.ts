@@ -1,48 +1,21 @@
-import { DiskError, PendingProducers } from "@millrace/core";
-import type { Clock, PartitionLog, Slot, TopicId, TopicSettings } from "@millrace/core";
-import type { OpenSlot } from "../cluster/slot-claims.ts";
-import { AppendQueue } from "./append-queue.ts";
-import type { AppendRequest, AppendResult, Refused } from "./append.ts";
-import { refused, refusedBatch } from "./append.ts";
-import { appended, decideRecords } from "./decide-records.ts";
-import type { Accepted } from "./decide-records.ts";
+import { DiskError, PendingProducers, totalBytes } from "@millrace/core";
+import type { Slot, TopicId, TopicSettings } from "@millrace/core";
+import { AppendQueue, type Decide } from "./append-queue.ts";
+import { type AppendRequest, type AppendResult, type Refused, refused } from "./append.ts";
+import { type Accepted, appended, decideRecords, notAppended } from "./decide-records.ts";
 import { DirtyMark } from "./dirty-mark.ts";
-import type { Duties } from "./duties.ts";
+import { Examination } from "./examinations.ts";
 import { OwnedEntry } from "./journaled-append.ts";
 import type { EntryOwner } from "./journaled-append.ts";
-import type { Journal } from "./journal.ts";
-import type { PartitionLimits } from "./limits.ts";
 import { logConfigOf } from "./log-config.ts";
+import type { OwnerDeps, OwnerStart } from "./owner-deps.ts";
 import { PartitionReads } from "./partition-reads.ts";
 import { ReplyQueue } from "./reply-queue.ts";
-import type { PartitionItems } from "./partition-items.ts";
-import { StoredStart } from "./stored-start.ts";
+import { deleteBelow, StoredStart } from "./stored-start.ts";
 import type { DeleteRecordsOutcome } from "./stored-start.ts";
-import type { WireFormat } from "./wire-format.ts";
+import { isTiering } from "../tier/tiered-partition.ts";
 
 export type { Isolation } from "./partition-reads.ts";
-
-export interface OwnerDeps {
-  readonly clock: Clock;
-  readonly limits: PartitionLimits;
-  readonly wire: WireFormat;
-  readonly journal: Journal;
-  readonly items: PartitionItems;
-  readonly duties: Duties;
-  /** Something that an operator should know and the partition lives on with. */
-  readonly warn: (what: string, cause: unknown) => void;
-}
-
-export interface OwnerStart {
-  readonly topicId: TopicId;
-  readonly partition: number;
-  readonly slot: Slot;
-  readonly openSlot: OpenSlot;
-  readonly log: PartitionLog;
-  readonly settings: TopicSettings;
-  /** Whether the partition is on the dirty list. */
-  readonly isListed: boolean;
-}
 
 /**
  * The single writer of one partition.
@@ -91,7 +64,8 @@ export class PartitionOwner extends PartitionReads implements EntryOwner {
   #settled: (() => void)[] = [];
 
   constructor(start: OwnerStart, deps: OwnerDeps) {
-    super(start.log, start.openSlot.epoch, deps.warn);
+    const { log, openSlot, tiered } = start;
+    super({ log, tiered, leaderEpoch: openSlot.epoch }, deps.warn);
     this.topicId = start.topicId;
     this.partition = start.partition;
     this.slot = start.slot;
@@ -120,9 +94,10 @@ export class PartitionOwner extends PartitionReads implements EntryOwner {
     const refusal = this.#refusal();
     if (refusal !== undefined) return Promise.resolve(refusal);
     const mayGo = this.#queue.length === 0 && this.#isReady(request.records.length);
-    if (mayGo) return this.#decide(request);
+    const decided = mayGo ? this.#decide(request) : undefined;
+    if (decided !== undefined && !(decided instanceof Examination)) return decided;
     this.#stopRoom ??= this.#deps.journal.onRoom(() => this.#drain());
-    return this.#queue.add(request);
+    return this.#queue.add(request, decided);
   }
 
   /** The policy that replies are held to now. */
@@ -132,6 +107,11 @@ export class PartitionOwner extends PartitionReads implements EntryOwner {
 
   get settings(): TopicSettings {
     return this.#settings;
+  }
+
+  /** Whether what is appended goes into the object store. */
+  get isTiering(): boolean {
+    return this.tiered !== undefined && isTiering(this.#settings);
   }
 
   /** Closed, or failed until a restart. */
@@ -153,17 +133,19 @@ export class PartitionOwner extends PartitionReads implements EntryOwner {
   /** Makes `offset` the first readable one, at most the high watermark, and deletes what it can. */
   async deleteRecordsBefore(offset: number): Promise<DeleteRecordsOutcome> {
     if (offset > this.highWatermark || offset < 0) return { kind: "outOfRange" };
-    if (offset > this.log.logStartOffset) {
-      const start = await this.#start.raiseTo(offset);
-      if (this.#state !== "closed") this.log.advanceStartOffset(start);
-    }
-    return { kind: "ok", logStartOffset: this.log.logStartOffset };
+    const { log } = this;
+    const start = offset > log.logStartOffset ? await this.#start.raiseTo(offset) : offset;
+    if (this.#state !== "closed") deleteBelow(this, start, this.#deps.warn);
+    return { kind: "ok", logStartOffset: log.logStartOffset };
   }
 
   /** Takes over the topic's settings; a change of durability begins its barrier. */
   settingsChanged(settings: TopicSettings): void {
     if (settings === this.#settings) return;
+    const wasTiering = this.isTiering;
     this.#settings = settings;
+    // To go there with what it has; or what holds the journal until it is there is let go.
+    if (wasTiering !== this.isTiering) this.#deps.onTierable(this, 0);
     this.log.config = { ...this.log.config, ...logConfigOf(settings) };
     this.#startSwitch();
   }
@@ -199,7 +181,7 @@ export class PartitionOwner extends PartitionReads implements EntryOwner {
       }
       this.#pending.shift();
       this.#producers.settle(this.log.endOffset);
-      this.#advanced();
+      this.#advanced(next.kind === "records" ? next.parts : []);
     }
     if (this.#state === "stalled") this.#state = "writable";
     if (this.#pending.length === 0) for (const tell of this.#settled.splice(0)) tell();
@@ -260,30 +242,31 @@ export class PartitionOwner extends PartitionReads implements EntryOwner {
   #drain(): void {
     const refusal = this.#refusal();
     if (refusal !== undefined) this.#queue.refuseAll(refusal);
-    const decide = (request: AppendRequest): Promise<AppendResult> => this.#decide(request);
+    const decide: Decide = (request, examination) => this.#decide(request, examination);
     this.#queue.drain((bytes) => this.#isReady(bytes), decide);
     if (this.#queue.length > 0) return;
     this.#stopRoom?.();
     this.#stopRoom = undefined;
   }
 
-  #decide(request: AppendRequest): Promise<AppendResult> {
-    const { clock, wire } = this.#deps;
+  /** An examination, if the records take longer to look at than a turn may; then decide again. */
+  #decide(request: AppendRequest, before?: Examination): Promise<AppendResult> | Examination {
+    const { clock, examinations, wire } = this.#deps;
+    const settings = this.#settings;
+    const examined = before?.settings === settings ? before.outcome : undefined;
+    if (examined !== undefined && "kind" in examined) return Promise.resolve(examined);
     const state = {
       endOffset: this.#pendingEnd,
       leaderEpoch: this.leaderEpoch,
       producers: this.#producers,
       nowMs: clock.wallMs(),
     };
-    const decision = decideRecords(request, state, this.#settings, wire);
-    const { logStartOffset } = this;
-    if (decision.kind === "invalid") return this.#reply(request, refusedBatch(decision));
-    if (decision.kind === "duplicate") {
-      const { baseOffset, lastOffset, timestamp } = decision;
-      const keepsTimes = this.#settings.messageTimestampType === "CreateTime";
-      const logAppendTimeMs = keepsTimes ? -1 : timestamp;
-      const offsets = { baseOffset, lastOffset, logAppendTimeMs, logStartOffset };
-      return this.#reply(request, { kind: "duplicate", ...offsets });
+    const decision = decideRecords({ request, examined }, state, settings, wire);
+    if (decision.kind === "examine") {
+      return examinations.begin(request.records, decision.ask, settings, () => this.#drain());
+    }
+    if (decision.kind !== "append") {
+      return this.#reply(request, notAppended(decision, settings, this.logStartOffset));
     }
     this.lastAppendMs = clock.monotonicMs();
     if (this.#policy === "journal") return this.#handToJournal(request, decision);
@@ -323,7 +306,7 @@ export class PartitionOwner extends PartitionReads implements EntryOwner {
     }
     this.#pendingEnd = this.log.endOffset;
     duties.wroteLocally(this);
-    this.#advanced();
+    this.#advanced([decision.records]);
     this.#unflushedMessages += result.lastOffset - result.baseOffset + 1;
     const { flushMessages } = this.#settings;
     if (this.#unflushedMessages < flushMessages) return Promise.resolve(result);
@@ -341,7 +324,8 @@ export class PartitionOwner extends PartitionReads implements EntryOwner {
     }
   }
 
-  #advanced(): void {
+  #advanced(parts: readonly Uint8Array[]): void {
+    if (this.isTiering) this.#deps.onTierable(this, totalBytes(parts));
     this.#replies.release(this.log.endOffset);
     for (const listener of [...this.#listeners]) listener();
   }

@@ -1,9 +1,9 @@
-import { assert, keys, transactWritesMax } from "@millrace/core";
+import { assert, keys } from "@millrace/core";
 import type { Slot, TopicId, Write } from "@millrace/core";
-import { FencedError } from "../cluster/slot-claims.ts";
 import type { OpenSlot } from "../cluster/slot-claims.ts";
-import { read, transact } from "../cluster/persist.ts";
+import { read } from "../cluster/persist.ts";
 import type { StoreAccess } from "../cluster/persist.ts";
+import type { SlotWrites } from "./slot-writes.ts";
 
 export interface PartitionPlace {
   readonly topicId: TopicId;
@@ -16,13 +16,6 @@ export interface MarkedPartition extends PartitionPlace {
   readonly openSlot: OpenSlot;
 }
 
-interface Change {
-  readonly write: Write;
-  readonly check: Write;
-  readonly done: (() => void)[];
-  readonly failed: ((error: unknown) => void)[];
-}
-
 /**
  * What the metadata store keeps of partitions, under their slots' keys.
  *
@@ -31,18 +24,15 @@ interface Change {
  * listed is read again, when it is first touched. And the log's start where DeleteRecords moved it.
  * A partition that nobody touched has no item.
  *
- * While one transaction is under way, further changes collect for the next one. Each transaction
- * holds on condition that the slots' heads are still this incarnation's (an absent item can carry
- * no claim). Rejects with MetadataError, when nobody knows whether the change was made, or with
- * FencedError.
+ * Changes reject as SlotWrites do.
  */
 export class PartitionItems {
   readonly #access: StoreAccess;
-  #changes = new Map<string, Change>();
-  #writing = false;
+  readonly #writes: SlotWrites;
 
-  constructor(access: StoreAccess) {
+  constructor(access: StoreAccess, writes: SlotWrites) {
     this.#access = access;
+    this.#writes = writes;
   }
 
   /** The offset below which the partition's log is known to be durable; undefined: not listed. */
@@ -86,52 +76,7 @@ export class PartitionItems {
   }
 
   #change(at: MarkedPartition, write: Write): Promise<void> {
-    const { headVersion: version } = at.openSlot;
-    const condition = { is: "version", version } as const;
-    const check: Write = { kind: "check", key: keys.head(at.slot), condition };
-    return new Promise((done, failed) => {
-      const before = this.#changes.get(write.key);
-      this.#changes.delete(write.key);
-      this.#changes.set(write.key, {
-        write,
-        check,
-        done: [...(before?.done ?? []), done],
-        failed: [...(before?.failed ?? []), failed],
-      });
-      if (this.#writing) return;
-      this.#writing = true;
-      queueMicrotask(() => void this.#writeAll());
-    });
-  }
-
-  async #writeAll(): Promise<void> {
-    while (this.#changes.size > 0) {
-      const changes = this.#take();
-      const checks = new Map(changes.map(({ check }) => [check.key, check]));
-      const writes = [...checks.values(), ...changes.map(({ write }) => write)];
-      try {
-        // The items are this owner's alone, so an earlier try's effect refuses nothing.
-        const outcome = await transact(this.#access, writes, () => false);
-        if (!outcome.ok) throw new FencedError(`${outcome.refused[0]?.key} is another owner's`);
-        changes.flatMap(({ done }) => done).forEach((tell) => tell());
-      } catch (error) {
-        changes.flatMap(({ failed }) => failed).forEach((tell) => tell(error));
-      }
-    }
-    this.#writing = false;
-  }
-
-  /** As many changes as one transaction holds, with one check for each of their slots. */
-  #take(): readonly Change[] {
-    const taken: Change[] = [];
-    const heads = new Set<string>();
-    for (const [key, change] of this.#changes) {
-      heads.add(change.check.key);
-      if (taken.length + 1 + heads.size > transactWritesMax) break;
-      taken.push(change);
-      this.#changes.delete(key);
-    }
-    return taken;
+    return this.#writes.write(at, [write]);
   }
 }
 

@@ -1,5 +1,13 @@
 import { DiskError } from "@millrace/core";
-import type { Epoch, FoundRecord, PartitionLog } from "@millrace/core";
+import type {
+  ColdPart,
+  Epoch,
+  FoundRecord,
+  LogRead,
+  PartitionLog,
+  ReadRange,
+} from "@millrace/core";
+import type { TieredPartition } from "../tier/tiered-partition.ts";
 
 export type Isolation = "uncommitted" | "committed";
 
@@ -23,22 +31,40 @@ export type OwnerRead =
       readonly abortedTransactions: readonly never[];
     }
   | { readonly kind: "outOfRange" }
-  /** The disk did not give the bytes. */
+  /** It is being fetched from the object store: when `ready` resolves, the same read knows more. */
+  | { readonly kind: "pending"; readonly ready: Promise<void> }
+  /** The disk, or the object store, did not give the bytes. */
   | { readonly kind: "failed" };
+
+/** The object store did not give what a question needs. */
+export class ColdReadError extends Error {
+  override readonly name = "ColdReadError";
+}
 
 /**
  * What readers see of a partition: the log, up to the high watermark. Under every policy that is
- * the log's end, because what is not as durable as the policy says is not in the log.
+ * the log's end, because what is not as durable as the policy says is not in the log. What of it is
+ * not on the disk any more is read from the object store.
  */
 export class PartitionReads {
   readonly log: PartitionLog;
+  /** What the object store has of it; undefined where there is none. */
+  readonly tiered: TieredPartition | undefined;
   /** Under which appends come in this life. */
   readonly leaderEpoch: Epoch;
   readonly #warn: (what: string, cause: unknown) => void;
 
-  constructor(log: PartitionLog, leaderEpoch: Epoch, warn: (what: string, cause: unknown) => void) {
-    this.log = log;
-    this.leaderEpoch = leaderEpoch;
+  constructor(
+    of: {
+      readonly log: PartitionLog;
+      readonly tiered: TieredPartition | undefined;
+      readonly leaderEpoch: Epoch;
+    },
+    warn: (what: string, cause: unknown) => void,
+  ) {
+    this.log = of.log;
+    this.tiered = of.tiered;
+    this.leaderEpoch = of.leaderEpoch;
     this.#warn = warn;
   }
 
@@ -55,6 +81,16 @@ export class PartitionReads {
     return this.log.logStartOffset;
   }
 
+  /** The first offset that is on the local disk: the log's start, unless older records are tiered. */
+  get earliestLocalOffset(): number {
+    return this.log.localStartOffset;
+  }
+
+  /** The last offset that is in the object store (KIP-1005); -1: nothing is. */
+  get latestTieredOffset(): number {
+    return (this.tiered?.cold.endOffset ?? 0) - 1;
+  }
+
   get sizeBytes(): number {
     return this.log.sizeBytes;
   }
@@ -69,11 +105,10 @@ export class PartitionReads {
   }
 
   read(range: OwnerReadRange): OwnerRead {
-    const { from, maxBytes, atLeastOneBatch, isolation } = range;
+    const upTo = this.isolationEnd(range.isolation);
     try {
-      const upTo = this.isolationEnd(isolation);
-      const found = this.log.read({ from, maxBytes, upTo, atLeastOneBatch });
-      if (found.kind === "outOfRange") return { kind: "outOfRange" };
+      const found = this.#readFrom(range.from, { ...range, upTo });
+      if (found.kind !== "ok") return found;
       const { highWatermark, lastStableOffset, logStartOffset } = this;
       const ends = { highWatermark, lastStableOffset, logStartOffset };
       const isMore = found.nextOffset < upTo;
@@ -85,14 +120,23 @@ export class PartitionReads {
     }
   }
 
-  /** The first readable record with at least this timestamp (ms). Throws DiskError. */
-  findByTimestamp(timestamp: number): FoundRecord | undefined {
-    return this.log.findByTimestamp({ timestamp, upTo: this.highWatermark });
+  /**
+   * The first readable record with at least this timestamp (ms). Rejects with DiskError, or
+   * ColdReadError.
+   */
+  async findByTimestamp(timestamp: number): Promise<FoundRecord | undefined> {
+    const { highWatermark: upTo, logStartOffset: startOffset } = this;
+    const cold = await this.#findCold({ timestamp, startOffset });
+    return cold ?? this.log.findByTimestamp({ timestamp, upTo });
   }
 
-  /** The first readable record with the largest timestamp. Throws DiskError. */
-  maxTimestamp(): FoundRecord | undefined {
-    return this.log.maxTimestamp(this.highWatermark);
+  /** The first readable record with the largest timestamp. Rejects as `findByTimestamp`. */
+  async maxTimestamp(): Promise<FoundRecord | undefined> {
+    const local = this.log.maxTimestamp(this.highWatermark);
+    let timestamp = -1;
+    for (const part of this.#onlyCold()) timestamp = Math.max(timestamp, part.maxTimestamp);
+    if (timestamp < (local?.timestamp ?? 0)) return local;
+    return (await this.#findCold({ timestamp, startOffset: this.logStartOffset })) ?? local;
   }
 
   /** Where an epoch ended, for OffsetForLeaderEpoch; -1 and -1 for one that is not known. */
@@ -110,4 +154,41 @@ export class PartitionReads {
       epoch = before.epoch;
     }
   }
+
+  /** Hot, or cold; a reader comes from one to the other without noticing. */
+  #readFrom(
+    from: number,
+    range: Omit<ReadRange, "from">,
+  ): Extract<LogRead, { kind: "ok" | "outOfRange" }> | Unread {
+    const hot = this.log.read({ ...range, from });
+    if (hot.kind !== "notLocal") return hot;
+    const cold = this.tiered?.reads.read({ ...range, from });
+    if (cold?.kind === "past" && cold.nextOffset > from) {
+      // Compaction left nothing in between.
+      return this.#readFrom(cold.nextOffset, range);
+    }
+    if (cold === undefined || cold.kind === "past") return { kind: "failed" };
+    return cold.kind === "ok" ? { ...cold, firstOffset: from } : cold;
+  }
+
+  /** The parts that hold something which is not on the disk. */
+  #onlyCold(): readonly ColdPart[] {
+    const { localStartOffset } = this.log;
+    const parts = this.tiered === undefined ? [] : [...this.tiered.cold.parts()];
+    return parts.filter(({ baseOffset }) => baseOffset < localStartOffset);
+  }
+
+  async #findCold(query: {
+    readonly timestamp: number;
+    readonly startOffset: number;
+  }): Promise<FoundRecord | undefined> {
+    if (this.#onlyCold().every(({ maxTimestamp }) => maxTimestamp < query.timestamp)) return;
+    const found = await this.tiered?.reads.findByTimestamp(query);
+    if (found === "failed") throw new ColdReadError("the object store did not answer");
+    return found;
+  }
 }
+
+type Unread =
+  | { readonly kind: "pending"; readonly ready: Promise<void> }
+  | { readonly kind: "failed" };

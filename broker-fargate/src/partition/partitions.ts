@@ -1,81 +1,28 @@
 import { DiskError, MetadataError, assert, inLanes, Lanes } from "@millrace/core";
-import type {
-  Clock,
-  Disk,
-  MetadataStore,
-  PartitionLog,
-  Random,
-  ReadBuffers,
-  Settings,
-  TopicId,
-  TopicSettings,
-} from "@millrace/core";
-import type { CodecSet, Crc32c } from "@millrace/wire";
-import type { Cluster, Topic } from "../cluster/cluster.ts";
-import type { Metrics } from "../metrics/registry.ts";
+import type { ColdPart, IncarnationId, PartitionLog, TopicId, TopicSettings } from "@millrace/core";
 import { Duties } from "./duties.ts";
+import { Examinations } from "./examinations.ts";
 import { JournalItems } from "./journal-item.ts";
-import { recoverJournals } from "./recover-journals.ts";
+import { type PartitionsDeps, UnknownPartitionError } from "./partitions-deps.ts";
+import { recoverPartitions } from "./recover-partitions.ts";
 import { Journal } from "./journal.ts";
 import { journalDirectory, journalRoot } from "./journal-files.ts";
 import { partitionLimits } from "./limits.ts";
 import type { PartitionLimits } from "./limits.ts";
+import { FormerJournals } from "./former-journals.ts";
 import { LogOpener, partitionDirectory, partitionsRoot, sizeOnDisk } from "./log-opener.ts";
 import { PartitionOwner } from "./owner.ts";
 import { PartitionItems } from "./partition-items.ts";
 import type { PartitionPlace } from "./partition-items.ts";
 import { observePartitions } from "./partition-metrics.ts";
-import { UnplacedRecords } from "./unplaced-records.ts";
+import { SlotWrites } from "./slot-writes.ts";
+import { openTier } from "../tier/open-tier.ts";
+import type { Cover } from "../tier/checkpointer.ts";
+import type { Tier } from "../tier/tier.ts";
+import { isTiering } from "../tier/tiered-partition.ts";
+import { TopicRemovals } from "./topic-removals.ts";
 import { wireFormat } from "./wire-format.ts";
 import type { WireFormat } from "./wire-format.ts";
-
-/** Where warnings go: a pino logger fits. */
-export interface WarningLog {
-  warn(fields: object, message: string): void;
-  error(fields: object, message: string): void;
-}
-
-/** What partitions need of the cluster. */
-export type PartitionCluster = Pick<
-  Cluster,
-  | "incarnation"
-  | "epoch"
-  | "slots"
-  | "topics"
-  | "topicSettings"
-  | "slotOfPartition"
-  | "openSlot"
-  | "onTopicChange"
-  | "onConfigChange"
-  | "pendingDeletions"
-  | "deletionDone"
->;
-
-export interface PartitionsDeps {
-  readonly disk: Disk;
-  readonly clock: Clock;
-  readonly random: Random;
-  readonly store: MetadataStore;
-  readonly cluster: PartitionCluster;
-  readonly codecs: CodecSet;
-  readonly crc32c: Crc32c;
-  readonly log: WarningLog;
-  readonly settings?: Pick<Settings, "producerIdExpirationMs">;
-  readonly metrics?: Metrics;
-  readonly limits?: PartitionLimits;
-  /** For records that are read; fresh memory by default. */
-  readonly buffers?: ReadBuffers;
-  /**
-   * The journal failed, or the sync of a log: what was acknowledged is safe, and only a restart,
-   * which replays, makes the partitions writable again. Called once or more.
-   */
-  readonly onFailed?: (cause: unknown) => void;
-}
-
-/** The topic was deleted, or never had this partition. */
-export class UnknownPartitionError extends Error {
-  override readonly name = "UnknownPartitionError";
-}
 
 /**
  * All partitions of the process. One that nobody touched has no file, no item and nothing here; it
@@ -89,17 +36,21 @@ export class Partitions {
   readonly #deps: PartitionsDeps;
   readonly #limits: PartitionLimits;
   readonly #wire: WireFormat;
+  readonly #examinations: Examinations;
   readonly #items: PartitionItems;
   readonly #logs: LogOpener;
   readonly #journalItems: JournalItems;
   readonly #duties: Duties;
+  readonly #formerJournals: FormerJournals<PartitionOwner>;
+  /** Undefined where no object store is configured. */
+  readonly #tier: Tier<PartitionOwner> | undefined;
   readonly #owners = new Map<TopicId, Map<number, PartitionOwner>>();
   readonly #opening = new Map<string, Promise<PartitionOwner>>();
   /** So that a first touch of a thousand partitions leaves others their turns. */
   readonly #lanes: Lanes;
   /** Partitions whose log could not be synced when it was opened, until a restart. */
   readonly #unusable = new Map<string, DiskError>();
-  readonly #removals = new Set<Promise<void>>();
+  readonly #removals: TopicRemovals;
   readonly #stopListening: (() => void)[] = [];
   #closed = false;
 
@@ -108,9 +59,11 @@ export class Partitions {
     this.#limits = deps.limits ?? partitionLimits;
     this.#lanes = new Lanes(this.#limits.loadsInFlightMax);
     this.#wire = wireFormat(deps);
-    this.#items = new PartitionItems(deps);
-    this.#logs = new LogOpener({ ...deps, wire: this.#wire, items: this.#items });
-    this.#journalItems = new JournalItems(deps);
+    this.#examinations = new Examinations({ ...deps, limits: this.#limits, warn: this.#warn });
+    const writes = new SlotWrites(deps);
+    this.#items = new PartitionItems(deps, writes);
+    const journalItems = new JournalItems(deps);
+    this.#journalItems = journalItems;
     const { cluster, clock } = deps;
     const warn = this.#warn;
     const onFailed = this.#failed;
@@ -126,6 +79,20 @@ export class Partitions {
       ...{ clock, limits, journal, producerIdExpirationMs, warn },
       onSyncFailed: onFailed,
     });
+    const wire = this.#wire;
+    this.#formerJournals = new FormerJournals({ disk: deps.disk, items: journalItems, warn });
+    this.#tier = openTier({ ...deps, writes, journalItems, wire, warn, cover: this.#cover });
+    this.#logs = new LogOpener({ ...deps, wire, items: this.#items, tier: this.#tier });
+    this.#removals = new TopicRemovals({
+      ...{ ...deps, items: this.#items, retryMs: limits.removalRetryMs, warn },
+      release: (topicId) => this.#release(topicId),
+      released: async (topicId, partition) => {
+        await this.#opening.get(`${topicId}-${partition}`)?.catch(() => undefined);
+        assert(this.find(topicId, partition) === undefined, "a deleted topic is not loaded");
+        this.#unusable.delete(`${topicId}-${partition}`);
+      },
+      removeCold: async (place) => this.#tier?.removePartition(place),
+    });
     const { metrics } = deps;
     if (metrics !== undefined) observePartitions(metrics, { duties: this.#duties, journal });
   }
@@ -137,11 +104,9 @@ export class Partitions {
     await deps.disk.syncDirectory("");
     const partitions = new Partitions(deps);
     await partitions.#recover();
-    const { cluster } = deps;
-    for (const deletion of await cluster.pendingDeletions()) {
-      await partitions.removeTopic(deletion.topicId, deletion.partitionCount);
-    }
+    await partitions.#removals.resume();
     partitions.#listen();
+    partitions.#tier?.janitor.sweepSoon();
     return partitions;
   }
 
@@ -176,36 +141,18 @@ export class Partitions {
     return sizeOnDisk(this.#deps.disk, topicId, partition);
   }
 
+  /** What the object store has of a partition that is not loaded. Rejects as Tier does. */
+  async coldParts(topicId: TopicId, partition: number): Promise<readonly ColdPart[]> {
+    const slot = this.#deps.cluster.slotOfPartition(topicId, partition);
+    return (await this.#tier?.lookAt({ topicId, partition, slot })) ?? [];
+  }
+
   /** Takes over the topic's settings. */
   configChanged(topicId: TopicId): void {
     const topic = this.#deps.cluster.topics.byId(topicId);
     if (topic === undefined) return;
     const settings = this.#deps.cluster.topicSettings(topic);
     for (const owner of this.#owners.get(topicId)?.values() ?? []) owner.settingsChanged(settings);
-  }
-
-  /**
-   * Refuses what waits on the deleted topic's partitions, and removes their files and items. What
-   * the journal holds of them is skipped by a replay, since their topic id is unknown.
-   */
-  async removeTopic(topicId: TopicId, partitionCount: number): Promise<void> {
-    const { cluster, disk } = this.#deps;
-    const owners = [...(this.#owners.get(topicId)?.values() ?? [])];
-    this.#owners.delete(topicId);
-    for (const owner of owners) owner.close();
-    await inLanes(owners, this.#limits.syncsInFlightMax, (owner) => this.#quiesce(owner));
-    for (let partition = 0; partition < partitionCount; partition++) {
-      await this.#opening.get(`${topicId}-${partition}`)?.catch(() => undefined);
-      const late = this.find(topicId, partition);
-      assert(late === undefined, "a deleted topic's partition is not loaded");
-      const slot = cluster.slotOfPartition(topicId, partition);
-      await disk.removeFolder(partitionDirectory({ topicId, partition }));
-      await this.#items.removeAll({ topicId, partition, slot }, () => cluster.openSlot(slot));
-      this.#unusable.delete(`${topicId}-${partition}`);
-    }
-    // Once the note is gone nobody looks for folders that a loss of power brought back.
-    await disk.syncDirectory(partitionsRoot);
-    await cluster.deletionDone(topicId);
   }
 
   /**
@@ -217,10 +164,13 @@ export class Partitions {
     if (this.#closed) return;
     this.#closed = true;
     for (const stop of this.#stopListening) stop();
-    await Promise.allSettled([...this.#removals, ...this.#opening.values()]);
+    await Promise.allSettled([this.#removals.close(), ...this.#opening.values()]);
     const owners = [...this.#owners.values()].flatMap((byIndex) => [...byIndex.values()]);
     for (const owner of owners) owner.beginClose();
     await this.journal.idle();
+    await this.#tier?.janitor.close();
+    await this.#tier?.checkpointer.finish();
+    await this.#formerJournals.idle();
     await this.#duties.finish();
     for (const owner of owners) {
       owner.close();
@@ -257,12 +207,23 @@ export class Partitions {
     this.#deps.onFailed?.(cause);
   };
 
+  /** A round of the checkpointer covers what logs have; the journal is kept until then. */
+  readonly #cover: Cover<PartitionOwner> = {
+    begin: (owner) => this.#duties.beginTiering(owner),
+    end: (owner) => {
+      this.#duties.tiered(owner);
+      this.#formerJournals.covered(owner);
+    },
+  };
+
   #listen(): void {
     const { cluster } = this.#deps;
     this.#stopListening.push(
       cluster.onTopicChange((change) => {
         if (change.kind === "changed") this.configChanged(change.topic.id);
-        if (change.kind === "deleted") this.#removeLater(change.topic);
+        if (change.kind === "deleted") {
+          this.#removals.begin(change.topic.id, change.topic.partitionCount);
+        }
       }),
       cluster.onConfigChange(() => {
         for (const topicId of this.#owners.keys()) this.configChanged(topicId);
@@ -270,13 +231,24 @@ export class Partitions {
     );
   }
 
-  #removeLater({ id, partitionCount }: Topic): void {
-    const removal = this.removeTopic(id, partitionCount).catch((error: unknown) => {
-      // The note of the deletion stays in the store; the next start removes what is left.
-      this.#warn("a deleted topic's data could not be removed", error);
+  #recover(): Promise<void> {
+    return recoverPartitions({
+      ...{ ...this.#deps, wire: this.#wire, items: this.#journalItems, limits: this.#limits },
+      logs: this.#logs,
+      settingsOf: (place) => (this.#isKnown(place) ? this.#settingsOf(place) : undefined),
+      isTiering: (place) => this.#isTiering(place),
+      keep: (incarnation, places) => this.#keepUntilTiered(incarnation, places),
     });
-    this.#removals.add(removal);
-    void removal.then(() => this.#removals.delete(removal));
+  }
+
+  /** Closes a deleted topic's partitions: what waits on them is refused. */
+  async #release(topicId: TopicId): Promise<void> {
+    const owners = [...(this.#owners.get(topicId)?.values() ?? [])];
+    this.#owners.delete(topicId);
+    for (const owner of owners) owner.close();
+    for (const owner of owners) await this.#tier?.checkpointer.forget(owner);
+    await inLanes(owners, this.#limits.syncsInFlightMax, (owner) => this.#quiesce(owner));
+    for (const owner of owners) this.#formerJournals.covered(owner);
   }
 
   /** Nobody syncs or writes the closed owner's files any more. */
@@ -306,7 +278,12 @@ export class Partitions {
     const place = { topicId, partition, slot };
     const openSlot = await cluster.openSlot(slot);
     const settings = this.#settingsOf(place);
-    const { isListed, log } = await this.#logs.open(place, settings, openSlot.epoch);
+    const opened = await this.#logs.open({ ...place, openSlot }, settings);
+    const { isListed, log, startOffset, tiered } = opened;
+    // A death may have come between the storing of the start and what follows from it.
+    tiered?.cutStart(startOffset).catch((error: unknown) => {
+      this.#warn("objects below a partition's start could not be deleted yet", error);
+    });
     const { cutBytes, lostBelow } = log.recovered;
     if (lostBelow !== undefined) {
       const fields = { topicId, partition, endOffset: log.endOffset, lostBelow };
@@ -320,7 +297,8 @@ export class Partitions {
       log.close();
       throw new UnknownPartitionError(`partition ${partition} of topic ${topicId} is gone`);
     }
-    return this.#own({ ...place, openSlot, log, settings: this.#settingsOf(place), isListed });
+    const facts = { openSlot, log, settings: this.#settingsOf(place), isListed, tiered };
+    return this.#own({ ...place, ...facts });
   }
 
   /** A log whose sync failed is not opened again: another sync would succeed and mean nothing. */
@@ -342,10 +320,15 @@ export class Partitions {
     const { journal } = this;
     const owner = new PartitionOwner(start, {
       ...{ ...deps, journal, duties: this.#duties, warn: this.#warn },
+      examinations: this.#examinations,
+      onTierable: (grown, bytes) => this.#tier?.checkpointer.appended(grown, bytes),
     });
     const byIndex = this.#owners.get(start.topicId) ?? new Map<number, PartitionOwner>();
     this.#owners.set(start.topicId, byIndex.set(start.partition, owner));
     if (start.isListed) this.#duties.wroteLocally(owner);
+    const { log, tiered } = start;
+    const isBehind = (tiered?.cold.endOffset ?? log.logStartOffset) < log.endOffset;
+    if (owner.isTiering && isBehind) this.#tier?.checkpointer.appended(owner, 0);
     return owner;
   }
 
@@ -363,25 +346,28 @@ export class Partitions {
     return this.#deps.cluster.topicSettings(topic);
   }
 
-  async #recover(): Promise<void> {
-    const { cluster, clock, disk, log } = this.#deps;
-    const reports = await recoverJournals({
-      ...{ disk, wire: this.#wire, items: this.#journalItems, limits: this.#limits },
-      incarnation: cluster.incarnation,
-      slots: cluster.slots,
-      wallMs: () => clock.wallMs(),
-      openLog: async ({ topicId, partition, baseOffset: next }, cutAt) => {
-        const place = { topicId, partition, slot: cluster.slotOfPartition(topicId, partition) };
-        if (!this.#isKnown(place)) return undefined;
-        const { epoch } = cluster;
-        return this.#logs.openForReplay(place, this.#settingsOf(place), { cutAt, next, epoch });
-      },
-      setAside: ({ baseOffset, partition, topicId }, endOffset) => {
-        const fields = { topicId, partition, endOffset, lostBelow: baseOffset };
-        log.error(fields, "synced records of a partition are gone from the disk: it is offline");
-        return new UnplacedRecords(disk, partitionDirectory({ topicId, partition }), baseOffset);
-      },
+  #isTiering({ partition, topicId }: Pick<PartitionPlace, "topicId" | "partition">): boolean {
+    const slot = this.#deps.cluster.slotOfPartition(topicId, partition);
+    const place = { topicId, partition, slot };
+    return this.#isKnown(place) && isTiering(this.#settingsOf(place)) && this.#tier !== undefined;
+  }
+
+  /** The partitions are loaded, and go into the object store with the next round. */
+  async #keepUntilTiered(
+    incarnation: IncarnationId,
+    places: readonly Pick<PartitionPlace, "topicId" | "partition">[],
+  ): Promise<void> {
+    await inLanes(places, this.#limits.loadsInFlightMax, async ({ partition, topicId }) => {
+      try {
+        const owner = await this.open(topicId, partition);
+        this.#formerJournals.keep(incarnation, owner);
+        this.#tier?.checkpointer.appended(owner, 0);
+      } catch (error) {
+        // It is offline, alone: what the journal had of it was set aside.
+        if (!(error instanceof DiskError) || error.retriable) throw error;
+        this.#warn("a partition of a former journal could not be opened", error);
+      }
     });
-    for (const report of reports) log.warn({ ...report }, "replayed a former journal");
+    await this.#formerJournals.kept(incarnation);
   }
 }

@@ -1,6 +1,10 @@
-import type { AppendFormat, AppendRules, TimestampSearch } from "@millrace/core";
+import type { AppendFormat, TimestampSearch } from "@millrace/core";
 import * as wire from "@millrace/wire";
-import type { Codec, CodecSet, Crc32c } from "@millrace/wire";
+import type { CodecSet, Crc32c } from "@millrace/wire";
+import { recompress } from "../side-work/examine-batch.ts";
+import type { Reencoding } from "../side-work/examine-batch.ts";
+import { partitionLimits } from "./limits.ts";
+import type { PartitionLimits } from "./limits.ts";
 
 /** What partitions need of the wire format, with the process's codecs and CRC bound to it. */
 export interface WireFormat extends AppendFormat {
@@ -9,27 +13,43 @@ export interface WireFormat extends AppendFormat {
   /** The CRC-32C of whole batches whose own CRCs hold, large ones without reading them. */
   readonly crcOfBatches: (records: Uint8Array) => number;
   /**
-   * The batch with its records compressed as `compression.type` wants them; undefined where its
-   * records cannot be read or the codec is missing. Holds the event loop while it works.
+   * A batch whose records are right, with them compressed as `compression.type` wants; undefined
+   * where the codec is missing. For those that `takesLong` and the validation let through: it holds
+   * the event loop.
    */
-  readonly reencode: (
-    batch: Uint8Array,
-    to: AppendRules["compressionType"],
-  ) => Uint8Array | undefined;
+  readonly reencode: (batch: Uint8Array, to: Reencoding) => Uint8Array | undefined;
 }
+
+const uncompressedId = 0;
 
 export function wireFormat(deps: {
   readonly codecs: CodecSet;
   readonly crc32c: Crc32c;
+  readonly limits?: PartitionLimits;
 }): WireFormat {
-  const { codecs, crc32c } = deps;
+  const { codecs, crc32c, limits = partitionLimits } = deps;
   const { decompressedBytesMax } = wire.recordLimits;
   const rules = { codecs, decompressedBytesMax };
   return {
     format: wire,
     crc32c,
     crcOfBatches: (records) => wire.crcOfBatches(records, crc32c),
-    validateRecords: (bytes, at, asked) => wire.validateRecords(bytes, at, { ...asked, codecs }),
+    takesLong: (view, purpose) => {
+      const bytes = wire.readBatchBytes(view, 0);
+      if (purpose === "reencode") return bytes > limits.turnReencodedBytesMax;
+      const isCompressed = wire.readCompressionId(view, 0) !== uncompressedId;
+      return isCompressed && bytes > limits.turnCompressedBytesMax;
+    },
+    validateRecords: (bytes, at, asked) => {
+      const { turnOpenedBytesMax, turnReencodedBytesMax } = limits;
+      const turnBytesMax =
+        asked.purpose === "reencode" ? turnReencodedBytesMax : turnOpenedBytesMax;
+      const openedBytesMax = Math.min(turnBytesMax, asked.decompressedBytesMax);
+      const inTurn = { ...asked, codecs, decompressedBytesMax: openedBytesMax };
+      const check = wire.validateRecords(bytes, at, inTurn);
+      const isCutOff = check.kind === "fault" && check.fault === "too-large";
+      return isCutOff && openedBytesMax < asked.decompressedBytesMax ? "later" : check;
+    },
     findTimestamp: (batch, target) => {
       const opened = wire.openBatch(batch, 0, rules);
       if (opened.kind === "fault") return "unreadable";
@@ -37,29 +57,8 @@ export function wireFormat(deps: {
       return typeof found === "string" ? "unreadable" : found;
     },
     reencode: (batch, to) => {
-      if (to === "producer") return batch;
-      const codec = to === "uncompressed" ? undefined : codecs[to];
-      if (to !== "uncompressed" && codec === undefined) return undefined;
-      return rebuild(batch, codec, { ...rules, crc32c });
+      const opened = wire.openBatch(batch, 0, rules);
+      return opened.kind === "fault" ? undefined : recompress(batch, opened, to, deps);
     },
   };
-}
-
-function rebuild(
-  batch: Uint8Array,
-  codec: Codec | undefined,
-  rules: wire.OpenRules & { readonly crc32c: Crc32c },
-): Uint8Array | undefined {
-  const read = wire.readRecords(batch, 0, rules);
-  if (read.kind === "fault") return undefined;
-  const view = new DataView(batch.buffer, batch.byteOffset, batch.byteLength);
-  return wire.buildBatch(read.records, {
-    crc32c: rules.crc32c,
-    ...(codec === undefined ? {} : { codec }),
-    baseOffset: wire.readBaseOffset(view, 0),
-    producerId: wire.readProducerId(view, 0),
-    producerEpoch: wire.readProducerEpoch(view, 0),
-    baseSequence: wire.readBaseSequence(view, 0),
-    isTransactional: wire.isTransactional(view, 0),
-  });
 }

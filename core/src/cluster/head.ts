@@ -24,14 +24,9 @@ export const sourcesMax = 4;
 
 export type Claim =
   /** The head is ours already. */
-  | { readonly kind: "held"; readonly epoch: Epoch; readonly headVersion: number }
-  /** This write makes it ours; its version will be `headVersion`. */
-  | {
-      readonly kind: "write";
-      readonly write: Write;
-      readonly epoch: Epoch;
-      readonly headVersion: number;
-    }
+  | { readonly kind: "held"; readonly epoch: Epoch }
+  /** This write makes it ours. */
+  | { readonly kind: "write"; readonly write: Write; readonly epoch: Epoch }
   /** A newer epoch owns the slot: this incarnation is over. */
   | { readonly kind: "fenced"; readonly by: Head }
   | { readonly kind: "tooManySources" };
@@ -40,8 +35,8 @@ export interface Claimant {
   readonly slot: Slot;
   readonly incarnation: IncarnationId;
   readonly epoch: Epoch;
-  /** Whether an earlier incarnation's journal is closed, so that nothing of it is left to copy. */
-  readonly isClosed: (incarnation: IncarnationId) => boolean;
+  /** Whether nothing of the slot is left to copy from there. */
+  readonly isSpent: (source: Source) => boolean;
 }
 
 /** How a slot's leader becomes its owner, given the head exactly as it was read. */
@@ -50,21 +45,30 @@ export function decideClaim(item: Item | undefined, me: Claimant): Claim {
   if (item === undefined) {
     const value = headItem({ owner: me.incarnation, epoch: me.epoch, sources: [] });
     const write: Write = { kind: "put", key, value, condition: { is: "absent" } };
-    return { kind: "write", write, epoch: me.epoch, headVersion: 1 };
+    return { kind: "write", write, epoch: me.epoch };
   }
   const head = readHead(item);
   if (head.owner === me.incarnation && head.epoch === me.epoch) {
-    return { kind: "held", epoch: me.epoch, headVersion: item.version };
+    return { kind: "held", epoch: me.epoch };
   }
   if (head.epoch >= me.epoch) return { kind: "fenced", by: head };
   const last: readonly Source[] =
     head.owner === undefined ? [] : [{ incarnation: head.owner, epoch: head.epoch }];
-  const sources = [...head.sources, ...last].filter((source) => !me.isClosed(source.incarnation));
+  const sources = [...head.sources, ...last].filter((source) => !me.isSpent(source));
   if (sources.length > sourcesMax) return { kind: "tooManySources" };
   const value = headItem({ owner: me.incarnation, epoch: me.epoch, sources });
   const condition = { is: "version", version: item.version } as const;
   const write: Write = { kind: "put", key, value, condition };
-  return { kind: "write", write, epoch: me.epoch, headVersion: item.version + 1 };
+  return { kind: "write", write, epoch: me.epoch };
+}
+
+/** The head without the sources that are spent; undefined where it is not the claimant's any more. */
+export function decideDrop(item: Item | undefined, me: Claimant): Write | undefined {
+  const head = item === undefined ? undefined : readHead(item);
+  if (item === undefined || head?.owner !== me.incarnation || head.epoch !== me.epoch) return;
+  const sources = head.sources.filter((source) => !me.isSpent(source));
+  const condition = { is: "version", version: item.version } as const;
+  return { kind: "put", key: item.key, value: headItem({ ...head, sources }), condition };
 }
 
 function headItem(head: Head): ItemValue {

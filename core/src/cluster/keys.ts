@@ -25,6 +25,18 @@ export const keys = {
     `slot/${slotText(slot)}/dirty/${topic}/${partition}`,
   partition: (slot: Slot, topic: TopicId, partition: number): string =>
     `slot/${slotText(slot)}/partition/${topic}/${partition}`,
+  /** The cold segments of a partition, by the offset at which they begin. */
+  segments: (slot: Slot, topic: TopicId, partition: number): string =>
+    `slot/${slotText(slot)}/segment/${topic}/${partition}`,
+  segment: (
+    slot: Slot,
+    place: { readonly topicId: TopicId; readonly partition: number; readonly baseOffset: number },
+  ): string => {
+    const offset = String(place.baseOffset).padStart(20, "0");
+    return `${keys.segments(slot, place.topicId, place.partition)}/${offset}`;
+  },
+  /** An object that nothing names any more and that is to be deleted; `name` is its key's end. */
+  garbage: (slot: Slot, name: string): string => `slot/${slotText(slot)}/garbage/${escaped(name)}`,
   group: (slot: Slot, group: string): string => `slot/${slotText(slot)}/group/${escaped(group)}`,
   offsets: (slot: Slot, group: string, block: string): string =>
     `slot/${slotText(slot)}/offsets/${escaped(group)}/${block}`,

@@ -2,7 +2,7 @@ import { describe, expect, it } from "vitest";
 import { brokerId, epoch, type IncarnationId, incarnationId, slot } from "../ids.ts";
 import type { Item, ItemValue } from "../ports/metadata-store.ts";
 import { formatItem, initialFeatures, readFeatures, readFormat } from "./format.ts";
-import { type Claimant, decideClaim, readHead } from "./head.ts";
+import { type Claimant, decideClaim, decideDrop, readHead, type Source } from "./head.ts";
 import { keys } from "./keys.ts";
 import { leadershipItem, newIncarnationId, readLeadership, takeEverySlot } from "./leadership.ts";
 
@@ -10,15 +10,17 @@ const item = (key: string, value: ItemValue, version = 1): Item => ({ key, value
 const life = (n: number): IncarnationId => incarnationId(`${n}-${"ab".repeat(16)}`);
 
 function claimant(n: number, closed: readonly number[] = []): Claimant {
-  const isClosed = (id: IncarnationId): boolean => closed.some((other) => life(other) === id);
-  return { slot: slot(3), incarnation: life(n), epoch: epoch(n), isClosed };
+  const isSpent = ({ incarnation }: Source): boolean => {
+    return closed.some((other) => life(other) === incarnation);
+  };
+  return { slot: slot(3), incarnation: life(n), epoch: epoch(n), isSpent };
 }
 
 /** The head after life `n` claimed it, given what was there. */
 function claimed(before: Item | undefined, by: Claimant): Item {
   const claim = decideClaim(before, by);
   if (claim.kind !== "write" || claim.write.kind !== "put") throw new Error(claim.kind);
-  return item(claim.write.key, claim.write.value, claim.headVersion);
+  return item(claim.write.key, claim.write.value);
 }
 
 describe("a slot's head", () => {
@@ -26,7 +28,6 @@ describe("a slot's head", () => {
     expect(decideClaim(undefined, claimant(1))).toEqual({
       kind: "write",
       epoch: 1,
-      headVersion: 1,
       write: {
         kind: "put",
         key: keys.head(slot(3)),
@@ -38,7 +39,7 @@ describe("a slot's head", () => {
 
   it("is held without a write by whom it names already", () => {
     const mine = claimed(undefined, claimant(2));
-    expect(decideClaim(mine, claimant(2))).toEqual({ kind: "held", epoch: 2, headVersion: 1 });
+    expect(decideClaim(mine, claimant(2))).toEqual({ kind: "held", epoch: 2 });
   });
 
   it("is taken over exactly as it was read, with the former owner as a source", () => {
@@ -46,18 +47,29 @@ describe("a slot's head", () => {
     const claim = decideClaim(theirs, claimant(2));
     expect(claim).toMatchObject({
       kind: "write",
-      headVersion: 6,
       write: { condition: { is: "version", version: 5 } },
     });
     const head = readHead(claimed(theirs, claimant(2)));
     expect(head.sources).toEqual([{ incarnation: life(1), epoch: 1 }]);
   });
 
-  it("drops sources of closed incarnations, and keeps those of open ones", () => {
+  it("drops sources that are spent, and keeps the others", () => {
     const second = claimed(claimed(undefined, claimant(1)), claimant(2));
     const third = claimed(second, claimant(3, [2]));
     expect(readHead(third).sources).toEqual([{ incarnation: life(1), epoch: 1 }]);
     expect(readHead(claimed(second, claimant(3, [1, 2]))).sources).toEqual([]);
+  });
+
+  it("loses its spent sources by a second write, while it is the owner's", () => {
+    const second = claimed(claimed(undefined, claimant(1)), claimant(2));
+    const write = decideDrop(second, claimant(2, [1]));
+    expect(write).toMatchObject({
+      key: keys.head(slot(3)),
+      value: { owner: life(2), epoch: 2, sources: [] },
+      condition: { is: "version", version: second.version },
+    });
+    expect(decideDrop(claimed(second, claimant(3)), claimant(2, [1]))).toBeUndefined();
+    expect(decideDrop(undefined, claimant(2, [1]))).toBeUndefined();
   });
 
   it("is never taken from a newer epoch, nor from another owner of the same one", () => {

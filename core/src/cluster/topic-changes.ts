@@ -234,7 +234,8 @@ function contradictionOf(
       `max.compaction.lag.ms (${most})`
     );
   }
-  if (configs.get("remote.storage.enable")?.trim().toLowerCase() === "true") {
+  const isOn = configs.get("remote.storage.enable")?.trim().toLowerCase() === "true";
+  if (isOn && layers.fixed.get("remote.log.storage.system.enable") === undefined) {
     return (
       "Tiered Storage functionality is disabled in the broker. " +
       "Topic cannot be configured with remote log storage."

@@ -12,6 +12,7 @@ import { appendFormat, crc32c } from "../../../test/fixtures/partition-log.ts";
 import { ProducerState } from "../producer/producer-state.ts";
 import {
   type AppendDecision,
+  type AppendFormat,
   type AppendRules,
   decideAppend,
   decideReencoded,
@@ -85,10 +86,44 @@ describe("an append", () => {
   test("asks for another codec where the topic has one of its own", () => {
     const plain = produced([record()]);
     const zipped = produced([record()], { codec: jsCodecs.lz4 });
-    expect(decide(plain, { compressionType: "lz4" })).toEqual({ kind: "reencode", to: "lz4" });
+    expect(decide(plain, { compressionType: "lz4" })).toEqual({
+      ...{ kind: "reencode", to: "lz4", maxTimestamp: nowMs },
+    });
     expect(decide(zipped, { compressionType: "uncompressed" }).kind).toBe("reencode");
     expect(decide(zipped, { compressionType: "lz4" }).kind).toBe("append");
     expect(decide(plain, { compressionType: "uncompressed" }).kind).toBe("append");
+  });
+
+  test("waits for a look at what takes long, and then decides by what was found", () => {
+    const codec = jsCodecs.lz4;
+    const batch = produced([record(), record()], { codec, baseOffset: 3 });
+    const asked: string[] = [];
+    const takesLong = (_: DataView, purpose: string): boolean => asked.push(purpose) > 0;
+    const state = { endOffset: 1000, leaderEpoch: 4, producers: ProducerState.empty(), nowMs };
+    const look = (changes: Partial<AppendRules>, format: Partial<AppendFormat>): AppendDecision =>
+      decideAppend(batch, state, { ...rules, ...changes }, { ...appendFormat, ...format });
+    const examine = { kind: "examine", rules: { purpose: "check", requireKeys: false } };
+    expect(look({}, { takesLong })).toMatchObject(examine);
+    expect(look({}, { validateRecords: () => "later" })).toMatchObject({
+      reason: "invalidRecord",
+    });
+    expect(look({ recordValidation: "structure" }, { takesLong })).not.toMatchObject(examine);
+    expect(look({ compressionType: "zstd" }, { takesLong }).kind).toBe("examine");
+    expect(asked).toEqual(["check", "reencode"]);
+    const badCrc = { batch: "bad-crc" } as const;
+    expect(look({}, { takesLong, examined: badCrc })).toMatchObject({ reason: "corruptMessage" });
+    const found = { kind: "ok", maxTimestamp: 77 } as const;
+    const examined = { batch: "ok", records: found } as const;
+    expect(look({}, { takesLong, examined })).toMatchObject({ reason: "invalidRecord" });
+    const right = produced([record(), record()], { codec });
+    const validateRecords = (): never => {
+      throw new Error("looked at twice");
+    };
+    const known = { ...appendFormat, takesLong, examined, validateRecords };
+    const decision = decideAppend(right, state, rules, known);
+    expect(decision).toMatchObject({ kind: "append", batches: [{ maxTimestamp: 77 }] });
+    const late = { ...appendFormat, validateRecords: () => "later" as const };
+    expect(decideAppend(produced([record()]), state, rules, late).kind).toBe("examine");
   });
 
   test("changes no byte of a batch that it does not append", () => {
@@ -270,15 +305,21 @@ describe("an append", () => {
 
   test("goes on after it was compressed anew, with its new size and its sequence", () => {
     const producers = ProducerState.empty();
-    const rebuilt = produced([record()], { codec: jsCodecs.lz4 });
+    const made = (records: Uint8Array): Parameters<typeof decideReencoded>[0] => {
+      return { records, bytes: records.length, maxTimestamp: nowMs };
+    };
+    const rebuilt = made(produced([record()], { codec: jsCodecs.lz4 }));
     const state = { endOffset: 1000, leaderEpoch: 4, producers, nowMs };
-    const small = { ...rules, maxMessageBytes: rebuilt.length - 1 };
-    expect(decideReencoded(rebuilt, state, small, appendFormat)).toMatchObject({
-      reason: "recordTooLarge",
-    });
+    const small = { ...rules, maxMessageBytes: rebuilt.bytes - 1 };
+    for (const records of [rebuilt.records, undefined]) {
+      const tooLarge = { ...rebuilt, records };
+      expect(decideReencoded(tooLarge, state, small, appendFormat)).toMatchObject({
+        reason: "recordTooLarge",
+      });
+    }
     const decision = decideReencoded(rebuilt, state, rules, appendFormat);
     expect(decision).toMatchObject({ kind: "append", batches: [{ baseOffset: 1000 }] });
-    const gap = produced([record()], { producerId: 3, producerEpoch: 0, baseSequence: 0 });
+    const gap = made(produced([record()], { producerId: 3, producerEpoch: 0, baseSequence: 0 }));
     const first = decideReencoded(gap, state, rules, appendFormat);
     if (first.kind !== "append") throw new Error(first.kind);
     for (const batch of first.batches) producers.apply(batch);

@@ -1,6 +1,7 @@
+import { assert } from "../assert.ts";
 import type { ProducerView } from "../producer/producer-state.ts";
-import { checkRecords } from "./append-records.ts";
-import type { RecordSettings, RecordsValidator } from "./append-records.ts";
+import { checkRecords, rulesOfRecords } from "./append-records.ts";
+import type { Examine, Examined, RecordSettings, RecordsValidator } from "./append-records.ts";
 import { refuse } from "./append-refusal.ts";
 import type { Refused } from "./append-refusal.ts";
 import type { BatchFault, BatchFormat, BatchSummary, Checksum } from "./batch-format.ts";
@@ -11,6 +12,13 @@ export interface AppendFormat {
   readonly format: BatchFormat;
   readonly crc32c: Checksum;
   readonly validateRecords: RecordsValidator;
+  /**
+   * Whether to look at the records of this whole batch, whose CRC nobody has looked at yet, takes
+   * longer than a turn of the event loop may. By default nothing does.
+   */
+  readonly takesLong?: (view: DataView, purpose: "check" | "reencode") => boolean;
+  /** What was found out about this very batch since it was said to take long. */
+  readonly examined?: Examined;
 }
 
 /** The partition as the decision finds it. With a journal this is the pending end, not the log's. */
@@ -44,12 +52,19 @@ export type AppendDecision =
       readonly timestamp: number;
     }
   /** The topic wants another codec: compress the records with it, and `decideReencoded`. */
-  | { readonly kind: "reencode"; readonly to: AppendRules["compressionType"] }
+  | {
+      readonly kind: "reencode";
+      readonly to: AppendRules["compressionType"];
+      readonly maxTimestamp: number;
+    }
+  /** Find out off the event loop what the records are, and decide again with what was found. */
+  | Examine
   | Refused;
 
 /**
  * Decides what a client's records field does to the log, in the order in which Kafka checks: one
- * batch of magic 2, its size, its CRC and fields, its records, then the producer's sequence.
+ * batch of magic 2, its size, its CRC and fields, its records, then the producer's sequence. A batch
+ * that takes long to look at is not decided about before it was `examined`.
  *
  * Only for `append` the bytes change: base offset, leader epoch, and the largest timestamp and whose
  * time it is where the topic or the records say otherwise. Nothing else changes; the caller counts
@@ -65,7 +80,17 @@ export function decideAppend(
   const view = viewOf(records);
   const fault = framingFault(records, view, rules, format);
   if (fault !== undefined) return fault;
-  const invalid = format.validateBatch(records, view, 0, { crc32c, origin: "client" });
+  const codec = codecNames[format.readCompressionId(view, 0)];
+  const wanted = rules.compressionType;
+  const isReencoded = wanted !== "producer" && wanted !== codec;
+  const batch = { records, view, nowMs: state.nowMs, isReencoded };
+  const asked = rulesOfRecords(batch, rules, format);
+  const { examined, takesLong } = wire;
+  if (asked !== undefined && examined === undefined && takesLong?.(view, asked.purpose) === true) {
+    return { kind: "examine", rules: asked };
+  }
+  const seal = { crc32c, origin: "client" } as const;
+  const invalid = examined?.batch ?? format.validateBatch(records, view, 0, seal);
   // Of a client's numbers only producer id and timestamps can be out of range.
   if (invalid === "number-range" && Number.isSafeInteger(format.readProducerId(view, 0))) {
     return refuse("invalidTimestamp", "a timestamp is past 2^53");
@@ -74,31 +99,37 @@ export function decideAppend(
   if (format.readBaseOffset(view, 0) !== 0) {
     return refuse("invalidRecord", "the base offset of a produced batch must be 0");
   }
-  const codec = codecNames[format.readCompressionId(view, 0)];
-  const wanted = rules.compressionType;
-  const isReencoded = wanted !== "producer" && wanted !== codec;
-  const batch = { records, view, nowMs: state.nowMs, isReencoded };
-  const checked = checkRecords(batch, rules, wire);
+  const checked = checkRecords(batch, asked, rules, wire);
   if (typeof checked !== "number") return checked;
-  if (isReencoded) return { kind: "reencode", to: wanted };
+  if (isReencoded) {
+    const isOfOneTime = format.readTimestampType(view, 0) === "LogAppendTime";
+    const maxTimestamp = isOfOneTime ? format.readMaxTimestamp(view, 0) : checked;
+    return { kind: "reencode", to: wanted, maxTimestamp };
+  }
   const refused = sequenceDecision(view, state, format);
   return refused ?? assign({ records, maxTimestamp: checked }, state, rules, wire);
 }
 
 /**
  * Decides about a batch that was compressed anew after `decideAppend` found its records right: its
- * size is another one, and the sequence has still to be looked at.
+ * size is another one, and the sequence has still to be looked at. `records`: undefined where it
+ * got so large that nobody keeps it.
  */
 export function decideReencoded(
-  records: Uint8Array,
+  made: {
+    readonly bytes: number;
+    readonly records: Uint8Array | undefined;
+    readonly maxTimestamp: number;
+  },
   state: AppendState,
   rules: AppendRules,
   wire: AppendFormat,
-): Exclude<AppendDecision, { readonly kind: "reencode" }> {
-  const { format } = wire;
-  const view = viewOf(records);
-  const refused = sizeFault(records.length, rules) ?? sequenceDecision(view, state, format);
-  const maxTimestamp = format.readMaxTimestamp(view, 0);
+): Exclude<AppendDecision, { readonly kind: "reencode" | "examine" }> {
+  const { bytes, maxTimestamp, records } = made;
+  const tooLarge = sizeFault(bytes, rules);
+  if (tooLarge !== undefined) return tooLarge;
+  assert(records !== undefined, "a batch of a size that the topic takes is kept");
+  const refused = sequenceDecision(viewOf(records), state, wire.format);
   return refused ?? assign({ records, maxTimestamp }, state, rules, wire);
 }
 
@@ -174,7 +205,7 @@ function sequenceDecision(
   view: DataView,
   state: AppendState,
   format: BatchFormat,
-): Exclude<AppendDecision, { readonly kind: "append" | "reencode" }> | undefined {
+): Exclude<AppendDecision, { readonly kind: "append" | "reencode" | "examine" }> | undefined {
   const producerId = format.readProducerId(view, 0);
   if (producerId < 0) return undefined;
   const producerEpoch = format.readProducerEpoch(view, 0);

@@ -1,6 +1,6 @@
 import { refuse } from "./append-refusal.ts";
 import type { RecordFaultAt, Refused } from "./append-refusal.ts";
-import type { BatchFormat } from "./batch-format.ts";
+import type { BatchFault, BatchFormat } from "./batch-format.ts";
 import {
   decompressedBytesCeiling,
   decompressedBytesFloor,
@@ -8,8 +8,9 @@ import {
   recordExpansionMax,
 } from "./limits.ts";
 
-/** What the records of a batch are held to. */
+/** What the records of a batch are held to, and what they are opened for. */
 export interface RecordRules {
+  readonly purpose: "check" | "reencode";
   readonly requireKeys: boolean;
   /** ms, both ends included; records without a timestamp are inside. */
   readonly timestamps?: { readonly min: number; readonly max: number };
@@ -22,7 +23,10 @@ export type RecordsValidator = (
   bytes: Uint8Array,
   at: number,
   rules: RecordRules,
-) => /** The largest of the records' own timestamps (ms); -1: none has one. */
+) => RecordsFound | /** It takes longer than a turn of the event loop may. */ "later";
+
+export type RecordsFound =
+  /** The largest of the records' own timestamps (ms); -1: none has one. */
   | { readonly kind: "ok"; readonly maxTimestamp: number }
   /** The body can't be opened. */
   | { readonly kind: "fault"; readonly fault: string }
@@ -44,7 +48,7 @@ export interface RecordSettings {
   readonly cleanupPolicy: { readonly compact: boolean };
 }
 
-/** A batch that `validateBatch` accepted, and what decides whether its records are opened. */
+/** A whole batch, and what else decides whether its records are opened. */
 export interface BatchToCheck {
   readonly records: Uint8Array;
   readonly view: DataView;
@@ -54,46 +58,78 @@ export interface BatchToCheck {
   readonly isReencoded: boolean;
 }
 
+/** The records take longer to look at than a turn of the event loop may. */
+export interface Examine {
+  readonly kind: "examine";
+  readonly rules: RecordRules;
+}
+
+/** What was found out about a batch off the event loop: what the CRC and the records are. */
+export type Examined =
+  | { readonly batch: BatchFault }
+  | { readonly batch: "ok"; readonly records: RecordsFound };
+
 const noBound = Number.MAX_SAFE_INTEGER;
 const uncompressedId = 0;
 
 /**
- * Holds the records of a client's batch to the topic's settings, as Kafka does: uncompressed ones
- * always, since one batch that no client can read stops every consumer of its partition.
+ * What the records of a client's batch are held to, as in Kafka: uncompressed ones always, since
+ * one batch that no client can read stops every consumer of its partition. Undefined: nobody asks
+ * for them to be opened. Trusts nothing of the batch: its CRC may not have been looked at yet.
+ */
+export function rulesOfRecords(
+  batch: BatchToCheck,
+  settings: RecordSettings,
+  format: BatchFormat,
+): RecordRules | undefined {
+  const claimed = format.readMaxTimestamp(batch.view, 0);
+  const timestamps = timestampRange(batch.nowMs, settings);
+  const requireKeys = settings.cleanupPolicy.compact;
+  const isOpened =
+    settings.recordValidation === "full" ||
+    format.readCompressionId(batch.view, 0) === uncompressedId ||
+    batch.isReencoded ||
+    requireKeys ||
+    (timestamps !== undefined && (timestamps.min > -noBound || claimed > timestamps.max));
+  if (!isOpened) return undefined;
+  const decompressedBytesMax = decompressedBytesMaxOf(settings.maxMessageBytes);
+  const purpose = batch.isReencoded ? "reencode" : "check";
+  const rules = { purpose, requireKeys, decompressedBytesMax } as const;
+  return timestamps === undefined ? rules : { ...rules, timestamps };
+}
+
+/**
+ * Holds the records of a client's batch, which `validateBatch` accepted, to `rules`, unless that
+ * was done before (`examined`).
  *
  * Gives the batch's largest timestamp (ms, -1: none): the records' own where they were looked at,
  * else what the header says.
  */
 export function checkRecords(
-  batch: BatchToCheck,
+  { records, view }: BatchToCheck,
+  rules: RecordRules | undefined,
   settings: RecordSettings,
-  wire: { readonly format: BatchFormat; readonly validateRecords: RecordsValidator },
-): number | Refused {
-  const { records, view } = batch;
-  const { format } = wire;
-  const claimed = format.readMaxTimestamp(view, 0);
-  const timestamps = timestampRange(batch.nowMs, settings);
-  const requireKeys = settings.cleanupPolicy.compact;
-  const isOpened =
-    settings.recordValidation === "full" ||
-    format.readCompressionId(view, 0) === uncompressedId ||
-    batch.isReencoded ||
-    requireKeys ||
-    (timestamps !== undefined && (timestamps.min > -noBound || claimed > timestamps.max));
-  if (isOpened) {
-    const decompressedBytesMax = decompressedBytesMaxOf(settings.maxMessageBytes);
-    const times = timestamps === undefined ? {} : { timestamps };
-    const rules = { requireKeys, decompressedBytesMax, ...times };
-    const check = wire.validateRecords(records, 0, rules);
+  wire: {
+    readonly format: BatchFormat;
+    readonly validateRecords: RecordsValidator;
+    readonly examined?: Examined;
+  },
+): number | Refused | Examine {
+  const { examined, format } = wire;
+  let maxTimestamp = format.readMaxTimestamp(view, 0);
+  if (rules !== undefined) {
+    const known = examined?.batch === "ok" ? examined.records : undefined;
+    const check = known ?? wire.validateRecords(records, 0, rules);
+    if (check === "later") return { kind: "examine", rules };
     if (check.kind !== "ok") return recordsRefusal(check);
-    return appendTimeRefusal(view, settings, format) ?? check.maxTimestamp;
+    maxTimestamp = check.maxTimestamp;
   }
-  return appendTimeRefusal(view, settings, format) ?? claimed;
+  return appendTimeRefusal(view, settings, format) ?? maxTimestamp;
 }
 
 /**
- * A multiple of what the topic takes compressed, since opening a batch holds the event loop for as
- * long as it works. Some producers split a batch that is refused for its size.
+ * A multiple of what the topic takes compressed, since opening a batch takes memory and time. Some
+ * producers split a batch that is refused for its size.
  */
 function decompressedBytesMaxOf(maxMessageBytes: number): number {
   const wanted = Math.max(maxMessageBytes * recordExpansionMax, decompressedBytesFloor);
@@ -131,9 +167,7 @@ function appendTimeRefusal(
   return { kind: "invalid", reason: "invalidTimestamp", message, recordErrors };
 }
 
-function recordsRefusal(
-  check: Exclude<ReturnType<RecordsValidator>, { readonly kind: "ok" }>,
-): Refused {
+function recordsRefusal(check: Exclude<RecordsFound, { readonly kind: "ok" }>): Refused {
   switch (check.kind) {
     case "fault":
       return openRefusal(check.fault);

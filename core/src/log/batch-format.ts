@@ -95,6 +95,8 @@ export interface BatchSummary {
   readonly lastSequence: number;
   readonly isTransactional: boolean;
   readonly isControl: boolean;
+  /** Compaction left no record in it: it only tells of offsets and of its producer. */
+  readonly isEmpty: boolean;
 }
 
 export function summarizeBatch(format: BatchFormat, view: DataView, at: number): BatchSummary {
@@ -110,6 +112,7 @@ export function summarizeBatch(format: BatchFormat, view: DataView, at: number):
     lastSequence: format.readLastSequence(view, at),
     isTransactional: format.isTransactional(view, at),
     isControl: format.isControl(view, at),
+    isEmpty: format.readRecordCount(view, at) === 0,
   };
 }
 

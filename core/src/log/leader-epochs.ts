@@ -37,7 +37,7 @@ export class LeaderEpochs {
   /** Reads the file; `unusable` when it is absent or damaged: the history is then empty. */
   load(): "loaded" | "unusable" {
     const bytes = this.#readFile();
-    const entries = bytes === undefined ? undefined : decode(bytes, this.#crc32c);
+    const entries = bytes === undefined ? undefined : decodeLeaderEpochs(bytes, this.#crc32c);
     this.#entries = entries ?? [];
     this.#saved = this.#changes;
     return entries === undefined ? "unusable" : "loaded";
@@ -79,6 +79,27 @@ export class LeaderEpochs {
     if (epoch < 0 || higher === undefined) return { epoch: -1, endOffset: -1 };
     const floor = this.#entries.findLast((entry) => entry.epoch <= epoch);
     return { epoch: floor?.epoch ?? epoch, endOffset: higher.startOffset };
+  }
+
+  /** The history is this one from now on. */
+  replace(entries: readonly LeaderEpochStart[]): void {
+    this.#entries = [...entries];
+    this.#changes += 1;
+  }
+
+  /** Puts older epochs before the first one that is known. */
+  prepend(older: readonly LeaderEpochStart[]): void {
+    const first = this.#entries[0];
+    const added = older.filter(({ epoch, startOffset }) => {
+      return first === undefined || (epoch < first.epoch && startOffset < first.startOffset);
+    });
+    // The first one may have begun before what is here does.
+    const begun = older.find(({ epoch }) => epoch === first?.epoch);
+    const isEarlier = begun !== undefined && first !== undefined;
+    if (added.length === 0 && !(isEarlier && begun.startOffset < first.startOffset)) return;
+    const kept = isEarlier ? [begun, ...this.#entries.slice(1)] : this.#entries;
+    this.#entries = [...added, ...kept];
+    this.#changes += 1;
   }
 
   /** Forgets the epochs that begin at or after `endOffset`. */
@@ -145,7 +166,11 @@ function encode(entries: readonly LeaderEpochStart[], crc32c: Checksum): Uint8Ar
   return bytes;
 }
 
-function decode(bytes: Uint8Array, crc32c: Checksum): LeaderEpochStart[] | undefined {
+/** The file's entries; undefined for bytes that are no such file, or a damaged one. */
+export function decodeLeaderEpochs(
+  bytes: Uint8Array,
+  crc32c: Checksum,
+): LeaderEpochStart[] | undefined {
   const view = viewOf(bytes);
   if (bytes.length < headerBytes) return undefined;
   if (view.getUint32(0) !== magic || view.getUint32(4) !== version) return undefined;

@@ -12,6 +12,8 @@ export const scanWindowBytes = 65_536;
 export const verifyWindowBytes = 1_048_576;
 /** From this batch size on a scan of headers reads header by header instead of all bytes. */
 export const scanHeaderOnlyFromBytes = 8192;
+/** Bytes of a cleaned segment that are written before they are synced, lest its last sync be long. */
+export const cleanedSyncBytes = 33_554_432;
 /** Producer snapshots kept of one partition: the newest, and one to fall back to. */
 export const producerSnapshotsMax = 2;
 /** Idempotent producers remembered by one partition; past it the least recent one is forgotten. */

@@ -8,6 +8,14 @@ export interface LogConfig {
   readonly segmentIndexBytes: number;
   /** `index.interval.bytes`: log bytes between two index entries. */
   readonly indexIntervalBytes: number;
-  /** `segment.jitter.ms`, already drawn: taken off `segmentMs`. */
+  /** `segment.jitter.ms`: the most that is taken off `segmentMs`. */
   readonly segmentJitterMs?: number;
+  /** How much of it is, from 0 to less than 1: drawn once for each log. */
+  readonly segmentJitterShare?: number;
+}
+
+/** ms after which a segment is closed. */
+export function rollAfterMs(config: LogConfig): number {
+  const { segmentJitterMs = 0, segmentJitterShare = 0, segmentMs } = config;
+  return segmentMs - Math.floor(Math.min(segmentJitterMs, segmentMs) * segmentJitterShare);
 }

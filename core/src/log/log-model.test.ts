@@ -10,7 +10,8 @@ import {
   testBatch,
 } from "../../../test/fixtures/partition-log.ts";
 import { ProducerState } from "../producer/producer-state.ts";
-import type { LogRecovery, PartitionLog } from "./partition-log.ts";
+import type { LogRecovery } from "./log-options.ts";
+import type { PartitionLog } from "./partition-log.ts";
 
 /** The log as an array of batches, against which every operation of the real one is compared. */
 interface Model {

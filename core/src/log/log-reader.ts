@@ -27,7 +27,9 @@ export type LogRead =
       /** Where the next read goes on. */
       readonly nextOffset: number;
     }
-  | { readonly kind: "outOfRange" };
+  | { readonly kind: "outOfRange" }
+  /** Of the log, and not on this disk. */
+  | { readonly kind: "notLocal" };
 
 interface Place {
   readonly segment: Segment;

@@ -1,10 +1,13 @@
+import { assert } from "../assert.ts";
 import type { ProducerState } from "../producer/producer-state.ts";
-import { leaderEpochsName, parseFileName } from "./file-names.ts";
+import { cleanedOffsetName, leaderEpochsName, parseFileName } from "./file-names.ts";
+import { dropDeleted } from "./deleted-segments.ts";
 import { LeaderEpochs } from "./leader-epochs.ts";
 import type { LogConfig } from "./log-config.ts";
 import type { LogFiles } from "./log-files.ts";
-import type { LogOptions, RecoveryReport } from "./partition-log.ts";
+import type { LogOptions, RecoveryReport } from "./log-options.ts";
 import { ProducerSnapshots } from "./producer-snapshots.ts";
+import { parseBesideName } from "./replacement.ts";
 import type { Segment } from "./segment.ts";
 import { SegmentList } from "./segment-list.ts";
 
@@ -13,6 +16,8 @@ export interface OpenedLog {
   readonly epochs: LeaderEpochs;
   readonly snapshots: ProducerSnapshots;
   readonly producers: ProducerState;
+  /** No snapshot tells of the producers before the first batch that is here. */
+  readonly missesProducers: boolean;
   readonly logStartOffset: number;
   readonly endOffset: number;
   readonly recoveryPoint: number;
@@ -39,11 +44,15 @@ export function openLog(files: LogFiles, options: LogOptions): OpenedLog {
   const names = files.disk.list(files.directory);
   const segments = new SegmentList(files, baseOffsetsOf(names));
   removeStrays(files, names, segments);
+  const hadDeleted = dropDeleted(segments, options);
   const recovered = recover(segments, options);
   const first = segments.all[0];
   let endOffset = segments.active?.tail(config).nextOffset ?? startOffset;
   let cutBytes = recovered.cutBytes;
-  const lostBelow = expectedEnd(options) > endOffset ? expectedEnd(options) : undefined;
+  const { coldEndOffset = 0 } = options;
+  const expected = expectedEnd(options);
+  // What ends before the object store's end goes on there: nothing of it is lost.
+  const lostBelow = expected > Math.max(endOffset, coldEndOffset) ? expected : undefined;
   if (endOffset < startOffset) {
     cutBytes += segments.removeFrom(0);
     endOffset = startOffset;
@@ -51,20 +60,36 @@ export function openLog(files: LogFiles, options: LogOptions): OpenedLog {
   const epochs = new LeaderEpochs(files.disk, files.directory, files.crc32c);
   const snapshots = new ProducerSnapshots(files, names);
   const cutSnapshots = snapshots.cutEnd(endOffset);
-  const producers = replay({ segments, epochs, snapshots, config, recovered, endOffset });
+  const { missesProducers, producers } = replay({
+    segments,
+    epochs,
+    snapshots,
+    config,
+    recovered,
+    endOffset,
+  });
   const unsynced = recovered.unsynced.filter((segment) => segments.all.includes(segment));
   return {
     segments,
     epochs,
     snapshots,
     producers,
-    logStartOffset: Math.max(startOffset, first?.baseOffset ?? startOffset),
+    missesProducers,
+    logStartOffset: startOf(options, first?.baseOffset),
     endOffset,
     recoveryPoint: Math.min(recovered.trustedTo ?? endOffset, endOffset),
     unsynced,
-    namesChanged: cutBytes > 0 || cutSnapshots > 0,
+    namesChanged: hadDeleted || cutBytes > 0 || cutSnapshots > 0,
     report: { cutBytes, lostBelow },
   };
+}
+
+function startOf(
+  { coldEndOffset, startOffset }: LogOptions,
+  firstOffset: number | undefined,
+): number {
+  const isReached = coldEndOffset !== undefined && (firstOffset ?? 0) <= coldEndOffset;
+  return isReached ? startOffset : Math.max(startOffset, firstOffset ?? startOffset);
 }
 
 function baseOffsetsOf(names: readonly string[]): readonly number[] {
@@ -82,11 +107,15 @@ function removeStrays(files: LogFiles, names: readonly string[], segments: Segme
   for (const name of names) {
     const parsed = parseFileName(name);
     const isIndex = parsed?.kind === "index" || parsed?.kind === "timeindex";
-    const stray = isIndex && !known.has(parsed.offset);
-    if (stray || name === `${leaderEpochsName}.tmp`)
-      files.disk.remove(`${files.directory}/${name}`);
+    const isStrayIndex = isIndex && !known.has(parsed.offset);
+    const beside = parseBesideName(name);
+    assert(beside?.kind !== "swap", "a replacement is finished before the log is opened");
+    const isReplacement = beside !== undefined || replacements.has(name);
+    if (isStrayIndex || isReplacement) files.disk.remove(`${files.directory}/${name}`);
   }
 }
+
+const replacements = new Set([`${leaderEpochsName}.tmp`, `${cleanedOffsetName}.tmp`]);
 
 function expectedEnd({ recovery }: LogOptions): number {
   return recovery.kind === "clean" ? 0 : recovery.offset;
@@ -136,7 +165,10 @@ function verifyFrom(segments: SegmentList, options: LogOptions, from: number): R
   const rules = { from, beyond: "verify", leaderEpochMax: limit ?? leaderEpochMax } as const;
   const start = Math.max(0, segments.indexOf(from));
   let cutBytes = 0;
-  if (segments.indexOf(Math.max(from, options.startOffset)) < 0) {
+  const { coldEndOffset = 0, startOffset } = options;
+  const first = segments.all[0]?.baseOffset ?? 0;
+  const localStart = first <= coldEndOffset ? Math.max(first, startOffset) : startOffset;
+  if (segments.indexOf(Math.max(from, localStart)) < 0) {
     // The file is missing that the log, or what is to be verified, begins in.
     return { cutBytes: segments.removeFrom(0), trustedTo: from, unsynced: [] };
   }
@@ -164,17 +196,23 @@ interface Replay {
   readonly endOffset: number;
 }
 
-function replay(from: Replay): ProducerState {
+function replay(from: Replay): Pick<OpenedLog, "missesProducers" | "producers"> {
   const { segments, epochs, snapshots, config, endOffset } = from;
   const epochsFrom = knownEpochsEnd(from);
   const { offset: producersFrom, producers } = snapshots.newestUpTo(endOffset);
+  const missesProducers = producersFrom < firstOffset(segments, endOffset);
   const start = Math.min(epochsFrom, producersFrom);
-  if (start >= endOffset) return producers;
+  if (start >= endOffset) return { missesProducers, producers };
   segments.eachBatch(start, config, (batch) => {
     if (batch.lastOffset >= epochsFrom) epochs.note(batch.leaderEpoch, batch.baseOffset);
     if (batch.baseOffset >= producersFrom) producers.apply(batch);
   });
-  return producers;
+  return { missesProducers, producers };
+}
+
+/** Where the batches begin that are here. */
+export function firstOffset(segments: SegmentList, endOffset: number): number {
+  return Math.min(segments.all[0]?.baseOffset ?? endOffset, endOffset);
 }
 
 /** The offset from which on the batches have to be asked for their leader epochs. */

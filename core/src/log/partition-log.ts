@@ -1,67 +1,21 @@
 import { assert } from "../assert.ts";
 import type { ProducerState } from "../producer/producer-state.ts";
-import type { BatchFormat, BatchSummary, Checksum, TimestampSearch } from "./batch-format.ts";
-import type { Disk } from "../ports/disk.ts";
-import type { LeaderEpochs } from "./leader-epochs.ts";
+import type { BatchSummary } from "./batch-format.ts";
+import type { LeaderEpochs, LeaderEpochStart } from "./leader-epochs.ts";
 import type { LogConfig } from "./log-config.ts";
 import type { LogFiles } from "./log-files.ts";
-import type { LogRead, ReadBuffers, ReadRange } from "./log-reader.ts";
+import type { LogOptions, RecoveryReport } from "./log-options.ts";
+import type { LogRead, ReadRange } from "./log-reader.ts";
+import { LogCompaction } from "./log-compaction.ts";
 import { LogReader } from "./log-reader.ts";
-import { openLog } from "./open-log.ts";
+import { firstOffset, openLog } from "./open-log.ts";
 import type { ProducerSnapshots } from "./producer-snapshots.ts";
 import type { FoundRecord } from "./segment.ts";
 import { Segment } from "./segment.ts";
+import { type SegmentFacts, segmentFacts } from "./segment-facts.ts";
 import type { SegmentList } from "./segment-list.ts";
 import { sliceParts, totalBytes } from "./parts.ts";
 import { SyncTargets } from "./sync-targets.ts";
-
-/** What the files are trusted for when a log is opened. Offsets are the log's. */
-export type LogRecovery =
-  /** All of it: nothing was written since the last sync. */
-  | { readonly kind: "clean" }
-  /**
-   * What lies below `offset`, which is a recovery point. The rest is read and checked by length,
-   * CRC and order, and cut at the first batch that fails.
-   */
-  | {
-      readonly kind: "verifyFrom";
-      readonly offset: number;
-      /** No batch has a higher leader epoch; the CRC does not cover the field. */
-      readonly leaderEpochMax?: number;
-    }
-  /** What lies below `offset`; the rest is cut unread. */
-  | { readonly kind: "truncateTo"; readonly offset: number };
-
-export interface LogOptions {
-  readonly disk: Disk;
-  /** The partition's folder, relative to the disk's root. */
-  readonly directory: string;
-  readonly config: LogConfig;
-  readonly format: BatchFormat;
-  readonly crc32c: Checksum;
-  readonly findTimestamp: TimestampSearch;
-  readonly recovery: LogRecovery;
-  /** As the owner has stored it, before anything was deleted. Also the end of a log without files. */
-  readonly startOffset: number;
-  /** Where reads put what they return; fresh memory by default. */
-  readonly buffers?: ReadBuffers;
-}
-
-/** What opening had to do. */
-export interface RecoveryReport {
-  /** Log bytes that were cut from segments, deleted segments included. */
-  readonly cutBytes: number;
-  /** Set when the log ends below what was to be trusted: synced data is gone. */
-  readonly lostBelow: number | undefined;
-}
-
-export interface SegmentFacts {
-  readonly baseOffset: number;
-  readonly nextOffset: number;
-  readonly sizeBytes: number;
-  /** ms; -1: no batch has a timestamp. */
-  readonly maxTimestamp: number;
-}
 
 /**
  * One partition's log: segments of batches in offset order, over the Disk port.
@@ -77,6 +31,7 @@ export class PartitionLog {
   /** May be replaced at any time; holds from the next append on. */
   config: LogConfig;
   readonly recovered: RecoveryReport;
+  readonly compaction: LogCompaction;
   readonly #files: LogFiles;
   readonly #segments: SegmentList;
   readonly #epochs: LeaderEpochs;
@@ -84,6 +39,7 @@ export class PartitionLog {
   readonly #reader: LogReader;
   readonly #syncs: SyncTargets;
   #producers: ProducerState;
+  #missesProducers: boolean;
   #logStartOffset: number;
   #endOffset: number;
   #appendedBytes = 0;
@@ -98,10 +54,17 @@ export class PartitionLog {
     this.#epochs = opened.epochs;
     this.#snapshots = opened.snapshots;
     this.#producers = opened.producers;
+    this.#missesProducers = opened.missesProducers;
     this.#logStartOffset = opened.logStartOffset;
     this.#endOffset = opened.endOffset;
     this.#syncs = new SyncTargets(this.#files, opened);
     this.#reader = new LogReader(this.#segments, format, options.buffers);
+    this.compaction = new LogCompaction({
+      ...{ files: this.#files, segments: this.#segments, reader: this.#reader, syncs: this.#syncs },
+      config: () => this.config,
+    });
+    // A death may have come between the storing of the start and what follows from it.
+    this.#epochs.cutStart(this.#logStartOffset);
   }
 
   /** Opens or, in memory, begins the log. Makes no file. */
@@ -112,6 +75,11 @@ export class PartitionLog {
   /** The first offset that may be read. */
   get logStartOffset(): number {
     return this.#logStartOffset;
+  }
+
+  /** The first offset that is here. Above the start where older segments are only in the store. */
+  get localStartOffset(): number {
+    return Math.max(this.#logStartOffset, this.#segments.all[0]?.baseOffset ?? this.#endOffset);
   }
 
   /** The offset that the next record gets (Kafka's LEO). */
@@ -144,6 +112,11 @@ export class PartitionLog {
   /** The idempotent producers of the batches in the log. */
   get producers(): ProducerState {
     return this.#producers;
+  }
+
+  /** Of those whose last batch is not here any more, because no snapshot was of use, it knows nothing. */
+  get missesProducers(): boolean {
+    return this.#missesProducers;
   }
 
   get latestEpoch(): number {
@@ -193,8 +166,22 @@ export class PartitionLog {
     if (range.from < this.#logStartOffset || range.from > this.#endOffset) {
       return { kind: "outOfRange" };
     }
+    if (range.from < this.localStartOffset) return { kind: "notLocal" };
     const upTo = Math.min(range.upTo, this.#endOffset);
     return this.#reader.read({ ...range, upTo }, this.config);
+  }
+
+  /** Bytes of the batches from the one that holds `offset` on, as far as they are here. */
+  bytesFrom(offset: number): number {
+    let bytes = 0;
+    for (const segment of this.#segments.all.toReversed()) {
+      if (segment.baseOffset <= offset) {
+        const position = segment.locate(offset, this.config);
+        return position === undefined ? bytes : bytes + segment.sizeBytes - position;
+      }
+      bytes += segment.sizeBytes;
+    }
+    return bytes;
   }
 
   /** The first record below `upTo` with at least this timestamp (ListOffsets by time). */
@@ -230,11 +217,7 @@ export class PartitionLog {
 
   /** Each segment, oldest first; the last takes the appends. For retention. */
   *segments(): IterableIterator<SegmentFacts> {
-    for (const segment of this.#segments.all) {
-      const { nextOffset, maxTimestamp } = segment.tail(this.config);
-      const { baseOffset, sizeBytes } = segment;
-      yield { baseOffset, nextOffset, sizeBytes, maxTimestamp };
-    }
+    for (const segment of this.#segments.all) yield segmentFacts(segment, this.config);
   }
 
   /**
@@ -274,31 +257,84 @@ export class PartitionLog {
     this.#snapshots.cutEnd(this.#endOffset);
     const { offset: from, producers } = this.#snapshots.newestUpTo(this.#endOffset);
     this.#producers = producers;
+    this.#missesProducers = from < firstOffset(this.#segments, this.#endOffset);
     this.#segments.eachBatch(from, this.config, (batch) => producers.apply(batch));
   }
 
   /**
    * Makes `offset` the first that may be read, and deletes segments that end at or before it. Where
-   * that is the log's end, an empty segment stays, whose name keeps the end.
+   * that is the log's end, an empty segment stays, whose name keeps the end. An offset below the
+   * start leaves it, and deletes what an earlier call had to leave.
    *
    * The owner has stored `offset` durably before: a recovery that is given an older `startOffset`
    * takes the deleted segments for lost ones, and with them all that follows.
    */
   advanceStartOffset(offset: number): void {
     assert(offset <= this.#endOffset, "the start passes the end");
-    if (offset <= this.#logStartOffset) return;
-    const active = this.#segments.active;
-    if (offset === this.#endOffset && active !== undefined && active.sizeBytes > 0) {
-      this.#roll(offset);
+    if (offset > this.#logStartOffset) {
+      this.#logStartOffset = offset;
+      this.#epochs.cutStart(offset);
+      this.#reader.forget();
     }
-    this.#logStartOffset = offset;
-    this.#epochs.cutStart(offset);
-    for (const segment of this.#segments.removeBefore(offset)) this.#syncs.removed(segment);
+    this.#deleteBefore(this.#logStartOffset);
+  }
+
+  /**
+   * Deletes segments that end at or before `offset`, which the object store has. The start stays,
+   * and the history of leader epochs.
+   */
+  removeLocalBefore(offset: number): void {
+    assert(offset <= this.#endOffset, "what is to be appended is not removed");
+    if (offset <= this.localStartOffset) return;
     this.#reader.forget();
+    this.#deleteBefore(offset);
+  }
+
+  /**
+   * The files end before what the object store has: they go, and the log goes on where that ends,
+   * with the producers and the epochs that are known there.
+   */
+  async restartAt(
+    offset: number,
+    known: { readonly producers: ProducerState; readonly epochs: readonly LeaderEpochStart[] },
+  ): Promise<void> {
+    assert(offset >= this.#endOffset, "a log that reaches further goes on as it is");
+    this.#reader.forget();
+    for (const segment of this.#segments.all) this.#syncs.removed(segment);
+    this.#segments.removeFrom(0);
+    const { disk, directory } = this.#files;
+    // Before the new one is there: else a loss of power may leave both, and a gap between them.
+    disk.makeDirectory(directory);
+    await disk.syncDirectory(directory);
+    this.#endOffset = offset;
+    this.#producers = known.producers;
+    this.#missesProducers = false;
+    this.#epochs.replace(known.epochs);
+    this.#roll(offset);
+    this.#syncs.restarted(offset);
+    // So that the next sync stores the epochs, which no batch here tells.
+    if (this.#segments.active !== undefined) this.#syncs.wrote(this.#segments.active);
+    this.#snapshots.save(offset, known.producers);
+  }
+
+  /** Takes over what the object store knows of the producers below `offset`: the rest is here. */
+  learnProducers(offset: number, producers: ProducerState): void {
+    assert(offset >= this.localStartOffset, "no batch is missing in between");
+    this.#producers = producers;
+    this.#missesProducers = false;
+    this.#segments.eachBatch(offset, this.config, (batch) => {
+      if (batch.baseOffset >= offset) producers.apply(batch);
+    });
+  }
+
+  /** Takes over what the object store knows of epochs before the first one that is known here. */
+  learnEpochs(older: readonly LeaderEpochStart[]): void {
+    this.#epochs.prepend(older);
   }
 
   /** Settles and lets go of the files. What was not synced may still be lost with power. */
   close(): void {
+    this.compaction.close();
     try {
       this.settle();
     } finally {
@@ -308,6 +344,7 @@ export class PartitionLog {
 
   /** Closes and deletes everything, in the background. Nothing else may be called any more. */
   async remove(): Promise<void> {
+    this.compaction.close();
     for (const segment of this.#segments.all) segment.close();
     await this.#files.disk.removeFolder(this.#files.directory);
   }
@@ -329,6 +366,20 @@ export class PartitionLog {
       this.#endOffset = batch.lastOffset + 1;
       this.#appendedBytes += batch.bytes;
     }
+  }
+
+  /** With an empty segment in the place of the active one where all of the log goes. */
+  #deleteBefore(offset: number): void {
+    // First of all, since on a full disk it makes the room that the new segment needs.
+    this.#removeBefore(offset);
+    const active = this.#segments.active;
+    if (offset < this.#endOffset || active === undefined || active.sizeBytes === 0) return;
+    this.#roll(this.#endOffset);
+    this.#removeBefore(this.#endOffset);
+  }
+
+  #removeBefore(offset: number): void {
+    for (const segment of this.#segments.removeBefore(offset)) this.#syncs.removed(segment);
   }
 
   /** Begins a segment at the log's end. */

@@ -91,13 +91,8 @@ export class ProducerSnapshots {
     const bytes = new Uint8Array(file.size());
     file.read(0, bytes);
     file.close();
-    if (bytes.length < headerBytes) return undefined;
-    const view = viewOf(bytes);
-    if (view.getUint32(0) !== magic || view.getUint32(4) !== version) return undefined;
-    if (readInt64(view, 8) !== offset) return undefined;
-    const body = bytes.subarray(headerBytes);
-    if (view.getUint32(16) !== this.#crc32c(body)) return undefined;
-    return ProducerState.restore(body);
+    const snapshot = decodeSnapshot(bytes, this.#crc32c);
+    return snapshot?.offset === offset ? ProducerState.restore(snapshot.body) : undefined;
   }
 
   #remove(offset: number): void {
@@ -114,4 +109,20 @@ export interface SnapshotFiles {
   readonly disk: Disk;
   readonly directory: string;
   readonly crc32c: Checksum;
+}
+
+/**
+ * What a snapshot's file holds: the offset that it is as of, and the producers' bytes. Undefined
+ * for bytes that are no such file, or a damaged one.
+ */
+export function decodeSnapshot(
+  bytes: Uint8Array,
+  crc32c: Checksum,
+): { readonly offset: number; readonly body: Uint8Array } | undefined {
+  if (bytes.length < headerBytes) return undefined;
+  const view = viewOf(bytes);
+  if (view.getUint32(0) !== magic || view.getUint32(4) !== version) return undefined;
+  const body = bytes.subarray(headerBytes);
+  if (view.getUint32(16) !== crc32c(body)) return undefined;
+  return { offset: readInt64(view, 8), body };
 }

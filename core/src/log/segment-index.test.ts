@@ -10,12 +10,11 @@ import {
 } from "../../../test/fixtures/partition-log.ts";
 import {
   indexHeaderBytes,
-  type IndexPlace,
   type IndexPoint,
   offsetEntryBytes,
-  SegmentIndex,
   timeEntryBytes,
-} from "./segment-index.ts";
+} from "./index-entry.ts";
+import { type IndexPlace, SegmentIndex } from "./segment-index.ts";
 
 const name = `${directory}/${"100".padStart(20, "0")}`;
 

@@ -3,7 +3,21 @@ import type { Disk, DiskFile } from "../ports/disk.ts";
 import type { Checksum } from "./batch-format.ts";
 import { viewOf } from "./batch-format.ts";
 import { fileName } from "./file-names.ts";
-import { readInt64, writeInt64 } from "./int64.ts";
+import {
+  decodeIndexHeader,
+  decodeIndexPoint,
+  type IndexPoint,
+  type IndexSegment,
+  indexHeaderBytes,
+  indexSegment,
+  indexVersions,
+  noRelativeOffset,
+  offsetEntryBytes,
+  offsetIndexMagic,
+  timeEntryBytes,
+  timeIndexMagic,
+} from "./index-entry.ts";
+import { writeInt64 } from "./int64.ts";
 import { indexEntriesPendingMax } from "./limits.ts";
 
 /**
@@ -21,35 +35,13 @@ import { indexEntriesPendingMax } from "./limits.ts";
  * notice: time entries carry a CRC, and whoever follows an offset entry finds there the batch that
  * it names, or knows that the index lies. `damaged` then means: rebuild.
  */
-export interface IndexPoint {
-  /** Of the batch, absolute. */
-  readonly baseOffset: number;
-  /** Of the batch, in bytes from the segment's start. */
-  readonly position: number;
-  /** Of all batches before it in the segment; -1: none has one. */
-  readonly maxTimestampBefore: number;
-  /** The base offset of the first batch that has it; -1: none. */
-  readonly maxTimestampBatchOffset: number;
-}
-
-export const indexHeaderBytes = 16;
-export const offsetEntryBytes = 8;
-export const timeEntryBytes = 16;
-const offsetIndexMagic = 0x4d524f49;
-const timeIndexMagic = 0x4d525449;
-/** By magic. Time entries of version 1 are not bound to their batch: they are made again. */
-const versions: ReadonlyMap<number, number> = new Map([
-  [offsetIndexMagic, 1],
-  [timeIndexMagic, 2],
-]);
-const noRelativeOffset = 0xffffffff;
-
 export class SegmentIndex {
   readonly #disk: Disk;
   readonly #directory: string;
   readonly #baseOffset: number;
   readonly #crc32c: Checksum;
-  readonly #seed: number;
+  readonly #segment: IndexSegment;
+  readonly #names: IndexPlace["names"];
   readonly #scratch = new DataView(new ArrayBuffer(timeEntryBytes));
   #offsets: DiskFile | undefined;
   #times: DiskFile | undefined;
@@ -58,18 +50,19 @@ export class SegmentIndex {
   /** Real entries were cut: what the files held before must not come back after a power loss. */
   #cutUnsynced = false;
 
-  private constructor(disk: Disk, directory: string, baseOffset: number, crc32c: Checksum) {
+  private constructor(place: IndexPlace) {
+    const { baseOffset, crc32c, directory, disk } = place;
     this.#disk = disk;
     this.#directory = directory;
     this.#baseOffset = baseOffset;
     this.#crc32c = crc32c;
-    writeInt64(this.#scratch, 0, baseOffset);
-    this.#seed = crc32c(new Uint8Array(this.#scratch.buffer, 0, 8));
+    this.#names = place.names;
+    this.#segment = indexSegment(baseOffset, crc32c);
   }
 
   /** An index without entries; a file appears with the first flush. */
   static empty(place: IndexPlace): SegmentIndex {
-    return new SegmentIndex(place.disk, place.directory, place.baseOffset, place.crc32c);
+    return new SegmentIndex(place);
   }
 
   /** The index as its files have it; `damaged` when one is missing or has a wrong header. */
@@ -212,20 +205,9 @@ export class SegmentIndex {
     const pending = this.#pending[i - this.#stored];
     if (pending !== undefined) return pending;
     if (!this.#readEntry(this.#offsets, i, offsetEntryBytes)) return "damaged";
-    const relative = this.#scratch.getUint32(0);
-    const position = this.#scratch.getUint32(4);
-    const seed = this.#seedOf(new Uint8Array(this.#scratch.buffer, 0, offsetEntryBytes));
+    const offsetEntry = new Uint8Array(this.#scratch.buffer).slice(0, offsetEntryBytes);
     if (!this.#readEntry(this.#times, i, timeEntryBytes)) return "damaged";
-    const timeBytes = new Uint8Array(this.#scratch.buffer, 0, timeEntryBytes - 4);
-    if (this.#crc32c(timeBytes, seed) !== this.#scratch.getUint32(12)) return "damaged";
-    const maxRelative = this.#scratch.getUint32(8);
-    return {
-      baseOffset: this.#baseOffset + relative,
-      position,
-      maxTimestampBefore: readInt64(this.#scratch, 0),
-      maxTimestampBatchOffset:
-        maxRelative === noRelativeOffset ? -1 : this.#baseOffset + maxRelative,
-    };
+    return decodeIndexPoint(offsetEntry, new Uint8Array(this.#scratch.buffer), this.#segment);
   }
 
   #readEntry(file: DiskFile | undefined, i: number, entryBytes: number): boolean {
@@ -235,7 +217,7 @@ export class SegmentIndex {
 
   /** What the CRC of a batch's time entry begins with: whose segment's and batch's it is. */
   #seedOf(offsetEntry: Uint8Array): number {
-    return this.#crc32c(offsetEntry, this.#seed);
+    return this.#crc32c(offsetEntry, this.#segment.seed);
   }
 
   #encodeTime(
@@ -250,8 +232,8 @@ export class SegmentIndex {
   }
 
   #openFile(kind: "index" | "timeindex", create: "never" | "ifAbsent"): DiskFile | undefined {
-    const path = `${this.#directory}/${fileName(this.#baseOffset, kind)}`;
-    return this.#disk.open(path, { create });
+    const name = this.#names?.[kind] ?? fileName(this.#baseOffset, kind);
+    return this.#disk.open(`${this.#directory}/${name}`, { create });
   }
 
   #create(kind: "index" | "timeindex", magic: number): DiskFile {
@@ -259,7 +241,7 @@ export class SegmentIndex {
     assert(file !== undefined, "ifAbsent opens");
     const header = new DataView(new ArrayBuffer(indexHeaderBytes));
     header.setUint32(0, magic);
-    header.setUint32(4, versions.get(magic) ?? 0);
+    header.setUint32(4, indexVersions.get(magic) ?? 0);
     writeInt64(header, 8, this.#baseOffset);
     // The name may belong to a damaged file that this one takes the place of.
     file.resize(0);
@@ -268,11 +250,11 @@ export class SegmentIndex {
   }
 
   #hasHeader(file: DiskFile, magic: number): boolean {
-    const header = new DataView(new ArrayBuffer(indexHeaderBytes));
-    if (file.read(0, new Uint8Array(header.buffer)) !== indexHeaderBytes) return false;
-    if (header.getUint32(0) !== magic) return false;
-    if (header.getUint32(4) !== versions.get(magic)) return false;
-    return readInt64(header, 8) === this.#baseOffset;
+    const header = new Uint8Array(indexHeaderBytes);
+    if (file.read(0, header) !== indexHeaderBytes) return false;
+    const decoded = decodeIndexHeader(header, magic);
+    if (decoded?.version !== indexVersions.get(magic)) return false;
+    return decoded?.baseOffset === this.#baseOffset;
   }
 }
 
@@ -281,4 +263,6 @@ export interface IndexPlace {
   readonly directory: string;
   readonly baseOffset: number;
   readonly crc32c: Checksum;
+  /** Of the files, where they are not those of the segment's own. */
+  readonly names?: { readonly index: string; readonly timeindex: string };
 }

@@ -56,6 +56,11 @@ export class SegmentList {
     return removed;
   }
 
+  /** Puts `segment` in the place of the `count` ones from `index` on, which it returns. */
+  replace(index: number, count: number, segment: Segment): readonly Segment[] {
+    return this.#segments.splice(index, count, segment);
+  }
+
   /** Removes the batches that end at or after `offset`; returns the segment that is then active. */
   truncateTo(
     offset: number,

@@ -1,6 +1,7 @@
 import type { BatchSummary } from "./batch-format.ts";
 import type { LogConfig } from "./log-config.ts";
-import type { IndexPoint, SegmentIndex } from "./segment-index.ts";
+import type { IndexPoint } from "./index-entry.ts";
+import type { SegmentIndex } from "./segment-index.ts";
 
 /** What a segment amounts to, from its start to its last whole batch. Timestamps in ms; -1: none. */
 export interface SegmentTail {
@@ -50,7 +51,8 @@ export function noteBatch(
     });
     tail.bytesSinceIndexPoint = 0;
   }
-  if (batch.maxTimestamp > tail.maxTimestamp) {
+  // No search by time would find a record in an empty one.
+  if (batch.maxTimestamp > tail.maxTimestamp && !batch.isEmpty) {
     tail.maxTimestamp = batch.maxTimestamp;
     tail.maxTimestampBatchOffset = batch.baseOffset;
   }

@@ -7,11 +7,11 @@ import { summarizeBatch, viewOf } from "./batch-format.ts";
 import { BatchScanner } from "./batch-scanner.ts";
 import { fileName } from "./file-names.ts";
 import { segmentSpanMax } from "./limits.ts";
-import type { LogConfig } from "./log-config.ts";
+import { type LogConfig, rollAfterMs } from "./log-config.ts";
 import type { LogFiles } from "./log-files.ts";
 import { damaged } from "./log-files.ts";
-import type { IndexPoint } from "./segment-index.ts";
-import { SegmentIndex, timeEntryBytes } from "./segment-index.ts";
+import { type IndexPoint, timeEntryBytes } from "./index-entry.ts";
+import { SegmentIndex } from "./segment-index.ts";
 import type { MutableTail, SegmentTail } from "./segment-tail.ts";
 import { noteBatch, tailAt } from "./segment-tail.ts";
 
@@ -47,7 +47,7 @@ export interface SegmentRecovery {
  */
 export class Segment {
   readonly baseOffset: number;
-  readonly path: string;
+  path: string;
   readonly #files: LogFiles;
   #file: DiskFile | undefined;
   #index: SegmentIndex | undefined;
@@ -84,6 +84,12 @@ export class Segment {
     return this.#tail;
   }
 
+  /** Of its batches, ms; where none has a timestamp, when the file was last written to. */
+  largestTimestamp(config: LogConfig): number {
+    const { maxTimestamp } = this.tail(config);
+    return maxTimestamp >= 0 ? maxTimestamp : this.#open().modifiedMs();
+  }
+
   /**
    * Whether the batch has to go to a new segment: by bytes, by span of offsets, by the indexes'
    * size, or by time. As Kafka has it, time is that of the records: the batch's largest timestamp
@@ -96,7 +102,7 @@ export class Segment {
     if (batch.lastOffset - this.baseOffset > segmentSpanMax) return true;
     const indexEntriesMax = Math.max(1, Math.floor(config.segmentIndexBytes / timeEntryBytes));
     if (this.#loadIndex(config).length >= indexEntriesMax) return true;
-    return this.#ageMs(batch, when.nowMs) > config.segmentMs - (config.segmentJitterMs ?? 0);
+    return this.#ageMs(batch, when.nowMs) > rollAfterMs(config);
   }
 
   /** Writes the batches at the end. After a DiskError the segment is what it was before. */

@@ -74,6 +74,13 @@ export class SyncTargets {
     this.#target = Math.min(this.#target, endOffset);
   }
 
+  /** All up to here is durable elsewhere, and nothing of it lies here. */
+  restarted(endOffset: number): void {
+    this.#directoryChanged = true;
+    this.#recoveryPoint = endOffset;
+    this.#target = endOffset;
+  }
+
   /** `endOffset` is asked for when the sync begins. */
   sync(endOffset: () => number, epochs: LeaderEpochs): Promise<void> {
     if (this.#waiting !== undefined) return this.#waiting;

@@ -33,6 +33,8 @@ export interface Disk {
 export interface DiskFile {
   /** Bytes. */
   size(): number;
+  /** Wall time of the last write or change of size, ms. Nothing but an age should hang on it. */
+  modifiedMs(): number;
   /** Writes the parts one after another from `position` on, whole or with a thrown DiskError. */
   write(position: number, parts: readonly Uint8Array[]): void;
   /** Fills `into` from `position` on; returns the bytes read, fewer only at the end of the file. */

@@ -1,0 +1,81 @@
+import { ObjectError } from "@millrace/core";
+import type { Clock, Disk, IncarnationId, TopicSettings } from "@millrace/core";
+import type { Cluster } from "../cluster/cluster.ts";
+import type { JournalItems } from "./journal-item.ts";
+import type { ReplayedPartition } from "./journal-recovery.ts";
+import type { PartitionLimits } from "./limits.ts";
+import { partitionDirectory } from "./log-opener.ts";
+import type { LogOpener } from "./log-opener.ts";
+import type { PartitionPlace } from "./partition-items.ts";
+import type { WarningLog } from "./partitions-deps.ts";
+import { recoverJournals } from "./recover-journals.ts";
+import { UnplacedRecords } from "./unplaced-records.ts";
+import type { WireFormat } from "./wire-format.ts";
+
+export interface RecoverPartitionsDeps {
+  readonly disk: Disk;
+  readonly clock: Clock;
+  readonly wire: WireFormat;
+  readonly items: JournalItems;
+  readonly limits: PartitionLimits;
+  readonly logs: LogOpener;
+  readonly cluster: Pick<Cluster, "incarnation" | "slots" | "slotOfPartition" | "openSlot">;
+  readonly log: WarningLog;
+  /** Undefined for a partition that is gone. */
+  readonly settingsOf: (place: PartitionPlace) => TopicSettings | undefined;
+  readonly isTiering: (place: ReplayedPartition) => boolean;
+  /** The journal stays until the object store has what it holds of them. */
+  readonly keep: (
+    incarnation: IncarnationId,
+    partitions: readonly ReplayedPartition[],
+  ) => Promise<void>;
+}
+
+/** Replays the journals of former incarnations into the logs; see recover-journals.ts. */
+export async function recoverPartitions(deps: RecoverPartitionsDeps): Promise<void> {
+  const { cluster, clock, disk, isTiering, log, logs, settingsOf } = deps;
+  const reports = await recoverJournals({
+    ...{ disk, wire: deps.wire, items: deps.items, limits: deps.limits },
+    incarnation: cluster.incarnation,
+    slots: cluster.slots,
+    wallMs: () => clock.wallMs(),
+    openLog: async ({ topicId, partition, baseOffset: next }, trust) => {
+      const slot = cluster.slotOfPartition(topicId, partition);
+      const place = { topicId, partition, slot };
+      const settings = settingsOf(place);
+      if (settings === undefined) return undefined;
+      const at = { ...place, openSlot: await cluster.openSlot(slot) };
+      return whileAway(deps, () => logs.openForReplay(at, settings, { trust, next }));
+    },
+    isKept: isTiering,
+    setAside: ({ baseOffset, partition, topicId }, endOffset) => {
+      const fields = { topicId, partition, endOffset, lostBelow: baseOffset };
+      log.error(fields, "synced records of a partition are gone from the disk: it is offline");
+      return new UnplacedRecords(disk, partitionDirectory({ topicId, partition }), baseOffset);
+    },
+  });
+  for (const { bytes, incarnation, partitions } of reports) {
+    const fields = { incarnation, bytes, partitions: partitions.length };
+    log.warn(fields, "replayed a former journal");
+    await whileAway(deps, () => deps.keep(incarnation, partitions.filter(isTiering)));
+  }
+}
+
+/**
+ * A start waits for an object store that is away: what it has to know of a log lies there, and who
+ * ends for it would be started again for nothing.
+ */
+async function whileAway<Result>(
+  { clock, limits, log }: Pick<RecoverPartitionsDeps, "clock" | "limits" | "log">,
+  run: () => Promise<Result>,
+): Promise<Result> {
+  for (;;) {
+    try {
+      return await run();
+    } catch (error) {
+      if (!(error instanceof ObjectError) || !error.retriable) throw error;
+      log.warn({ err: error }, "the object store is away: the start waits for it");
+      await new Promise<void>((resolve) => clock.after(limits.diskRetryMs, resolve));
+    }
+  }
+}

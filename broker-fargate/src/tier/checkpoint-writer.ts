@@ -1,0 +1,134 @@
+import { assert } from "@millrace/core";
+import type { ColdPart, IncarnationId, Random, Slot } from "@millrace/core";
+import { encodeCheckpoint, encodeSlotSection, TIER_NONCE_BYTES } from "@millrace/wire";
+import type { CheckpointSlot, Crc32c, EncodedSlotSection, SlotSection } from "@millrace/wire";
+import type { RegisteredCheckpoint } from "./former-checkpoints.ts";
+import type { WrittenImage } from "./image-writer.ts";
+import type { TierLimits } from "./limits.ts";
+import type { ObjectAccess } from "./object-access.ts";
+import { checkpointKey, checkpointNumber } from "./object-keys.ts";
+
+export interface CheckpointWriterDeps {
+  readonly objects: ObjectAccess;
+  readonly random: Random;
+  readonly crc32c: Crc32c;
+  readonly clusterId: string;
+  readonly incarnation: IncarnationId;
+  readonly limits: TierLimits;
+  /** Names it as the incarnation's newest, on condition that its journal is open. */
+  readonly register: (checkpoint: RegisteredCheckpoint) => Promise<void>;
+}
+
+/**
+ * Writes this incarnation's checkpoints, one after another: images collect until there are enough
+ * or `flush` is called; then object, then registration. A number whose object may or may not be
+ * there is not used again.
+ */
+export class CheckpointWriter {
+  readonly #deps: CheckpointWriterDeps;
+  /** The newest line of every slot that has one. */
+  #slots: readonly CheckpointSlot[] = [];
+  /** Numbers that may have an object, ascending. */
+  #numbers: number[] = [];
+  #nextNumber = 0;
+  /** The one that the incarnation's item names; -1: none. */
+  #registered = -1;
+  #images: Uint8Array[] = [];
+  #imageBytes = 0;
+  #sections: EncodedSlotSection[] = [];
+
+  constructor(deps: CheckpointWriterDeps) {
+    this.#deps = deps;
+  }
+
+  /** Checkpoints that packed parts or sections may lie in. */
+  get count(): number {
+    return this.#numbers.length;
+  }
+
+  /** The number of the oldest one; -1: there is none. */
+  get oldest(): number {
+    return this.#numbers[0] ?? -1;
+  }
+
+  /** Whether the part lies in one of this incarnation's checkpoints, the given one or a later one. */
+  holds(part: ColdPart, from: number): boolean {
+    const { clusterId, incarnation } = this.#deps;
+    const number = checkpointNumber(part.object);
+    return number >= from && part.object === checkpointKey(clusterId, incarnation, number);
+  }
+
+  /** Slots whose newest section lies in a checkpoint before `number`. */
+  slotsBefore(number: number): readonly Slot[] {
+    return this.#slots.filter(({ checkpoint }) => checkpoint < number).map(({ slot }) => slot);
+  }
+
+  /** Whether an image of so many bytes has to wait for the next checkpoint. */
+  isFullFor(bytes: number): boolean {
+    return this.#imageBytes > 0 && this.#imageBytes + bytes > this.#deps.limits.checkpointBytesMax;
+  }
+
+  /** Takes the image into the checkpoint that collects; the part exists once `flush` resolved. */
+  addImage(image: Pick<WrittenImage, "parts" | "bytes" | "at">): ColdPart {
+    const part = image.at(this.#key(this.#nextNumber), this.#imageBytes);
+    this.#images.push(...image.parts);
+    this.#imageBytes += image.bytes;
+    return part;
+  }
+
+  addSection(section: SlotSection): void {
+    const { epoch, slot } = section;
+    this.#sections.push({ slot, epoch, bytes: encodeSlotSection(section) });
+  }
+
+  /**
+   * Stores what has collected, and registers it. Rejects with ObjectError, MetadataError or
+   * FencedError; what had collected is then dropped, and nobody may rest on it.
+   */
+  async flush(): Promise<void> {
+    const images = this.#images;
+    const sections = this.#sections;
+    if (images.length === 0 && sections.length === 0) return;
+    const number = this.#nextNumber;
+    this.#nextNumber += 1;
+    this.#images = [];
+    this.#imageBytes = 0;
+    this.#sections = [];
+    const { crc32c, incarnation, objects, random, register } = this.#deps;
+    const changed = new Set(sections.map(({ slot }) => slot));
+    const carried = this.#slots.filter(({ slot }) => !changed.has(slot));
+    const nonce = random.bytes(TIER_NONCE_BYTES);
+    const draft = { incarnation, number, nonce, imageParts: images, sections, carried };
+    const encoded = encodeCheckpoint(draft, crc32c);
+    this.#numbers.push(number);
+    const outcome = await objects.put(this.#key(number), encoded.parts);
+    assert(outcome === "stored", "an incarnation's numbers are its own");
+    await register({ number, bytes: encoded.bytes });
+    this.#registered = number;
+    this.#slots = encoded.slots;
+  }
+
+  /** Drops what has collected since the last flush. */
+  drop(): void {
+    if (this.#images.length > 0) this.#nextNumber += 1;
+    this.#images = [];
+    this.#imageBytes = 0;
+    this.#sections = [];
+  }
+
+  /** Deletes the objects of older checkpoints that hold no newest section and no part of `live`. */
+  async deleteUnused(live: ReadonlySet<string>): Promise<void> {
+    const named = new Set(this.#slots.map(({ checkpoint }) => checkpoint));
+    const unused = this.#numbers.filter((number) => {
+      return number < this.#registered && !named.has(number) && !live.has(this.#key(number));
+    });
+    if (unused.length === 0) return;
+    await this.#deps.objects.delete(unused.map((number) => this.#key(number)));
+    this.#numbers = this.#numbers.filter((number) => !unused.includes(number));
+  }
+
+  #key(number: number): string {
+    const { clusterId, incarnation } = this.#deps;
+    return checkpointKey(clusterId, incarnation, number);
+  }
+}

@@ -1,0 +1,134 @@
+import { keys } from "@millrace/core";
+import type { IncarnationId, Slot, Source } from "@millrace/core";
+import { decodeCheckpointIndex, decodeSlotSection, TAIL_READ_BYTES } from "@millrace/wire";
+import type { CheckpointIndex, CheckpointSlot, Crc32c } from "@millrace/wire";
+import { read } from "../cluster/persist.ts";
+import type { StoreAccess } from "../cluster/persist.ts";
+import type { TierLimits } from "./limits.ts";
+import type { ObjectAccess } from "./object-access.ts";
+import { checkpointKey } from "./object-keys.ts";
+import { packedOwner } from "./slot-packs.ts";
+import type { PackedOwner } from "./slot-packs.ts";
+
+export interface FormerCheckpointsDeps extends StoreAccess {
+  readonly objects: ObjectAccess;
+  readonly crc32c: Crc32c;
+  readonly limits: TierLimits;
+  readonly clusterId: string;
+}
+
+/** A registered checkpoint is missing, or is not what was written. */
+export class CheckpointDamagedError extends Error {
+  override readonly name = "CheckpointDamagedError";
+}
+
+/** The newest registered checkpoint of an incarnation, as its item names it. */
+export interface RegisteredCheckpoint {
+  readonly number: number;
+  readonly bytes: number;
+}
+
+/**
+ * What former incarnations' checkpoints hold of slots, read when a slot is first needed. Rejects
+ * with ObjectError, MetadataError, or CheckpointDamagedError.
+ */
+export class FormerCheckpoints {
+  readonly #deps: FormerCheckpointsDeps;
+  /** By slot and incarnation, the oldest first. */
+  readonly #sections = new Map<string, Promise<readonly PackedOwner[]>>();
+  readonly #indexes = new Map<IncarnationId, Promise<CheckpointIndex | undefined>>();
+
+  constructor(deps: FormerCheckpointsDeps) {
+    this.#deps = deps;
+  }
+
+  /** Whether the source's newest checkpoint tells of the slot at the source's epoch. */
+  async holdsSlot(source: Source, slot: Slot): Promise<boolean> {
+    return (await this.#lineOf(source, slot)) !== undefined;
+  }
+
+  /** The slot's partitions as the newest of the sources tells them that tells of it. */
+  async partitionsOf(sources: readonly Source[], slot: Slot): Promise<readonly PackedOwner[]> {
+    for (const source of sources.toSorted((a, b) => b.epoch - a.epoch)) {
+      const line = await this.#lineOf(source, slot);
+      if (line !== undefined) return this.#cachedSection(source.incarnation, line);
+    }
+    return [];
+  }
+
+  async #lineOf(source: Source, slot: Slot): Promise<CheckpointSlot | undefined> {
+    const index = await this.#index(source.incarnation);
+    return index?.slots.find((line) => line.slot === slot && line.epoch === source.epoch);
+  }
+
+  /** Kept for a while: whoever looks at one partition of a slot looks at the others, too. */
+  #cachedSection(
+    incarnation: IncarnationId,
+    line: CheckpointSlot,
+  ): Promise<readonly PackedOwner[]> {
+    const key = `${line.slot} ${incarnation}`;
+    const before = this.#sections.get(key);
+    if (before !== undefined) return before;
+    const reading = this.#section(incarnation, line);
+    this.#sections.set(key, reading);
+    reading.catch(() => this.#sections.delete(key));
+    for (const oldest of this.#sections.keys()) {
+      if (this.#sections.size <= this.#deps.limits.cachedSectionsMax) break;
+      this.#sections.delete(oldest);
+    }
+    return reading;
+  }
+
+  async #section(
+    incarnation: IncarnationId,
+    line: CheckpointSlot,
+  ): Promise<readonly PackedOwner[]> {
+    const { clusterId, crc32c, objects } = this.#deps;
+    const keyOf = (number: number): string => checkpointKey(clusterId, incarnation, number);
+    const key = keyOf(line.checkpoint);
+    const bytes = await objects.readRange(key, { from: line.position, bytes: line.bytes });
+    if (bytes === undefined) throw new CheckpointDamagedError(`${key} is missing`);
+    const decoded = decodeSlotSection(bytes, line, crc32c);
+    if (decoded.kind === "invalid") {
+      throw new CheckpointDamagedError(`${key}, slot ${line.slot}: ${decoded.reason}`);
+    }
+    return decoded.section.partitions.map((partition) => packedOwner(partition, keyOf));
+  }
+
+  #index(incarnation: IncarnationId): Promise<CheckpointIndex | undefined> {
+    const before = this.#indexes.get(incarnation);
+    if (before !== undefined) return before;
+    const reading = this.#readIndex(incarnation);
+    this.#indexes.set(incarnation, reading);
+    reading.catch(() => this.#indexes.delete(incarnation));
+    return reading;
+  }
+
+  async #readIndex(incarnation: IncarnationId): Promise<CheckpointIndex | undefined> {
+    const { clusterId, crc32c, objects } = this.#deps;
+    const item = await read(this.#deps, keys.incarnation(incarnation));
+    const newest = registeredIn(item?.value["checkpoint"]);
+    if (newest === undefined) return undefined;
+    const key = checkpointKey(clusterId, incarnation, newest.number);
+    let wanted = Math.min(TAIL_READ_BYTES, newest.bytes);
+    for (;;) {
+      const bytes = await objects.readRange(key, { from: newest.bytes - wanted, bytes: wanted });
+      if (bytes === undefined) throw new CheckpointDamagedError(`${key} is missing`);
+      const decoded = decodeCheckpointIndex(bytes, { objectBytes: newest.bytes, crc32c });
+      if (decoded.kind === "ok") return decoded.index;
+      if (decoded.kind === "invalid" || decoded.needBytes <= wanted) {
+        const reason = decoded.kind === "invalid" ? decoded.reason : "otherLength";
+        throw new CheckpointDamagedError(`${key}: ${reason}`);
+      }
+      wanted = decoded.needBytes;
+    }
+  }
+}
+
+/** The field `checkpoint` of an incarnation's item; undefined where it has none. */
+function registeredIn(value: unknown): RegisteredCheckpoint | undefined {
+  if (typeof value !== "object" || value === null) return undefined;
+  const { bytes, number } = value as Partial<RegisteredCheckpoint>;
+  if (typeof number !== "number" || typeof bytes !== "number") return undefined;
+  return { number, bytes };
+}

@@ -1,0 +1,94 @@
+import type { ColdPart } from "@millrace/core";
+import { decodeImageTail, TAIL_READ_BYTES } from "@millrace/wire";
+import type { ImageTail } from "@millrace/wire";
+import type { WireFormat } from "../partition/wire-format.ts";
+import type { TierLimits } from "./limits.ts";
+
+export interface ImageTailsDeps {
+  readonly wire: WireFormat;
+  readonly limits: TierLimits;
+  /** Undefined: there is no such object. Rejects when the store does not answer. */
+  readonly readRange: (
+    object: string,
+    range: { readonly from: number; readonly bytes: number },
+  ) => Promise<Uint8Array | undefined>;
+  readonly warn: (what: string, cause: unknown) => void;
+}
+
+/** What follows the batches of images: kept for the images that were read last. */
+export class ImageTails {
+  readonly #deps: ImageTailsDeps;
+  readonly #tails = new Map<string, ImageTail>();
+  readonly #loading = new Map<string, Promise<ImageTail | undefined>>();
+
+  constructor(deps: ImageTailsDeps) {
+    this.#deps = deps;
+  }
+
+  /** Images whose tail is in memory. */
+  get kept(): number {
+    return this.#tails.size;
+  }
+
+  find(part: ColdPart): ImageTail | undefined {
+    const key = imageKey(part);
+    const found = this.#tails.get(key);
+    if (found === undefined) return undefined;
+    this.#tails.delete(key);
+    this.#tails.set(key, found);
+    return found;
+  }
+
+  /** Undefined where it is missing or damaged, which is logged, or the store does not answer. */
+  load(part: ColdPart): Promise<ImageTail | undefined> {
+    const key = imageKey(part);
+    const before = this.#loading.get(key);
+    if (before !== undefined) return before;
+    const loading = this.#read(part)
+      .catch((error: unknown) => {
+        this.#deps.warn("an object could not be read", error);
+        return undefined;
+      })
+      .finally(() => this.#loading.delete(key));
+    this.#loading.set(key, loading);
+    return loading;
+  }
+
+  /** As `load`, for whom it matters why: rejects with ObjectError when the store does not answer. */
+  loadOrFail(part: ColdPart): Promise<ImageTail | undefined> {
+    return this.#read(part);
+  }
+
+  async #read(part: ColdPart): Promise<ImageTail | undefined> {
+    const { limits, readRange, warn, wire } = this.#deps;
+    const reading = { objectBytes: part.bytes, crc32c: wire.crc32c };
+    let wanted = Math.min(TAIL_READ_BYTES, part.bytes - part.batchesBytes);
+    for (;;) {
+      const from = part.position + part.bytes - wanted;
+      const bytes = await readRange(part.object, { from, bytes: wanted });
+      if (bytes?.length !== wanted) {
+        warn(`${part.object} is missing, or shorter than it was`, undefined);
+        return undefined;
+      }
+      const decoded = decodeImageTail(bytes, reading);
+      if (decoded.kind === "short") {
+        wanted = decoded.needBytes;
+        continue;
+      }
+      if (decoded.kind === "invalid") {
+        warn(`${part.object} is damaged: ${decoded.reason}`, undefined);
+        return undefined;
+      }
+      this.#tails.set(imageKey(part), decoded.tail);
+      for (const oldest of this.#tails.keys()) {
+        if (this.#tails.size <= limits.cachedIndexesMax) break;
+        this.#tails.delete(oldest);
+      }
+      return decoded.tail;
+    }
+  }
+}
+
+function imageKey({ object, position }: ColdPart): string {
+  return `${position} ${object}`;
+}

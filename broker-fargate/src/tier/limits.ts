@@ -1,0 +1,88 @@
+import { assert } from "@millrace/core";
+
+const mebibyte = 1024 * 1024;
+
+/** How often a request to the object store is tried. */
+export const objectTriesMax = 8;
+/** The wait before the second try; it doubles from try to try, up to the longest. */
+export const objectBackoffMsFirst = 50;
+export const objectBackoffMsMax = 5_000;
+/** Objects that one request deletes. */
+export const deletedObjectsMax = 1_000;
+/** Of an object's end, the bytes that tell whose it is: a nonce is among them. */
+export const ownerProofBytesMax = 65_536;
+
+/** Every bound of the object store's side. Reaching one is a named outcome. */
+export interface TierLimits {
+  /** From this many bytes of batches on, a tail goes into cold segments instead of a pack. */
+  readonly coldSegmentBytesMin: number;
+  /** A cold segment closes with the batch that brings it here, or earlier. */
+  readonly coldSegmentBytesMax: number;
+  /** Cold segments that are registered in one transaction; a longer tail takes several. */
+  readonly segmentsPerCommitMax: number;
+  /** Cold segments that are read and uploaded at the same time: this many times the size above. */
+  readonly uploadsInFlightMax: number;
+  /** A checkpoint is written at this size; what is left goes into the next one. */
+  readonly checkpointBytesMax: number;
+  /** New bytes of tiered partitions at which a checkpoint begins. */
+  readonly checkpointDueBytes: number;
+  /** Age of the oldest of them at which it begins. */
+  readonly checkpointDueMs: number;
+  /** Pause after a round that failed; it doubles with each, up to `checkpointDueMs`. */
+  readonly checkpointRetryMs: number;
+  /** Checkpoints that packed parts and slots' sections are spread over; past it the oldest moves. */
+  readonly checkpointsMax: number;
+  /** The unit of reads, and of what is cached. */
+  readonly chunkBytes: number;
+  /** Bytes of chunks that are kept; past it the least recently used go. */
+  readonly cachedBytesMax: number;
+  /** Reads of the object store under way; further ones wait, in order. */
+  readonly readsInFlightMax: number;
+  /** Chunks that are read ahead of one sequential reader; it begins with two. */
+  readonly readAheadChunksMax: number;
+  /** Images whose index is kept. */
+  readonly cachedIndexesMax: number;
+  /** After a start, until objects are looked for that nobody names. */
+  readonly firstSweepMs: number;
+  /** And from then on, each time. */
+  readonly sweepEveryMs: number;
+  /** Slots' sections of former incarnations that are kept. */
+  readonly cachedSectionsMax: number;
+  /** Sequential readers of one partition whose place is remembered. */
+  readonly readCursorsMax: number;
+}
+
+export const tierLimits: TierLimits = checked({
+  coldSegmentBytesMin: 8 * mebibyte,
+  coldSegmentBytesMax: 16 * mebibyte,
+  segmentsPerCommitMax: 64,
+  uploadsInFlightMax: 2,
+  checkpointBytesMax: 32 * mebibyte,
+  checkpointDueBytes: 64 * mebibyte,
+  checkpointDueMs: 60_000,
+  checkpointRetryMs: 5_000,
+  checkpointsMax: 64,
+  chunkBytes: mebibyte,
+  cachedBytesMax: 64 * mebibyte,
+  readsInFlightMax: 24,
+  readAheadChunksMax: 16,
+  cachedIndexesMax: 256,
+  firstSweepMs: 120_000,
+  sweepEveryMs: 24 * 3_600_000,
+  cachedSectionsMax: 256,
+  readCursorsMax: 16,
+});
+
+/** Asserts how the limits must lie to each other. */
+export function checked(limits: TierLimits): TierLimits {
+  assert(
+    2 * limits.coldSegmentBytesMin <= limits.coldSegmentBytesMax,
+    "a tail can be cut into cold segments of a useful size",
+  );
+  assert(
+    2 * limits.readAheadChunksMax * limits.chunkBytes <= limits.cachedBytesMax,
+    "what is read ahead is not driven out before it is read",
+  );
+  assert(limits.readsInFlightMax * limits.chunkBytes <= limits.cachedBytesMax, "reads fit");
+  return limits;
+}

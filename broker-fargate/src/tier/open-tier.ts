@@ -1,0 +1,79 @@
+import type { Clock, MetadataStore, ObjectStore, Random, ReadBuffers } from "@millrace/core";
+import { MetadataError } from "@millrace/core";
+import type { Metrics } from "../metrics/registry.ts";
+import type { Cluster } from "../cluster/cluster.ts";
+import type { JournalItems } from "../partition/journal-item.ts";
+import type { SlotWrites } from "../partition/slot-writes.ts";
+import type { WireFormat } from "../partition/wire-format.ts";
+import type { Cover, TieredOwner } from "./checkpointer.ts";
+import type { TierLimits } from "./limits.ts";
+import { ObjectAccess } from "./object-access.ts";
+import { Tier } from "./tier.ts";
+import { objectMeter, observeTier } from "./tier-metrics.ts";
+
+export interface OpenTierDeps<Owner extends TieredOwner> {
+  readonly store: MetadataStore;
+  readonly clock: Clock;
+  readonly random: Random;
+  /** Undefined: no object store is configured. */
+  readonly objects?: ObjectStore;
+  readonly buffers?: ReadBuffers;
+  readonly tierLimits?: TierLimits;
+  readonly cluster: Pick<
+    Cluster,
+    | "incarnation"
+    | "epoch"
+    | "clusterId"
+    | "slots"
+    | "topics"
+    | "openSlot"
+    | "dropSources"
+    | "useCheckpoints"
+  >;
+  readonly writes: SlotWrites;
+  readonly journalItems: JournalItems;
+  readonly wire: WireFormat;
+  readonly cover: Cover<Owner>;
+  readonly metrics?: Metrics;
+  readonly warn: (what: string, cause: unknown) => void;
+}
+
+/** The object store's side of a process; undefined where none is configured. */
+export function openTier<Owner extends TieredOwner>(
+  deps: OpenTierDeps<Owner>,
+): Tier<Owner> | undefined {
+  const { cluster, clock, objects, random, warn } = deps;
+  if (objects === undefined) return undefined;
+  const { incarnation } = cluster;
+  const { metrics } = deps;
+  const meter = metrics === undefined ? {} : { meter: objectMeter(metrics) };
+  const tier: Tier<Owner> = new Tier({
+    ...deps,
+    objects: new ObjectAccess({ store: objects, clock, random, ...meter }),
+    buffers: deps.buffers ?? leftToCollector,
+    cluster: {
+      ...{ incarnation, epoch: cluster.epoch, clusterId: cluster.clusterId, slots: cluster.slots },
+      isKnown: (topicId) => cluster.topics.byId(topicId) !== undefined,
+      openSlot: (slot) => cluster.openSlot(slot),
+      useCheckpoints: (holdsSlot) => cluster.useCheckpoints(holdsSlot),
+      dropSources: async (slot) => {
+        try {
+          return await cluster.dropSources(slot);
+        } catch (error) {
+          if (!(error instanceof MetadataError)) throw error;
+          // A source that stays names objects that nobody needs, until the slot's next claim.
+          warn("a slot's sources could not be dropped", error);
+          return false;
+        }
+      },
+    },
+    ...(deps.tierLimits === undefined ? {} : { limits: deps.tierLimits }),
+  });
+  if (metrics !== undefined) observeTier(metrics, tier);
+  return tier;
+}
+
+const leftToCollector: ReadBuffers = {
+  take: (bytes) => new Uint8Array(bytes),
+  giveBack: () => undefined,
+};

@@ -1,0 +1,251 @@
+import { ColdLog, keys, readHead } from "@millrace/core";
+import type {
+  ColdPart,
+  Epoch,
+  IncarnationId,
+  ReadBuffers,
+  Slot,
+  Source,
+  TopicId,
+} from "@millrace/core";
+import { ProducerState, summarizeBatch, viewOf } from "@millrace/core";
+import { splitBatches } from "@millrace/wire";
+import { read } from "../cluster/persist.ts";
+import type { StoreAccess } from "../cluster/persist.ts";
+import type { OpenSlot } from "../cluster/slot-claims.ts";
+import type { JournalItems } from "../partition/journal-item.ts";
+import type { MarkedPartition, PartitionPlace } from "../partition/partition-items.ts";
+import type { SlotWrites } from "../partition/slot-writes.ts";
+import type { WireFormat } from "../partition/wire-format.ts";
+import { Checkpointer } from "./checkpointer.ts";
+import type { Cover, TieredOwner } from "./checkpointer.ts";
+import { CheckpointWriter } from "./checkpoint-writer.ts";
+import { ChunkCache } from "./chunk-cache.ts";
+import { ColdReads } from "./cold-reads.ts";
+import { CheckpointDamagedError, FormerCheckpoints } from "./former-checkpoints.ts";
+import { ImageTails } from "./image-tails.ts";
+import { Janitor } from "./janitor.ts";
+import { tierLimits } from "./limits.ts";
+import type { TierLimits } from "./limits.ts";
+import { ManifestItems } from "./manifest-items.ts";
+import type { ObjectAccess } from "./object-access.ts";
+import { SlotPacks } from "./slot-packs.ts";
+import type { TieredPartition } from "./tiered-partition.ts";
+
+/** What the tier needs of the cluster. */
+export interface TierCluster {
+  readonly incarnation: IncarnationId;
+  readonly epoch: Epoch;
+  readonly clusterId: string;
+  readonly slots: number;
+  /** Whether there is a topic of this id. */
+  isKnown(topicId: TopicId): boolean;
+  openSlot(slot: Slot): Promise<OpenSlot>;
+  /** False: there were none, or they could not be dropped. */
+  dropSources(slot: Slot): Promise<boolean>;
+  useCheckpoints(holdsSlot: (source: Source, slot: Slot) => Promise<boolean>): void;
+}
+
+export interface TierDeps<Owner extends TieredOwner> extends StoreAccess {
+  readonly objects: ObjectAccess;
+  readonly cluster: TierCluster;
+  readonly writes: SlotWrites;
+  readonly wire: WireFormat;
+  readonly buffers: ReadBuffers;
+  readonly cover: Cover<Owner>;
+  readonly limits?: TierLimits;
+  readonly journalItems: JournalItems;
+  readonly warn: (what: string, cause: unknown) => void;
+}
+
+/**
+ * The object store's side of all partitions: what it holds of them, how that is read, and how more
+ * comes into it (DESIGN §7). Of a partition that nobody touched nothing is here.
+ *
+ * Rejections are those of ObjectAccess, the metadata store, or CheckpointDamagedError.
+ */
+export class Tier<Owner extends TieredOwner> {
+  readonly checkpointer: Checkpointer<Owner>;
+  readonly chunks: ChunkCache;
+  readonly janitor: Janitor;
+  readonly #deps: TierDeps<Owner>;
+  readonly #limits: TierLimits;
+  readonly #manifest: ManifestItems;
+  readonly #former: FormerCheckpoints;
+  readonly #tails: ImageTails;
+  readonly #slots = new Map<Slot, SlotPacks>();
+  readonly #loadingSlots = new Map<Slot, Promise<SlotPacks>>();
+
+  constructor(deps: TierDeps<Owner>) {
+    const { buffers, cluster, cover, journalItems, objects, random, warn, wire } = deps;
+    const limits = deps.limits ?? tierLimits;
+    const { clusterId, incarnation } = cluster;
+    const { crc32c } = wire;
+    this.#deps = deps;
+    this.#limits = limits;
+    this.#manifest = new ManifestItems(deps, deps.writes);
+    this.#former = new FormerCheckpoints({ ...deps, crc32c, clusterId, limits });
+    const readRange = objects.readRange.bind(objects);
+    const monotonicMs = (): number => deps.clock.monotonicMs();
+    this.chunks = new ChunkCache({ readRange, monotonicMs, limits, warn });
+    this.#tails = new ImageTails({ wire, limits, readRange, warn });
+    const ids = { clusterId, incarnation };
+    this.checkpointer = new Checkpointer({
+      ...{ ...ids, clock: deps.clock, random, wire, limits, objects, buffers, cover, warn },
+      manifest: this.#manifest,
+      writer: new CheckpointWriter({
+        ...{ ...ids, objects, random, crc32c, limits },
+        register: (checkpoint) => journalItems.recordCheckpoint(incarnation, checkpoint),
+      }),
+      slots: () => this.#slots.values(),
+      onCopied: async (slot) => {
+        if (await cluster.dropSources(slot)) this.janitor.sweepSoon();
+      },
+    });
+    this.janitor = new Janitor({
+      ...{ clock: deps.clock, objects, manifest: this.#manifest, clusterId, limits, warn },
+      journalItems: deps.journalItems,
+      slots: cluster.slots,
+      epochOf: async (slot) => {
+        const item = await read(deps, keys.head(slot));
+        return item === undefined ? undefined : readHead(item).epoch;
+      },
+    });
+    cluster.useCheckpoints((source, slot) => this.#former.holdsSlot(source, slot));
+  }
+
+  /**
+   * What the object store holds of the partition. What ends at or below its stored start is of no
+   * use, its objects may be gone: it waits for `cutStart`.
+   */
+  async load(at: MarkedPartition, startOffset: number): Promise<TieredPartition> {
+    const packs = await this.#packsOf(at.slot, at.openSlot);
+    const segments = await this.#manifest.segments(at);
+    const { partition, topicId } = at;
+    const isAbove = ({ nextOffset }: ColdPart): boolean => nextOffset > startOffset;
+    const left = new Set(segments.filter((part) => !isAbove(part)));
+    const packed = packs.find(topicId, partition);
+    const cold = new ColdLog(segments.filter(isAbove), packed.filter(isAbove));
+    packs.isChanged ||= !packed.every(isAbove);
+    const reads = new ColdReads(cold, {
+      ...{ chunks: this.chunks, tails: this.#tails, limits: this.#limits },
+      ...{ wire: this.#deps.wire, buffers: this.#deps.buffers, warn: this.#deps.warn },
+    });
+    const tiered: TieredPartition = {
+      ...{ topicId, partition, at, cold, reads, packs },
+      cutStart: (offset) => this.#cutStart(tiered, offset, left),
+    };
+    packs.put(tiered);
+    return tiered;
+  }
+
+  /**
+   * The producers as of the end of the cold parts: those that the newest part tells of that knows
+   * them, and the batches of the parts after it.
+   */
+  async producersOf({ cold }: TieredPartition): Promise<ProducerState> {
+    const later: ColdPart[] = [];
+    for (const part of [...cold.parts()].toReversed()) {
+      const tail = this.#tails.find(part) ?? (await this.#tails.loadOrFail(part));
+      if (tail === undefined) throw new CheckpointDamagedError(`${part.object} is of no use`);
+      const known = tail.producers.length === 0 ? undefined : ProducerState.restore(tail.producers);
+      if (known !== undefined) return this.#withBatches(known, later.toReversed());
+      later.push(part);
+    }
+    return this.#withBatches(ProducerState.empty(), later.toReversed());
+  }
+
+  /** The parts of a partition that is not loaded, oldest first. Leaves nothing in memory. */
+  async lookAt(place: PartitionPlace): Promise<readonly ColdPart[]> {
+    const { partition, slot, topicId } = place;
+    const segments = await this.#manifest.segments(place);
+    const packed = this.#slots.get(slot)?.find(topicId, partition);
+    return [...new ColdLog(lastRun(segments), packed ?? (await this.#packedIn(place))).parts()];
+  }
+
+  /** Removes what there is of a deleted topic's partition, objects first. */
+  async removePartition(place: PartitionPlace): Promise<void> {
+    const { cluster, objects } = this.#deps;
+    const segments = await this.#manifest.segments(place);
+    const openSlot = await cluster.openSlot(place.slot);
+    const packs = await this.#packsOf(place.slot, openSlot);
+    packs.remove(place.topicId, place.partition);
+    if (segments.length === 0) return;
+    await objects.delete(segments.map(({ object }) => object));
+    await this.#manifest.remove({ ...place, openSlot }, segments);
+  }
+
+  /** `left`: segments that the manifest names and nobody reads, since deleting them failed. */
+  async #cutStart(tiered: TieredPartition, offset: number, left: Set<ColdPart>): Promise<void> {
+    const gone = tiered.cold.cutStart(offset);
+    if (gone.length > 0) tiered.reads.forget();
+    for (const part of gone) {
+      // Packed parts go with the checkpoint that holds them, once no section names them.
+      if (part.position === 0 && part.object.includes("/data/")) left.add(part);
+      else tiered.packs.isChanged = true;
+    }
+    const segments = [...left].filter(({ nextOffset }) => nextOffset <= offset);
+    if (segments.length === 0) return;
+    await this.#deps.objects.delete(segments.map(({ object }) => object));
+    await this.#manifest.remove(tiered.at, segments);
+    for (const part of segments) left.delete(part);
+  }
+
+  #packsOf(slot: Slot, { epoch }: OpenSlot): Promise<SlotPacks> {
+    const packs = this.#slots.get(slot);
+    if (packs !== undefined) return Promise.resolve(packs);
+    const before = this.#loadingSlots.get(slot);
+    if (before !== undefined) return before;
+    const loading = this.#loadSlot(slot, epoch).finally(() => this.#loadingSlots.delete(slot));
+    this.#loadingSlots.set(slot, loading);
+    return loading;
+  }
+
+  /** As former owners' checkpoints tell it: the slot is not open, and is not opened for a look. */
+  async #packedIn({ partition, slot, topicId }: PartitionPlace): Promise<readonly ColdPart[]> {
+    const item = await read(this.#deps, keys.head(slot));
+    if (item === undefined) return [];
+    const { epoch, owner, sources } = readHead(item);
+    const last = owner === undefined ? [] : [{ incarnation: owner, epoch }];
+    const owners = await this.#former.partitionsOf([...sources, ...last], slot);
+    const found = owners.find((one) => one.topicId === topicId && one.partition === partition);
+    return found?.cold.packed ?? [];
+  }
+
+  async #loadSlot(slot: Slot, epoch: Epoch): Promise<SlotPacks> {
+    const item = await read(this.#deps, keys.head(slot));
+    const sources = item === undefined ? [] : readHead(item).sources;
+    const told = await this.#former.partitionsOf(sources, slot);
+    // A death may have come between a topic's deletion and the next section.
+    const partitions = told.filter(({ topicId }) => this.#deps.cluster.isKnown(topicId));
+    const isChanged = told.length > 0;
+    const packs = new SlotPacks(slot, epoch, { partitions, isChanged });
+    this.#slots.set(slot, packs);
+    return packs;
+  }
+
+  async #withBatches(producers: ProducerState, parts: readonly ColdPart[]): Promise<ProducerState> {
+    const { objects, wire } = this.#deps;
+    for (const { batchesBytes, object, position } of parts) {
+      const bytes = await objects.readRange(object, { from: position, bytes: batchesBytes });
+      if (bytes?.length !== batchesBytes) throw new CheckpointDamagedError(`${object} is missing`);
+      const view = viewOf(bytes);
+      for (const at of splitBatches(bytes).starts) {
+        producers.apply(summarizeBatch(wire.format, view, at));
+      }
+    }
+    return producers;
+  }
+}
+
+/**
+ * The segments after the last gap. What lies before it is below the log's start: parts go from the
+ * front only, and where that failed, later ones may be gone and earlier ones not.
+ */
+function lastRun(segments: readonly ColdPart[]): readonly ColdPart[] {
+  const gap = segments.findLastIndex(({ baseOffset }, i) => {
+    const before = segments[i - 1];
+    return before !== undefined && before.nextOffset !== baseOffset;
+  });
+  return segments.slice(Math.max(0, gap));
+}

@@ -1,0 +1,117 @@
+import fc from "fast-check";
+import { describe, expect, it } from "vitest";
+import { ColdLog } from "./cold-log.ts";
+import type { ColdPart } from "./cold-part.ts";
+
+function part(baseOffset: number, nextOffset: number, other: Partial<ColdPart> = {}): ColdPart {
+  const place = { object: `${baseOffset}-${nextOffset}`, position: 0, bytes: 20 };
+  const facts = { batchesBytes: 10, maxTimestamp: -1, leaderEpochs: [] };
+  return { ...place, ...facts, baseOffset, nextOffset, ...other };
+}
+
+/** As `0-10 10-15`. */
+function shown(parts: Iterable<ColdPart>): string {
+  return [...parts].map(({ object }) => object).join(" ");
+}
+
+describe("a cold log", () => {
+  it("is empty at first, and has neither begin nor end then", () => {
+    const cold = new ColdLog([], []);
+    expect(cold.isEmpty).toBe(true);
+    expect([cold.startOffset, cold.endOffset, cold.segmentsEnd]).toEqual([
+      undefined,
+      undefined,
+      undefined,
+    ]);
+    expect(cold.find(0)).toBeUndefined();
+  });
+
+  it("leaves out packed parts that a segment covers, and keeps one that it covers in part", () => {
+    const cold = new ColdLog(
+      [part(0, 10), part(10, 20)],
+      [part(5, 20), part(15, 25), part(25, 30)],
+    );
+    expect(shown(cold.parts())).toBe("0-10 10-20 15-25 25-30");
+    expect(cold.find(19)?.object).toBe("10-20");
+    expect(cold.find(20)?.object).toBe("15-25");
+    expect([cold.startOffset, cold.segmentsEnd, cold.endOffset]).toEqual([0, 20, 30]);
+    expect(cold.batchesBytes).toBe(40);
+  });
+
+  it("begins its segments where its packed parts begin while it has none", () => {
+    const cold = new ColdLog([], [part(3, 10), part(10, 20)]);
+    expect(cold.segmentsEnd).toBe(3);
+    cold.addSegment(part(3, 12));
+    expect(shown(cold.parts())).toBe("3-12 10-20");
+    cold.addSegment(part(12, 20));
+    expect(shown(cold.parts())).toBe("3-12 12-20");
+  });
+
+  it("refuses a segment, or a packed part, behind a gap", () => {
+    expect(() => new ColdLog([part(0, 10), part(11, 20)], [])).toThrow();
+    const cold = new ColdLog([part(0, 10)], [part(10, 20)]);
+    expect(() => cold.addSegment(part(11, 20))).toThrow();
+    expect(() => cold.packedWith(part(21, 30))).toThrow();
+  });
+
+  it("takes a packed part in the place of those that begin in it", () => {
+    const cold = new ColdLog([], [part(0, 10), part(10, 12), part(12, 14)]);
+    expect(shown(cold.packedWith(part(10, 20)))).toBe("0-10 10-20");
+    expect(shown(cold.packedWith(part(14, 20)))).toBe("0-10 10-12 12-14 14-20");
+    expect(shown(cold.packed)).toBe("0-10 10-12 12-14");
+    cold.replacePacked(cold.packedWith(part(0, 20)));
+    expect(shown(cold.packed)).toBe("0-20");
+  });
+
+  it("gives away the parts below a new start, and does not take them in again", () => {
+    const cold = new ColdLog([part(0, 10), part(10, 20)], [part(20, 30), part(30, 40)]);
+    const before = cold.packed;
+    expect(shown(cold.cutStart(9))).toBe("");
+    expect(shown(cold.cutStart(30))).toBe("0-10 10-20 20-30");
+    expect(cold.startOffset).toBe(30);
+    cold.replacePacked(before);
+    expect(shown(cold.parts())).toBe("30-40");
+    expect(shown(cold.cutStart(20))).toBe("");
+  });
+
+  it("has a segment follow a start that all segments ended below", () => {
+    const cold = new ColdLog([part(0, 10)], []);
+    cold.cutStart(15);
+    cold.addSegment(part(15, 20));
+    expect(shown(cold.parts())).toBe("15-20");
+  });
+
+  it("tells the history of leader epochs, each once, from where it began", () => {
+    const first = [
+      { epoch: 1, startOffset: 0 },
+      { epoch: 3, startOffset: 5 },
+    ];
+    const second = [
+      { epoch: 3, startOffset: 10 },
+      { epoch: 4, startOffset: 12 },
+    ];
+    const cold = new ColdLog(
+      [part(0, 10, { leaderEpochs: first })],
+      [part(10, 20, { leaderEpochs: second })],
+    );
+    expect(cold.leaderEpochs()).toEqual([...first, { epoch: 4, startOffset: 12 }]);
+  });
+
+  it("finds for every offset the first part that ends above it", () => {
+    const lengths = fc.array(fc.integer({ min: 1, max: 5 }), { maxLength: 12 });
+    fc.assert(
+      fc.property(lengths, lengths, fc.nat(4), (segments, packed, overlap) => {
+        let next = 2;
+        const build = (length: number): ColdPart => part(next, (next += length));
+        const built = segments.map(build);
+        next = Math.max(2, next - (built.length > 0 ? overlap : 0));
+        const cold = new ColdLog(built, packed.map(build));
+        const parts = [...cold.parts()];
+        for (let offset = 0; offset <= next; offset += 1) {
+          expect(cold.find(offset)).toBe(parts.find(({ nextOffset }) => nextOffset > offset));
+        }
+      }),
+      { seed: 1, numRuns: 100 },
+    );
+  });
+});

@@ -14,6 +14,14 @@ import { WireClient } from "../fixtures/wire-client.ts";
 import type { Bench, Subject } from "./figure.ts";
 import { pause } from "./processes.ts";
 
+/** What a figure gives a broker beyond what every figure does. */
+export interface Setup {
+  /** Configuration by Kafka's names, for a broker that lives in `directory`. */
+  readonly settings: (directory: string) => Readonly<Record<string, string>>;
+}
+
+const plain: Setup = { settings: () => ({}) };
+
 export interface Place {
   readonly subject: Subject;
   /** Kept between the starts of one broker. */
@@ -21,6 +29,9 @@ export interface Place {
   readonly port: number;
   /** Kafka's controller listens here, or Millrace's metrics. */
   readonly secondPort: number;
+  readonly settings: readonly (readonly [key: string, value: string])[];
+  /** Of Millrace: variables for tests. */
+  readonly environment?: Readonly<Record<string, string>>;
 }
 
 export interface Broker extends Place {
@@ -46,7 +57,7 @@ export const kafkaJvm: readonly string[] = [
   "-Djava.awt.headless=true",
 ];
 
-function serverProperties({ directory, port, secondPort }: Place): string {
+function serverProperties({ directory, port, secondPort, settings }: Place): string {
   return `process.roles=broker,controller
 node.id=1
 controller.quorum.voters=1@127.0.0.1:${secondPort}
@@ -60,13 +71,19 @@ transaction.state.log.min.isr=1
 share.coordinator.state.topic.replication.factor=1
 share.coordinator.state.topic.min.isr=1
 group.initial.rebalance.delay.ms=0
-`;
+${settings.map(([key, value]) => `${key}=${value}\n`).join("")}`;
 }
 
 /** A place for one broker, with nothing in it; give it back with `removePlace`. */
-export async function makePlace(bench: Bench, subject: Subject): Promise<Place> {
+export async function makePlace(
+  bench: Bench,
+  subject: Subject,
+  setup: Setup = plain,
+): Promise<Place> {
   const directory = await mkdtemp(join(bench.scratch, `${subject}-`));
-  const place = { subject, directory, port: await freePort(), secondPort: await freePort() };
+  const settings = Object.entries(setup.settings(directory));
+  const ports = { port: await freePort(), secondPort: await freePort() };
+  const place = { subject, directory, ...ports, settings };
   if (subject === "kafka") {
     await cp(join(bench.kafkaDirectory, "formatted"), join(directory, "data"), { recursive: true });
     await writeFile(join(directory, "server.properties"), serverProperties(place));
@@ -81,7 +98,7 @@ export async function removePlace(place: Place): Promise<void> {
 }
 
 function commandOf(bench: Bench, place: Place) {
-  const { subject, directory, port, secondPort } = place;
+  const { subject, directory, port, secondPort, settings } = place;
   if (subject === "kafka") {
     const classPath = ["-cp", `${bench.kafkaDirectory}/libs/*`];
     const main = ["kafka.Kafka", join(directory, "server.properties")];
@@ -96,9 +113,10 @@ function commandOf(bench: Bench, place: Place) {
     ...["--port", String(port), "--http-port", String(secondPort)],
     ...["--set", `millrace.durability=${subject}`],
     ...["--set", "group.initial.rebalance.delay.ms=0"],
+    ...settings.flatMap(([key, value]) => ["--set", `${key}=${value}`]),
   ];
   // The cache of compiled modules is the place's own: the first start finds it cold.
-  const env = { NODE_COMPILE_CACHE: join(directory, "compile-cache") };
+  const env = { NODE_COMPILE_CACHE: join(directory, "compile-cache"), ...place.environment };
   return { file: process.execPath, args, cwd: directory, env };
 }
 
@@ -156,20 +174,38 @@ export async function withBroker<Result>(
   bench: Bench,
   subject: Subject,
   use: (broker: Broker) => Promise<Result>,
+  setup: Setup = plain,
 ): Promise<Result> {
-  const place = await makePlace(bench, subject);
+  return withPlace(bench, { subject, setup }, (place) => whileRunning(bench, place, use));
+}
+
+/** A place for several lives of a broker; removed in any case, with all that was written. */
+export async function withPlace<Result>(
+  bench: Bench,
+  { subject, setup }: { readonly subject: Subject; readonly setup: Setup },
+  use: (place: Place) => Promise<Result>,
+): Promise<Result> {
+  const place = await makePlace(bench, subject, setup);
   try {
-    const broker = await launch(bench, place);
-    try {
-      return await use(broker);
-    } catch (error) {
-      throw new Error(`${subject}, whose log ends: ${broker.server.outputTail().slice(-1_500)}`, {
-        cause: error,
-      });
-    } finally {
-      if (!broker.server.ended()) await broker.server.stop();
-    }
+    return await use(place);
   } finally {
     await removePlace(place);
+  }
+}
+
+/** One life of a broker; `use` may end it, and it is ended in any case. */
+export async function whileRunning<Result>(
+  bench: Bench,
+  place: Place,
+  use: (broker: Broker) => Promise<Result>,
+): Promise<Result> {
+  const broker = await launch(bench, place);
+  try {
+    return await use(broker);
+  } catch (error) {
+    const logEnd = broker.server.outputTail().slice(-1_500);
+    throw new Error(`${place.subject}, whose log ends: ${logEnd}`, { cause: error });
+  } finally {
+    if (!broker.server.ended()) await broker.server.stop();
   }
 }

@@ -6,7 +6,8 @@ import type { Scale } from "./scale.ts";
 
 export type Subject = "kafka" | "local" | "journal";
 
-export type Unit = "CPU s/GB" | "s" | "ms" | "MB" | "KB";
+/** `×` is a ratio of two of Millrace's own measurements, taken in the same run. */
+export type Unit = "CPU s/GB" | "s" | "ms" | "MB" | "KB" | "MB/s" | "×";
 
 /** Values by the name that a row asks for, in the row's unit. */
 export type Measurements = Readonly<Record<string, number>>;
@@ -23,6 +24,10 @@ export type Aim =
   | { readonly kind: "ratio"; readonly max: number }
   /** Our median is below so much, in the row's unit. */
   | { readonly kind: "absolute"; readonly max: number }
+  /** Our median is at most so much, in the row's unit. */
+  | { readonly kind: "most"; readonly max: number }
+  /** Our median is at least so much, in the row's unit. */
+  | { readonly kind: "least"; readonly min: number }
   | { readonly kind: "reported" };
 
 export interface Row {

@@ -40,6 +40,8 @@ export interface FixedRateResult {
   readonly p50: number;
   readonly p99: number;
   readonly p999: number;
+  /** The same to the broker's answer to the send. */
+  readonly answeredP99: number;
 }
 
 /** Throws when a record was refused or did not arrive. */

@@ -78,8 +78,13 @@ function endOffsets(broker: Broker, topic: string): Promise<number> {
 
 export interface Loaded {
   readonly bytes: number;
+  /** From the start of the tool's JVM to its end. */
   readonly seconds: number;
+  /** By the tool's own clock: from its first send, or fetch, to its last; 10⁶ bytes a second. */
+  readonly megabytesPerSecond: number;
 }
+
+const mebibyte = 1024 * 1024;
 
 /** Idempotent, acks=all, uncompressed, into a topic of `topicPartitions` that exists. */
 export async function produce(bench: Bench, broker: Broker, load: ProduceLoad): Promise<Loaded> {
@@ -89,12 +94,15 @@ export async function produce(bench: Bench, broker: Broker, load: ProduceLoad): 
   const output = await tool(bench, "ProducerPerformance", args, load.priority ?? "like the broker");
   const seconds = (performance.now() - startedAt) / 1000;
   const records = recordsIn(load);
-  const sent = Number(/^(\d+) records sent/.exec(output.trimEnd().split("\n").at(-1) ?? "")?.[1]);
+  const summary = output.trimEnd().split("\n").at(-1) ?? "";
+  const sent = Number(/^(\d+) records sent/.exec(summary)?.[1]);
+  const mebibytesPerSecond = Number(/\(([\d.]+) MB\/sec\)/.exec(summary)?.[1]);
   const stored = (await endOffsets(broker, load.topic)) - before;
-  if (sent !== records || stored !== records) {
+  if (sent !== records || stored !== records || !(mebibytesPerSecond > 0)) {
     throw new Error(`${records} records to produce, ${sent} sent, ${stored} stored: ${output}`);
   }
-  return { bytes: records * load.recordBytes, seconds };
+  const megabytesPerSecond = (mebibytesPerSecond * mebibyte) / 1e6;
+  return { bytes: records * load.recordBytes, seconds, megabytesPerSecond };
 }
 
 export interface ConsumeLoad {
@@ -114,11 +122,14 @@ export async function consume(bench: Bench, broker: Broker, load: ConsumeLoad): 
   ];
   const output = await tool(bench, "ConsumerPerformance", args, load.priority ?? "like the broker");
   const seconds = (performance.now() - startedAt) / 1000;
-  // start, end, MB, MB/s, records, records/s, …
+  // start, end, MB, MB/s, records, records/s, ms of rebalances, ms of fetches, …
   const fields = output.trimEnd().split("\n").at(-1)?.split(", ") ?? [];
-  const consumed = Number(fields[4]);
-  if (!(consumed >= records)) throw new Error(`${records} records to consume: ${output}`);
-  return { bytes: consumed * load.recordBytes, seconds };
+  const [consumed, fetchMs] = [Number(fields[4]), Number(fields[7])];
+  if (!(consumed >= records && fetchMs > 0)) {
+    throw new Error(`${records} records to consume: ${output}`);
+  }
+  const bytes = consumed * load.recordBytes;
+  return { bytes, seconds, megabytesPerSecond: bytes / 1e3 / fetchMs };
 }
 
 /** The broker's CPU seconds during a load, and shortly after it. */
@@ -137,8 +148,11 @@ export function perGB(seconds: number, bytes: number): number {
 }
 
 /** What both brokers get before they are measured: writes of two sizes, and reads of them. */
-export async function warmUp(bench: Bench, broker: Broker): Promise<void> {
-  const total = bench.scale.warmUpBytes;
+export async function warmUp(
+  bench: Bench,
+  broker: Broker,
+  total: number = bench.scale.warmUpBytes,
+): Promise<void> {
   const parts = [
     { topic: "warm-up-1024", recordBytes: 1024, totalBytes: total * 0.8 },
     { topic: "warm-up-100", recordBytes: 100, totalBytes: total * 0.2 },

@@ -55,6 +55,15 @@ it("holds an absolute aim against our own median", () => {
   expect(outcomesOf(below(1.1), samples, scales.full)[0]?.verdict).toBe("missed");
 });
 
+it("takes a bound of our own measurement that is met exactly as met", () => {
+  const judged = (aim: Aim) =>
+    outcomesOf(figureWith(rowWith(aim, undefined)), samples, scales.full)[0]?.verdict;
+  expect(judged({ kind: "most", max: 1.1 })).toBe("met");
+  expect(judged({ kind: "most", max: 1 })).toBe("missed");
+  expect(judged({ kind: "least", min: 1.1 })).toBe("met");
+  expect(judged({ kind: "least", min: 1.2 })).toBe("missed");
+});
+
 it("renders the ratio, the aim and both spreads", () => {
   const table = renderTable(outcomesOf(figureWith(rowWith(atMost(0.3))), samples, scales.full));
   expect(table.split("\n").at(-1)).toBe(

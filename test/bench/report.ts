@@ -2,7 +2,7 @@
 import type { Aim, Figure, Row, Sample, Subject, Unit } from "./figure.ts";
 import type { Machine } from "./machine.ts";
 import type { Result } from "./results.ts";
-import type { Scale } from "./scale.ts";
+import { inGB, type Scale } from "./scale.ts";
 import { ratioOf, type Spread, spreadOf } from "./statistics.ts";
 
 export interface Outcome {
@@ -26,6 +26,10 @@ function verdictOf(aim: Aim, ours: Spread, ratio: number | undefined): Outcome["
       return "reported";
     case "absolute":
       return ours.median < aim.max ? "met" : "missed";
+    case "most":
+      return ours.median <= aim.max ? "met" : "missed";
+    case "least":
+      return ours.median >= aim.min ? "met" : "missed";
     case "ratio":
       if (ratio === undefined) throw new Error("an aim beside Kafka without Kafka's measurement");
       return ratio <= aim.max ? "met" : "missed";
@@ -81,6 +85,10 @@ function formatAim(aim: Aim, unit: Unit): string {
       return "reported";
     case "absolute":
       return `< ${aim.max} ${unit}`;
+    case "most":
+      return `≤ ${aim.max} ${unit}`;
+    case "least":
+      return `≥ ${aim.min} ${unit}`;
     case "ratio":
       return `≤ ${aim.max} ×`;
   }
@@ -117,15 +125,15 @@ Kafka runs with the JVM options of its own start script and default settings, Mi
 by Kafka's own tools, one JVM each. What a tool says it did is checked against the broker's end offsets.
 `;
 
-const commands = (scale: Scale["name"], runs: number): string => `## Repeat it
+const commands = (scale: Scale, runs: number): string => `## Repeat it
 
 \`\`\`sh
-npm run bench -- --runs ${runs}${scale === "quick" ? " --quick" : ""} --write-docs    # all of it
+npm run bench -- --runs ${runs}${scale.name === "quick" ? " --quick" : ""} --write-docs    # all of it
 npm run bench -- --only produce,consume               # some figures; their results are kept in .cache/bench
 node test/bench/figures/produce.ts --runs 3           # one figure alone
 \`\`\`
 
-It needs Java 17 with Maven, which fetches Apache Kafka from Maven Central, up to 12 GB of free disk below the temporary
+It needs Java 17 with Maven, which fetches Apache Kafka from Maven Central, ${inGB(scale.diskBytesMin)} of free disk below the temporary
 directory, and a machine that does nothing else.
 `;
 
@@ -180,7 +188,7 @@ export function renderDocument(document: Document): string {
     `${introduction}${warning}`,
     `${renderTable(parts.flatMap(({ outcomes }) => outcomes))}\n`,
     renderMachine(machine),
-    commands(scale.name, runs),
+    commands(scale, runs),
     `The processes behind it:\n\n\`\`\`sh\n${commandLines.join("\n")}\n\`\`\`\n`,
     "## How each is measured\n",
     ...parts.map(({ section }) => section),

@@ -10,6 +10,9 @@ import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { kafkaJvm } from "./brokers.ts";
 import type { Figure } from "./figure.ts";
+import { coldCatchUp } from "./figures/cold-catch-up.ts";
+import { coldRead } from "./figures/cold-read.ts";
+import { compaction } from "./figures/compaction.ts";
 import { connections } from "./figures/connections.ts";
 import { consuming } from "./figures/consume.ts";
 import { latency } from "./figures/latency.ts";
@@ -17,8 +20,10 @@ import { manyPartitions } from "./figures/many-partitions.ts";
 import { memory } from "./figures/memory.ts";
 import { wideTopic } from "./figures/partitions.ts";
 import { producing } from "./figures/produce.ts";
+import { largeRestart } from "./figures/restart-large.ts";
 import { stalls } from "./figures/stalls.ts";
 import { start } from "./figures/start.ts";
+import { tiering } from "./figures/tiering.ts";
 import { producerSettings, toolJvm } from "./load.ts";
 import { readMachine } from "./machine.ts";
 import { renderDocument } from "./report.ts";
@@ -35,6 +40,11 @@ const figures: readonly Figure[] = [
   manyPartitions,
   connections,
   stalls,
+  tiering,
+  coldRead,
+  coldCatchUp,
+  largeRestart,
+  compaction,
 ];
 
 const classPath = "-cp 'LIBS/*'";
@@ -42,7 +52,7 @@ const tools = `java ${toolJvm} ${classPath} org.apache.kafka.tools`;
 const commandLines: readonly string[] = [
   `java ${kafkaJvm.join(" ")} ${classPath} kafka.Kafka server.properties`,
   "node tools/start.mjs --data DIR --port PORT --http-port PORT --set millrace.durability=local \\",
-  "  --set group.initial.rebalance.delay.ms=0",
+  "  --set group.initial.rebalance.delay.ms=0 [--set millrace.object.store=file:DIR]",
   `${tools}.ProducerPerformance --topic T --num-records N --record-size 1024 --throughput -1 \\`,
   `  --command-property bootstrap.servers=HOST:PORT ${producerSettings.join(" ")}`,
   `${tools}.ConsumerPerformance --bootstrap-server HOST:PORT --topic T --num-records N`,

@@ -27,6 +27,17 @@ export interface Scale {
   readonly connections: number;
   readonly consumers: number;
   readonly idleSeconds: number;
+  /** Produced before tiers are measured: Millrace alone is, which needs less to be warm. */
+  readonly tierWarmUpBytes: number;
+  readonly tieredBytes: number;
+  readonly coldBytes: number;
+  readonly coldCatchUpBytes: number;
+  /** Of the end-to-end latency beside readers of cold and of hot data. */
+  readonly tailSeconds: number;
+  readonly largeRestartBytes: number;
+  readonly compactedBytes: number;
+  /** What the figures write at most before it is removed, and some room. */
+  readonly diskBytesMin: number;
 }
 
 const GB = 1e9;
@@ -51,6 +62,14 @@ const full: Scale = {
   connections: 5_000,
   consumers: 500,
   idleSeconds: 20,
+  tierWarmUpBytes: 1 * GB,
+  tieredBytes: 2 * GB,
+  coldBytes: 3 * GB,
+  coldCatchUpBytes: 2 * GB,
+  tailSeconds: 20,
+  largeRestartBytes: 20 * GB,
+  compactedBytes: 5 * GB,
+  diskBytesMin: 26 * GB,
 };
 
 const quick: Scale = {
@@ -73,6 +92,14 @@ const quick: Scale = {
   connections: 500,
   consumers: 50,
   idleSeconds: 5,
+  tierWarmUpBytes: 0.1 * GB,
+  tieredBytes: 0.3 * GB,
+  coldBytes: 0.3 * GB,
+  coldCatchUpBytes: 0.3 * GB,
+  tailSeconds: 6,
+  largeRestartBytes: 1 * GB,
+  compactedBytes: 0.5 * GB,
+  diskBytesMin: 12 * GB,
 };
 
 export const scales: { readonly full: Scale; readonly quick: Scale } = { full, quick };

@@ -11,7 +11,7 @@ import { compiledPrograms } from "./java-programs.ts";
 import { readMachine } from "./machine.ts";
 import { outcomesOf, renderTable } from "./report.ts";
 import { keepResult } from "./results.ts";
-import { type Scale, scales } from "./scale.ts";
+import { inGB, type Scale, scales } from "./scale.ts";
 
 export const repository: string = join(import.meta.dirname, "../..");
 export const resultsCache: string = join(repository, ".cache/bench");
@@ -26,8 +26,6 @@ export interface Flags {
 }
 
 const runsMax = 50;
-/** What the figures write at most before it is removed. */
-const diskBytesMin = 12e9;
 
 export function readFlags(args: readonly string[]): Flags {
   const { values } = parseArgs({
@@ -74,7 +72,9 @@ async function withBench<Result>(
   const say = (line: string): void => console.log(line);
   try {
     const { bavail, bsize } = statfsSync(scratch);
-    if (bavail * bsize < diskBytesMin) throw new Error(`less than 12 GB are free at ${scratch}`);
+    if (bavail * bsize < scale.diskBytesMin) {
+      throw new Error(`less than ${inGB(scale.diskBytesMin)} are free at ${scratch}`);
+    }
     return await use({
       repository,
       kafkaDirectory,

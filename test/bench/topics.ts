@@ -71,9 +71,26 @@ export async function appendToEach(
   shape: TopicShape,
   batch: Uint8Array,
 ): Promise<void> {
-  const { topic, partitionCount } = shape;
-  const partitionData = Array.from({ length: partitionCount }, (_, index) => ({
-    index,
+  const batches = Array.from({ length: shape.partitionCount }, (_, partition) => ({
+    partition,
+    batch,
+  }));
+  await appendBatches(client, shape.topic, batches);
+}
+
+export interface PartitionBatch {
+  readonly partition: number;
+  readonly batch: Uint8Array;
+}
+
+/** Appends them, acks=all, in one request; throws when one is refused. */
+export async function appendBatches(
+  client: WireClient,
+  topic: string,
+  batches: readonly PartitionBatch[],
+): Promise<void> {
+  const partitionData = batches.map(({ partition, batch }) => ({
+    index: partition,
     records: batch,
   }));
   const { responses } = await client.ask(0, 9, {
@@ -83,9 +100,35 @@ export async function appendToEach(
   });
   const answers = responses.flatMap((response) => response.partitionResponses);
   const refused = answers.find(({ errorCode }) => errorCode !== 0);
-  if (answers.length !== partitionCount || refused !== undefined) {
+  if (answers.length !== batches.length || refused !== undefined) {
     throw new Error(
-      `${topic}: ${answers.length} of ${partitionCount} answered, ${JSON.stringify(refused)}`,
+      `${topic}: ${answers.length} of ${batches.length} answered, ${JSON.stringify(refused)}`,
     );
+  }
+}
+
+/** Sets configs of a topic that exists; throws when one is refused. */
+export async function setTopicConfigs(
+  client: WireClient,
+  topic: string,
+  configs: Readonly<Record<string, string>>,
+): Promise<void> {
+  const { responses } = await client.ask(44, 1, {
+    resources: [
+      {
+        resourceType: 2,
+        resourceName: topic,
+        configs: Object.entries(configs).map(([name, value]) => ({
+          name,
+          configOperation: 0,
+          value,
+        })),
+      },
+    ],
+    validateOnly: false,
+  });
+  const [result] = responses;
+  if (result?.errorCode !== 0) {
+    throw new Error(`${topic}: error ${result?.errorCode}, ${result?.errorMessage}`);
   }
 }

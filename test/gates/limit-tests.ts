@@ -96,7 +96,7 @@ export const limitTests: Readonly<Record<string, Readonly<Record<string, LimitTe
     producerSnapshotsMax: met(
       "older ones are deleted",
       "core/src/log/limits.test.ts",
-      "of the producers' snapshots the newest and one to fall back to are kept",
+      "of the producers' snapshots those are kept where segments begin, and the newest others",
     ),
     producersMax: met(
       "the least recent producer is forgotten",

@@ -1,5 +1,7 @@
 import { ApiKey, ErrorCode, kafkaError, zeroUuid } from "@millrace/wire";
-import { ClientProcess, type Scene } from "./client.ts";
+import { ClientProcess, nameOf, type PartitionRef, type Scene } from "./client.ts";
+import { listOffset } from "./list-offset.ts";
+import { scratchTopic, type SimulatedTopic } from "./topics.ts";
 
 export type Durability = "local" | "journal";
 
@@ -16,26 +18,16 @@ export class Admin extends ClientProcess {
   }
 
   /** Tries until the topic is there. */
-  async createTopic(
-    name: string,
-    how: { readonly partitions: number; readonly durability: Durability },
-  ): Promise<void> {
-    const { world, cluster } = this.scene;
-    const configs = {
-      "millrace.durability": how.durability,
-      "segment.ms": String(world.between(300, 6_000)),
-      "segment.index.bytes": String(8 * world.between(2, 30)),
-      "index.interval.bytes": String(world.pick([0, 100, 400, 2_000])),
-      "flush.messages": String(world.pick([1, 10, 1_000_000])),
-      "flush.ms": String(world.pick([50, 1_000, 1_000_000])),
-    };
+  async createTopic(topic: SimulatedTopic): Promise<void> {
+    const { cluster } = this.scene;
+    const { configs, name } = topic;
     await this.#until(
       async (connection) => {
         const answer = await connection.request(ApiKey.CreateTopics, 7, {
           timeoutMs: 5_000,
           topics: [
             {
-              ...{ name, numPartitions: how.partitions, replicationFactor: 1, assignments: [] },
+              ...{ name, numPartitions: topic.partitions, replicationFactor: 1, assignments: [] },
               configs: Object.entries(configs).map(([name, value]) => ({ name, value })),
             },
           ],
@@ -47,7 +39,7 @@ export class Admin extends ClientProcess {
     for (;;) {
       const found = (await this.metadata([name])).topics[0];
       if (found?.errorCode === ErrorCode.NONE && found.topicId !== zeroUuid) {
-        cluster.put(name, found.topicId, found.partitions.length);
+        cluster.put(topic, found.topicId, found.partitions.length);
         return;
       }
       await this.sleep(50);
@@ -70,8 +62,9 @@ export class Admin extends ClientProcess {
   async addPartition(name: string): Promise<void> {
     const { cluster } = this.scene;
     const refs = cluster.partitionsOf(name);
+    const topic = cluster.find(name);
     const [first] = refs;
-    if (first === undefined) return;
+    if (first === undefined || topic === undefined) return;
     const count = refs.length + 1;
     await this.#until(
       async (connection) => {
@@ -81,7 +74,7 @@ export class Admin extends ClientProcess {
       },
       [ErrorCode.INVALID_PARTITIONS],
     );
-    cluster.put(name, first.topicId, count);
+    cluster.put(topic, first.topicId, count);
   }
 
   /** Sets one config; resolves when the broker said that it is so. */
@@ -109,11 +102,11 @@ export class Admin extends ClientProcess {
       await this.sleep(world.between(200, 1_500));
       if (scene.isEnding) return;
       const topic = world.pick(how.topics);
-      const act = world.below(6);
+      const act = world.below(8);
       if (act === 0 && scratch.length < scratchTopicsMax) {
         this.#scratchTopics += 1;
         const name = `scratch-${this.#scratchTopics}`;
-        await this.createTopic(name, { partitions: 2, durability: how.durability });
+        await this.createTopic(scratchTopic(world, name, how.durability));
         scratch.push(name);
       } else if (act === 1 && scratch.length > 0) {
         await this.deleteTopic(scratch.shift() ?? "");
@@ -121,10 +114,45 @@ export class Admin extends ClientProcess {
         await this.addPartition(topic);
       } else if (act === 3) {
         await this.setConfig(topic, "flush.ms", String(world.pick([20, 500, 1_000_000])));
+      } else if (act >= 6) {
+        await this.#deleteSome();
       } else if (act >= 4 && how.switches === "durability") {
         await this.setConfig(topic, "millrace.durability", world.pick(["local", "journal"]));
       }
     }
+  }
+
+  /** Deletes records of a partition from which clients may. */
+  async #deleteSome(): Promise<void> {
+    const { cluster, world } = this.scene;
+    const refs = cluster.partitions.filter(
+      ({ topic }) => cluster.find(topic)?.deletion === "records",
+    );
+    if (refs.length === 0) return;
+    const ref = world.pick(refs);
+    const end = await this.ask((connection) => listOffset(connection, ref, -1n));
+    const start = await this.ask((connection) => listOffset(connection, ref, -2n));
+    if (end === undefined || start === undefined || end.offset <= start.offset) return;
+    // Seldom all of it, so that readers have something left.
+    const span = end.offset - start.offset;
+    const upTo = start.offset + world.below(world.chance(100) ? span + 1 : Math.ceil(span / 2) + 1);
+    await this.deleteRecords(ref, upTo);
+  }
+
+  /** Makes `offset` the first one; it may be so however the request ends. */
+  async deleteRecords(ref: PartitionRef, offset: number): Promise<void> {
+    const { cluster, history, world } = this.scene;
+    cluster.mayDeleteBelow(ref, offset);
+    const partitions = [{ partitionIndex: ref.partition, offset }];
+    const body = { timeoutMs: 5_000, topics: [{ name: ref.topic, partitions }] };
+    const part = await this.ask(async (connection) => {
+      const answer = await connection.request(ApiKey.DeleteRecords, 2, body);
+      return answer.topics[0]?.partitions[0];
+    });
+    const code = part?.errorCode ?? ErrorCode.UNKNOWN_SERVER_ERROR;
+    world.trace.add(`admin deletes ${nameOf(ref)} below ${offset}: ${kafkaError(code).name}`);
+    if (code === ErrorCode.NONE) history.startsAt(nameOf(ref), part?.lowWatermark ?? 0);
+    if (finalCodes.has(code)) this.host.note(`admin was told ${kafkaError(code).name}`);
   }
 
   /** Asks until it is done, or was done before. */

@@ -1,27 +1,36 @@
 import {
   FaultyMetadataStore,
+  FaultyObjectStore,
   MemoryDisk,
   MemoryMetadataStore,
+  MemoryObjectStore,
   type MetadataFaultRates,
+  type ObjectFaultRates,
 } from "@millrace/adapter-memory";
-import { type Disk, type MetadataStore, parseSettings, type Settings } from "@millrace/core";
+import {
+  type Disk,
+  type MetadataStore,
+  type ObjectStore,
+  parseSettings,
+  type Settings,
+  type TopicId,
+} from "@millrace/core";
 import { crc32c, jsCodecs } from "@millrace/wire";
 import { BufferPool } from "../../broker-fargate/src/buffer-pool.ts";
 import { type OpenBroker, openBroker, type Ports } from "../../broker-fargate/src/open-broker.ts";
-import {
-  checked,
-  type PartitionLimits,
-  partitionLimits,
-} from "../../broker-fargate/src/partition/limits.ts";
 import { JournalDamagedError } from "../../broker-fargate/src/partition/journal-reader.ts";
-import type { Link } from "../../broker-fargate/src/server/link.ts";
 import { Server } from "../../broker-fargate/src/server/server.ts";
-import { FaultTable, Steps } from "./fault-table.ts";
+import { FaultTable, objectKind, Steps } from "./fault-table.ts";
 import type { Anomaly } from "./history.ts";
 import { Life } from "./life.ts";
 import type { Network, Pipe } from "./network.ts";
-import { WatchedDisk, watchedStore } from "./ports.ts";
+import { NamedSteps } from "./named-steps.ts";
+import { WatchedDisk, watchedStore, type Watchers } from "./ports.ts";
 import { recordingLog } from "./recording-log.ts";
+import { simulatedSideWork } from "./side-work.ts";
+import { linkTo, type LinkedClient } from "./simulated-link.ts";
+import { smallLimits, smallTierLimits } from "./small-limits.ts";
+import { watchedObjects } from "./watched-objects.ts";
 import type { World } from "./world.ts";
 
 /** Something wrong that is put between the broker and what is around it. */
@@ -30,6 +39,9 @@ export interface Mutation {
   /** Called at each start of the broker, before it gets its ports. */
   readonly disk?: (disk: Disk, start: MutatedStart) => Disk;
   readonly store?: (store: MetadataStore, start: MutatedStart) => MetadataStore;
+  readonly objects?: (store: ObjectStore, start: MutatedStart) => ObjectStore;
+  /** Changes the broker's code for one run; what it returns takes that back. */
+  readonly patch?: () => () => void;
   /** Called when the broker is open, before the first client can reach it. */
   readonly broker?: (opened: OpenBroker, start: MutatedStart) => void;
 }
@@ -40,6 +52,8 @@ export interface MutatedStart {
   readonly number: number;
   /** What is really on the disk. */
   readonly memoryDisk: MemoryDisk;
+  /** Runs something later, if this life is not over by then. */
+  readonly after: (delayMs: number, run: () => void) => void;
 }
 
 /** How slow the disk is at the moment. */
@@ -49,32 +63,13 @@ export interface DiskWeather {
 
 export type HostState = "down" | "starting" | "up" | "closing";
 
-const kibibyte = 1024;
-/** Small, so that files roll, fill, and are trimmed within a short run. */
-const smallLimits: PartitionLimits = checked({
-  ...partitionLimits,
-  journalFileBytes: 64 * kibibyte,
-  journalObjectBytes: 16 * kibibyte,
-  journalBytesMax: 512 * kibibyte,
-  journalPendingBytesMax: 128 * kibibyte,
-  journalTrimBytes: 96 * kibibyte,
-  journalTrimAgeMs: 4_000,
-  appendWaitMsMax: 3_000,
-  appendWaitBytesMax: 64 * kibibyte,
-  diskRetryMs: 200,
-  idleSyncMs: 1_500,
-  dirtySyncMs: 5_000,
-  replayLogsMax: 2,
-});
 const restartMsMax = 300;
 /** More than any fault that passes could cause: then it is no fault that passes. */
 const failedStartsMax = 60;
 const gracefulMsMax = 5_000;
+export const calmObjects: ObjectFaultRates = { perThousand: {}, latencyMsMax: 2, slowMsMax: 300 };
 /** Even small buffers are used again: a batch that somebody still reads would be overwritten. */
 const pooledBytesMin = 64;
-/** Unsent bytes of a link above which the broker is told to wait. */
-const linkWatermarkBytes = 8 * kibibyte;
-
 /**
  * The machine that the broker runs on: its disk and its store, which outlive it, and one life of
  * the broker after another.
@@ -87,6 +82,15 @@ export class BrokerHost {
   readonly disk: MemoryDisk;
   readonly diskWeather: DiskWeather = { syncMsMax: 2 };
   storeRates: MetadataFaultRates = { perThousand: {}, latencyMsMax: 1 };
+  /** What is really in the stores, which outlive every life of the broker. */
+  readonly memoryStore: MemoryMetadataStore = new MemoryMetadataStore();
+  readonly memoryObjects: MemoryObjectStore = new MemoryObjectStore();
+  /** The way to the object store: what is under way on it outlives a life, too. */
+  readonly objects: FaultyObjectStore;
+  /** What the broker may say of records that are gone: their folder was taken from it. */
+  mayMissRecords = false;
+  /** Called when a life is over and before the next one. */
+  atRest: () => void = () => undefined;
   readonly anomalies: Anomaly[] = [];
   /** Whether the broker said that only a restart helps. */
   needsRestart = false;
@@ -94,7 +98,9 @@ export class BrokerHost {
   /** It can't start any more, and needs a person: the run is over. */
   isBroken = false;
   starts = 0;
-  readonly #store: MemoryMetadataStore = new MemoryMetadataStore();
+  /** Registered ones, by all lives. */
+  checkpoints = 0;
+  readonly #named = new NamedSteps();
   readonly #settings: { readonly settings: Settings; readonly known: ReadonlyMap<string, string> };
   readonly #mutation: Mutation | undefined;
   #faultyStore: FaultyMetadataStore | undefined;
@@ -119,7 +125,14 @@ export class BrokerHost {
     if (invalid.length > 0) throw new Error(invalid.join("; "));
     this.#settings = { settings, known };
     const { world } = this;
+    this.objects = new FaultyObjectStore(this.memoryObjects, {
+      ...{ clock: world.clock, random: world.random.fork(), rates: calmObjects },
+      onFault: ({ fault, operation, key }) => {
+        this.table.add(`object ${fault}`, `${operation} ${objectKind(key)}`);
+      },
+    });
     this.disk = new MemoryDisk({
+      wallMs: () => world.clock.wallMs(),
       schedule: (run) => {
         world.clock.after(world.random.below(this.diskWeather.syncMsMax + 1), run);
       },
@@ -128,6 +141,16 @@ export class BrokerHost {
 
   get opened(): OpenBroker | undefined {
     return this.state === "up" ? this.#opened : undefined;
+  }
+
+  /** Of the newest life that came up. */
+  get newestEpoch(): number {
+    return this.#newestEpoch;
+  }
+
+  /** The broker as it is, also while it comes to its end. */
+  get observed(): OpenBroker | undefined {
+    return this.state === "closing" ? this.#opened : this.opened;
   }
 
   /** Begins a life; it is up some time later, or fails and is begun again. */
@@ -176,64 +199,15 @@ export class BrokerHost {
   }
 
   /** A link to the broker, or nothing when nobody listens. */
-  connect(client: {
-    readonly name: string;
-    readonly received: (chunk: Uint8Array) => void;
-    readonly closed: (error: Error | undefined) => void;
-  }): Pipe | undefined {
+  connect(client: LinkedClient): Pipe | undefined {
     const [life, server] = [this.#life, this.#server];
     if (this.state !== "up" || life === undefined || server === undefined) return undefined;
-    let isFull = false;
-    const pipe: Pipe = this.network.pipe({
-      received: {
-        request: (chunk) => {
-          if (!life.isOver) listener.receive(chunk);
-        },
-        reply: client.received,
-      },
-      drained: {
-        request: () => undefined,
-        reply: () => {
-          if (closing === "written") pipe.close(undefined);
-          else if (isFull && !life.isOver) {
-            isFull = false;
-            listener.drained();
-          }
-        },
-      },
-      closed: (error) => {
-        this.#pipes.delete(pipe);
-        client.closed(error);
-        if (!life.isOver) listener.closed(error);
-      },
-    });
-    let closing: "written" | "now" | undefined;
-    const link: Link = {
-      write: (parts, sent) => {
-        life.check("link write");
-        if (closing !== undefined) return "ok";
-        pipe.reply.send(parts, () => {
-          if (!life.isOver) sent?.();
-        });
-        isFull ||= pipe.reply.unsentBytes > linkWatermarkBytes;
-        return isFull ? "full" : "ok";
-      },
-      unsentBytes: () => pipe.reply.unsentBytes,
-      pause: () => pipe.request.pause(),
-      resume: () => pipe.request.resume(),
-      close: (when) => {
-        if (closing !== undefined && when === "written") return;
-        closing = when;
-        if (when === "now" || pipe.reply.unsentBytes === 0) pipe.close(undefined);
-      },
-    };
-    const listener = server.connect({
-      link,
-      clientHost: client.name,
-      listener: { name: "PLAINTEXT", host: "broker", port: 9092 },
-    });
-    this.#pipes.add(pipe);
-    return pipe;
+    return linkTo({ life, server, pipes: this.#pipes }, this.network, client);
+  }
+
+  /** What this life still asks of the outside has no effect; the caller ends it at once. */
+  freeze(): void {
+    this.#life?.freeze();
   }
 
   /** Something that only the simulation can see, and that must never be. */
@@ -281,7 +255,7 @@ export class BrokerHost {
   #failed(life: Life, error: unknown): void {
     const name = error instanceof Error ? error.name : "unknown";
     this.world.trace.add(`${life.name} fails: ${describe(error)}`);
-    const isOperational = name === "MetadataError" || name === "DiskError";
+    const isOperational = operationalErrors.has(name);
     this.#failedStarts += 1;
     if (this.#failedStarts === failedStartsMax) {
       this.note(`${failedStartsMax} starts in a row failed: ${describe(error)}`);
@@ -318,6 +292,7 @@ export class BrokerHost {
   #down(): void {
     this.#endOfPhase?.();
     this.state = "down";
+    this.atRest();
     this.#life = undefined;
     this.#server = undefined;
     this.#opened = undefined;
@@ -327,8 +302,15 @@ export class BrokerHost {
   #ports(life: Life): Ports {
     const { world, steps, table } = this;
     const clock = life.clock(world.clock);
-    const watchers = { life, trace: world.trace, steps, table };
-    const faulty = new FaultyMetadataStore(this.#store, {
+    const watchers: Watchers = {
+      ...{ life, world, trace: world.trace, steps, table },
+      ...{ named: this.#named, number: this.starts },
+      isHot: (path) => this.#isHot(path),
+      onCheckpoint: () => {
+        this.checkpoints += 1;
+      },
+    };
+    const faulty = new FaultyMetadataStore(this.memoryStore, {
       clock,
       random: world.random.fork(),
       rates: this.storeRates,
@@ -337,20 +319,27 @@ export class BrokerHost {
     const disk = new WatchedDisk(this.disk, watchers);
     const store = watchedStore(faulty, watchers);
     const mutation = this.#mutation;
+    const objects = watchedObjects(this.objects, watchers);
     const start = this.#mutatedStart();
     const ports = {
       clock,
       random: world.random.fork(),
       disk: mutation?.disk?.(disk, start) ?? disk,
       store: mutation?.store?.(store, start) ?? store,
+      objects: mutation?.objects?.(objects, start) ?? objects,
       codecs: jsCodecs,
       crc32c,
+      sideWork: simulatedSideWork({ world, life, steps, table }),
       folder: {
         path: "simulated",
         space: () => ({ totalBytes: 1 << 30, usableBytes: (1 << 30) - this.disk.usedBytes }),
       },
-      log: recordingLog(world.trace, (what) => this.note(what)),
+      log: recordingLog(world.trace, {
+        bug: (what) => this.note(what),
+        mayMissRecords: () => this.mayMissRecords,
+      }),
       limits: smallLimits,
+      tierLimits: smallTierLimits,
       buffers: new BufferPool(pooledBytesMin),
       onFailed: () => {
         this.needsRestart = true;
@@ -359,10 +348,31 @@ export class BrokerHost {
     return ports;
   }
 
+  /** Whether the log of the segment still begins at or before it. */
+  #isHot(path: string): boolean {
+    const found = /^partitions\/([^/]+)-(\d+)\/(\d+)\.log$/u.exec(path);
+    const [, topicId = "", partition, offset] = found ?? [];
+    const owner = this.opened?.broker.partitions.find(topicId as TopicId, Number(partition));
+    return owner !== undefined && owner.logStartOffset <= Number(offset);
+  }
+
   #mutatedStart(): MutatedStart {
-    return { world: this.world, number: this.starts, memoryDisk: this.disk };
+    const life = this.#life;
+    const after = (delayMs: number, run: () => void): void => {
+      this.world.clock.after(delayMs, () => {
+        if (life?.isOver === false) run();
+      });
+    };
+    return { world: this.world, number: this.starts, memoryDisk: this.disk, after };
   }
 }
+
+/** Whoever runs the process starts it again after these. */
+const operationalErrors: ReadonlySet<string> = new Set([
+  "MetadataError",
+  "DiskError",
+  "ObjectError",
+]);
 
 function describe(error: unknown): string {
   if (!(error instanceof Error)) return String(error);

@@ -7,8 +7,14 @@ import type {
   Operation,
 } from "./history.ts";
 
-/** Judges groups: committed offsets, and who owned what in which generation. */
-export function checkCommits(operations: readonly Operation[]): readonly Anomaly[] {
+/**
+ * Judges groups: committed offsets, and who owned what in which generation. `shortened` are the
+ * partitions whose end fell: an offset beyond it may have been committed before.
+ */
+export function checkCommits(
+  operations: readonly Operation[],
+  shortened: ReadonlySet<string>,
+): readonly Anomaly[] {
   const commits = operations.filter((operation) => operation.kind === "commit");
   const reads = operations.filter((operation) => operation.kind === "committedRead");
   const assignments = operations.filter((operation) => operation.kind === "assignment");
@@ -19,7 +25,7 @@ export function checkCommits(operations: readonly Operation[]): readonly Anomaly
     ...reads
       .filter(({ completion }) => completion === "ok")
       .flatMap((read) => judgeRead(read, commitsOf.get(register(read)) ?? [])),
-    ...pastTheEnd(operations),
+    ...pastTheEnd(operations, shortened),
     ...ownedTwice(assignments),
     ...generations(assignments),
   ];
@@ -60,7 +66,7 @@ function isPossible(completion: Completion): boolean {
 }
 
 /** Consumers commit what they polled, so no commit lies past an end that was seen later. */
-function pastTheEnd(operations: readonly Operation[]): Anomaly[] {
+function pastTheEnd(operations: readonly Operation[], shortened: ReadonlySet<string>): Anomaly[] {
   const found: Anomaly[] = [];
   const highest = new Map<string, Commit>();
   for (const operation of operations) {
@@ -71,6 +77,7 @@ function pastTheEnd(operations: readonly Operation[]): Anomaly[] {
       }
     }
     if (operation.kind !== "poll" || operation.completion !== "ok") continue;
+    if (shortened.has(operation.partition)) continue;
     const commit = highest.get(operation.partition);
     if (commit === undefined || commit.completedAt >= operation.invokedAt) continue;
     if (operation.highWatermark >= commit.offset) continue;

@@ -3,6 +3,13 @@ import type { Anomaly, Operation, Poll, Send } from "./history.ts";
 export interface SendRules {
   /** Whether the send's acknowledgement means that the record is there for good. */
   readonly survives: (send: Send) => boolean;
+  /** The partition's log start: what is below it was deleted. */
+  readonly startOf: (partition: string) => number;
+  /**
+   * Whether the snapshot of the partition's producers may be gone: of records that were deleted
+   * nothing else tells who sent them, and they may be sent, and taken, once more.
+   */
+  readonly mayForgetProducers: (partition: string) => boolean;
   readonly drain: "complete" | "none";
 }
 
@@ -58,6 +65,8 @@ function agreeOnOffsets(partition: string, facts: PartitionFacts, known: Known):
     const before = facts.offsetOf.get(value);
     if (before === undefined) facts.offsetOf.set(value, offset);
     else if (before !== offset && known.sendOf.get(value)?.idempotent === true) {
+      const isDeleted = Math.min(before, offset) < known.rules.startOf(partition);
+      if (isDeleted && known.rules.mayForgetProducers(partition)) return;
       found.push({ kind: "duplicate", what: `${partition}: ${value} at ${before} and ${offset}` });
     }
   };
@@ -97,6 +106,8 @@ function lookForLost(partition: string, facts: PartitionFacts, rules: SendRules)
   for (const send of facts.sends) {
     if (send.completion !== "ok" || !rules.survives(send) || polled.has(send.value)) continue;
     const { offset, value, producer } = send;
+    // An acknowledgement that says no offset may be of what was deleted since.
+    if ((offset ?? 0) < rules.startOf(partition)) continue;
     const what = `${partition}@${offset ?? "?"}: ${value}, acknowledged to ${producer}`;
     if (offset !== undefined && passed > offset) {
       if (isPassedOver(facts, offset)) found.push({ kind: "lostWrite", what });

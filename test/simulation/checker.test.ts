@@ -293,3 +293,52 @@ test("operations that overlap are not held to an order", () => {
   history.end(first, "ok");
   expect(checkHistory(history, { promises: journal, drain: "none" })).toEqual([]);
 });
+
+test("what was lost with its folder proves nothing, and what was below it still does", () => {
+  const lossy = story()
+    .send(1, 0)
+    .send(2, 1)
+    .poll(0, [
+      [0, 1],
+      [1, 2],
+    ]);
+  lossy.history.lose(partition, 1);
+  const seen = [
+    [0, 1],
+    [1, 3],
+  ] as const;
+  const after = lossy.send(3, 1).poll(0, seen, { stretch: 2 });
+  expect(after.found(local)).toEqual([]);
+  const gone = story().send(1, 0).send(2, 1);
+  gone.history.lose(partition, 1);
+  expect(
+    gone
+      .send(3, 0)
+      .poll(0, [[0, 3]])
+      .found(local),
+  ).toContain("inconsistentOffsets");
+});
+
+test("what lies below the log start need not be seen", () => {
+  const deleted = story().send(1, 0).send(2, 1);
+  deleted.history.startsAt(partition, 1);
+  expect(deleted.poll(1, [[1, 2]]).found()).toEqual([]);
+  expect(
+    story()
+      .send(1, 0)
+      .send(2, 1)
+      .poll(0, [[0, 1]])
+      .found(),
+  ).toEqual(["unseen"]);
+});
+
+test("a deleted record that comes again is a duplicate unless its producers' snapshot was lost", () => {
+  const again = story()
+    .send(1, undefined)
+    .poll(0, [[0, 1]])
+    .poll(5, [[5, 1]], { stretch: 2 });
+  again.history.startsAt(partition, 5);
+  expect(again.found(local)).toEqual(["duplicate"]);
+  again.history.lostFolders.add(partition);
+  expect(again.found(local)).toEqual([]);
+});

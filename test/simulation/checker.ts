@@ -1,7 +1,8 @@
 import { checkCommits } from "./check-commits.ts";
 import { checkSends } from "./check-sends.ts";
 import { checkPolls } from "./check-polls.ts";
-import { type Anomaly, type History, type Operation, topicOf } from "./history.ts";
+import { withoutLost } from "./losses.ts";
+import { type Anomaly, type History, type Operation, type Send, topicOf } from "./history.ts";
 
 /**
  * What each row of the durability table promises, and so what is judged.
@@ -46,12 +47,21 @@ export function checkHistory(
   history: History,
   options: { readonly promises: Promises; readonly drain: "complete" | "none" },
 ): readonly Anomaly[] {
-  const judged = history.operations.filter((operation) => !isDeleted(history, operation));
+  const present = history.operations.filter((operation) => !isDeleted(history, operation));
+  const judged = withoutLost(history, present);
   const { promises, drain } = options;
+  const rules = {
+    survives: (send: Send): boolean => survives(promises, send),
+    startOf: (partition: string): number => history.startOf(partition),
+    mayForgetProducers: (partition: string): boolean => {
+      return promises.power === "lost" || history.lostFolders.has(partition);
+    },
+    drain,
+  };
   return [
-    ...checkSends(judged, { survives: (send) => survives(promises, send), drain }),
+    ...checkSends(judged, rules),
     ...checkPolls(judged),
-    ...checkCommits(judged),
+    ...checkCommits(judged, new Set(history.losses.map(({ partition }) => partition))),
   ];
 }
 

@@ -3,6 +3,7 @@ import type { BrokerHost } from "./broker-host.ts";
 import type { History } from "./history.ts";
 import { type Client, ConnectionLost, KafkaConnection } from "./kafka-connection.ts";
 import { Life } from "./life.ts";
+import type { SimulatedTopic } from "./topics.ts";
 import type { World } from "./world.ts";
 
 /** What all clients of a run share. */
@@ -13,6 +14,8 @@ export interface Scene {
   readonly cluster: KnownCluster;
   /** True once clients should come to their end. */
   isEnding: boolean;
+  /** Clients that sleep go on at this time at the earliest. */
+  restsUntilMs: number;
 }
 
 /** A partition as clients know it. */
@@ -22,12 +25,42 @@ export interface PartitionRef {
   readonly partition: number;
 }
 
+interface KnownTopic {
+  readonly id: string;
+  readonly partitions: number;
+  readonly how: SimulatedTopic;
+}
+
 /** What the admin has made, and what is promised of it. */
 export class KnownCluster {
-  readonly #topics = new Map<string, { readonly id: string; partitions: number }>();
+  readonly #topics = new Map<string, KnownTopic>();
+  /** The highest offset up to which somebody asked for a deletion, by partition's name. */
+  readonly #deletedBelow = new Map<string, number>();
 
-  put(topic: string, id: string, partitions: number): void {
-    this.#topics.set(topic, { id, partitions });
+  put(how: SimulatedTopic, id: string, partitions: number): void {
+    this.#topics.set(how.name, { id, partitions, how });
+  }
+
+  find(topic: string): SimulatedTopic | undefined {
+    return this.#topics.get(topic)?.how;
+  }
+
+  /** Somebody asks for the deletion of what is below `offset`. */
+  mayDeleteBelow(ref: PartitionRef, offset: number): void {
+    const name = nameOf(ref);
+    this.#deletedBelow.set(name, Math.max(offset, this.#deletedBelow.get(name) ?? 0));
+  }
+
+  /** The highest log start that the partition may have. */
+  startMax(ref: PartitionRef): number {
+    const isRetained = this.find(ref.topic)?.deletion === "retention";
+    if (isRetained) return Number.POSITIVE_INFINITY;
+    return this.#deletedBelow.get(nameOf(ref)) ?? 0;
+  }
+
+  /** Those whose log goes into the object store. */
+  get tiered(): readonly PartitionRef[] {
+    return this.partitions.filter(({ topic }) => this.find(topic)?.isTiered === true);
   }
 
   remove(topic: string): void {
@@ -81,7 +114,8 @@ export class ClientProcess implements Client {
   }
 
   sleep(ms: number): Promise<void> {
-    return new Promise((resolve) => this.clock.after(ms, resolve));
+    const restMs = this.scene.restsUntilMs - this.scene.world.nowMs;
+    return new Promise((resolve) => this.clock.after(ms + Math.max(0, restMs), resolve));
   }
 
   /** The open connection, or a new one; tried until somebody listens. */

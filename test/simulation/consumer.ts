@@ -1,8 +1,8 @@
-import { ApiKey, ErrorCode } from "@millrace/wire";
 import { ClientProcess, nameOf, type PartitionRef, type Scene } from "./client.ts";
 import { fetchOnce, type Position } from "./fetching.ts";
 import type { EndOffset } from "./history.ts";
 import { ConnectionLost, type KafkaConnection } from "./kafka-connection.ts";
+import { listOffset } from "./list-offset.ts";
 
 /** A consumer that chooses its partitions itself, reads on and on, and seeks now and then. */
 export class AssignedConsumer extends ClientProcess {
@@ -90,18 +90,4 @@ export async function latestOffset(
   asked.offset = found.offset;
   history.end(asked, "ok");
   return found.offset;
-}
-
-/** -1n is the latest offset, -2n the earliest; otherwise the first at or after the timestamp. */
-export async function listOffset(
-  connection: KafkaConnection,
-  ref: PartitionRef,
-  timestamp: bigint,
-): Promise<{ readonly offset: number; readonly timestamp: number } | undefined> {
-  const answer = await connection.request(ApiKey.ListOffsets, 7, {
-    replicaId: -1,
-    topics: [{ name: ref.topic, partitions: [{ partitionIndex: ref.partition, timestamp }] }],
-  });
-  const part = answer.topics[0]?.partitions[0];
-  return part?.errorCode === ErrorCode.NONE ? part : undefined;
 }

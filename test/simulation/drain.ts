@@ -1,9 +1,10 @@
 import { ErrorCode } from "@millrace/wire";
 import { ClientProcess, nameOf, type PartitionRef, type Scene } from "./client.ts";
-import { latestOffset, listOffset } from "./consumer.ts";
+import { latestOffset } from "./consumer.ts";
 import { fetchOnce, type Position } from "./fetching.ts";
 import { committedOffsets } from "./group-member.ts";
 import { ConnectionLost } from "./kafka-connection.ts";
+import { listOffset } from "./list-offset.ts";
 
 const seeksPerPartition = 4;
 const fetchBytes = 20_000;
@@ -25,13 +26,14 @@ export class Drain extends ClientProcess {
     const { cluster, world } = this.scene;
     for (const ref of cluster.partitions) {
       const end = await this.#endOf(ref);
-      await this.#read(ref, { from: 0, to: end });
-      const seeks = end === 0 ? 0 : seeksPerPartition;
+      const start = await this.#startOf(ref);
+      await this.#read(ref, { from: start, to: end });
+      const seeks = end === start ? 0 : seeksPerPartition;
       for (let seek = 0; seek < seeks; seek += 1) {
-        const from = world.below(end);
+        const from = world.between(start, end - 1);
         await this.#read(ref, { from, to: from + 1 });
       }
-      await this.#checkTimes(ref, end);
+      if (cluster.find(ref.topic)?.deletion !== "retention") await this.#checkTimes(ref, end);
     }
     for (const group of groups) await this.#committed(group);
   }
@@ -40,6 +42,14 @@ export class Drain extends ClientProcess {
     for (;;) {
       const end = await this.ask((connection) => latestOffset(this, connection, ref));
       if (end !== undefined) return end;
+      await this.sleep(100);
+    }
+  }
+
+  async #startOf(ref: PartitionRef): Promise<number> {
+    for (;;) {
+      const found = await this.ask((connection) => listOffset(connection, ref, -2n));
+      if (found !== undefined) return found.offset;
       await this.sleep(100);
     }
   }
@@ -64,10 +74,12 @@ export class Drain extends ClientProcess {
 
   /** The end by time: nothing is later than the latest record; the first is at the beginning. */
   async #checkTimes(ref: PartitionRef, end: number): Promise<void> {
-    if (end === 0) return;
+    const start = await this.#startOf(ref);
+    if (end === start) return;
     const first = await this.ask((connection) => listOffset(connection, ref, 0n));
-    if (first?.offset !== 0) {
-      this.host.note(`${nameOf(ref)}: the first record by time is ${first?.offset ?? "refused"}`);
+    if (first?.offset !== start) {
+      const found = first?.offset ?? "refused";
+      this.host.note(`${nameOf(ref)}: the first record by time is ${found}, the start ${start}`);
     }
     const afterAll = BigInt(this.clock.wallMs() + clockJumpsMsMax);
     const none = await this.ask((connection) => listOffset(connection, ref, afterAll));

@@ -1,7 +1,10 @@
-import type { FaultTable } from "./fault-table.ts";
+import type { FaultTable, Side } from "./fault-table.ts";
+import { namedSteps } from "./named-steps.ts";
+import { sidesOf } from "./tier-faults.ts";
 
 const whileRunning: readonly string[] = [
   "idle",
+  "side work examine-batch",
   "start",
   "stop",
   "sync journal",
@@ -22,9 +25,26 @@ const storeWrites: readonly string[] = [
   "transact topic",
 ];
 
+const tierWrites: readonly string[] = ["put data", "put checkpoint"];
+const tierReads: readonly string[] = ["read data", "read checkpoint"];
+
+function stepsWith(side: Side): readonly string[] {
+  return namedSteps.filter((step) => sidesOf(step).includes(side));
+}
+
 /** Every case that faults must reach over a run of some 200 seeds. */
 export const expectedHits: Readonly<Record<string, readonly string[]>> = {
-  kill: [...whileRunning, "transact dirty", "transact group", "transact topic"],
+  kill: [
+    ...whileRunning,
+    "journal trim held",
+    "put checkpoint",
+    "put data",
+    "read data",
+    "transact dirty",
+    "transact group",
+    "transact segment",
+    "transact topic",
+  ],
   "power loss": whileRunning,
   "graceful stop": ["idle", "sync journal", "sync segment"],
   "failed start": ["start"],
@@ -41,6 +61,7 @@ export const expectedHits: Readonly<Record<string, readonly string[]>> = {
   ],
   "bit flip": ["index", "timeindex", "snapshot"],
   truncation: ["index", "timeindex", "snapshot"],
+  "side work death": ["examine-batch"],
   "store throttled": [...storeWrites, "get head", "range group", "range incarnation"],
   "store conflict": storeWrites,
   "store requestLost": storeWrites,
@@ -48,6 +69,18 @@ export const expectedHits: Readonly<Record<string, readonly string[]>> = {
   "link reset": ["inRequest", "inReply", "betweenFrames"],
   "client crash": ["producer", "plain", "consumer", "member"],
   "clock jump": ["up", "down"],
+  "crash before": stepsWith("before"),
+  "crash after": stepsWith("after"),
+  "lost log": ["local", "journal"],
+  "object store away": ["up", "starting"],
+  "object lost": ["error"],
+  "object slowDown": [...tierWrites, ...tierReads, "delete data", "delete checkpoint"],
+  "object conflict": tierWrites,
+  "object requestLost": [...tierWrites, ...tierReads, "delete data"],
+  "object replyLost": [...tierWrites, "delete data", "delete checkpoint"],
+  "object lateEffect": [...tierWrites, "delete data"],
+  "object slowRead": tierReads,
+  "short life": ["up"],
 };
 
 /** Zero is a failure where a hit can occur: the case is not tested. */

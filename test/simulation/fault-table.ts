@@ -34,10 +34,21 @@ export class FaultTable {
   }
 }
 
+/** A crash just before a named step has its effect, or just after it, before the broker knows. */
+export type Side = "before" | "after";
+
+interface ArmedCrash {
+  readonly step: string;
+  readonly side: Side;
+  readonly hit: () => void;
+}
+
 /** What the broker is waiting for at the moment: the steps that a kill may hit. */
 export class Steps {
   readonly #running = new Map<string, number>();
   #watch: { readonly step: string; readonly hit: () => void } | undefined;
+  #armed: ArmedCrash | undefined;
+  readonly #held = new Map<string, () => void>();
 
   begin(step: string): () => void {
     this.#running.set(step, (this.#running.get(step) ?? 0) + 1);
@@ -66,11 +77,46 @@ export class Steps {
     this.#watch = { step, hit };
   }
 
+  /** Calls `hit` once, when the named step is reached next. One at a time. */
+  arm(crash: ArmedCrash): void {
+    this.#armed = crash;
+  }
+
+  /** One of these named steps is about to have its effect, or has had it. True: it was armed. */
+  reached(side: Side, named: readonly string[]): boolean {
+    const armed = this.#armed;
+    if (armed?.side !== side || !named.includes(armed.step)) return false;
+    this.#armed = undefined;
+    armed.hit();
+    return true;
+  }
+
+  /** A named step that shows in the broker's memory alone was made. */
+  pass(step: string): void {
+    this.reached("after", [step]);
+  }
+
+  /** The step is running as long as `isHeld`. */
+  hold(step: string, isHeld: boolean): void {
+    const isRunning = this.#held.has(step);
+    if (isRunning === isHeld) return;
+    if (isHeld) this.#held.set(step, this.begin(step));
+    else {
+      this.#held.get(step)?.();
+      this.#held.delete(step);
+    }
+  }
+
   unwatch(): void {
     this.#watch = undefined;
   }
 
+  disarm(): void {
+    this.#armed = undefined;
+  }
+
   clear(): void {
+    this.#held.clear();
     this.#running.clear();
   }
 }
@@ -82,6 +128,11 @@ export function fileKind(path: string): string {
   if (extension === "log") return "segment";
   if (extension !== undefined) return extension;
   return path.endsWith("leader-epochs") || path.includes("leader-epochs") ? "epochs" : "folder";
+}
+
+/** What kind of object a key is: `data` or `checkpoint`; the cluster's id comes first. */
+export function objectKind(key: string): string {
+  return key.split("/")[1] ?? key;
 }
 
 /** What kind of item a key is: `leadership`, `topic`, `dirty`, `offsets`… */

@@ -14,6 +14,7 @@ import {
 } from "@millrace/wire";
 import { type ClientProcess, codecs, nameOf, type PartitionRef } from "./client.ts";
 import type { Poll, PolledRecord } from "./history.ts";
+import { listOffset } from "./list-offset.ts";
 import type { KafkaConnection } from "./kafka-connection.ts";
 import { isKnown } from "./producer.ts";
 import { decodeValue } from "./values.ts";
@@ -26,7 +27,14 @@ export interface Position {
   next: number;
   /** See Poll. */
   stretch: number;
+  /** How often the position was out of range; each time a new stretch begins. */
+  resets?: number;
+  /** What was at the position is not there any more: the next poll begins at the log's start. */
+  isOutOfRange?: boolean;
 }
+
+/** More resets than a position ever has. */
+const resetsMax = 100_000;
 
 export interface FetchRules {
   readonly version: number;
@@ -45,9 +53,13 @@ export async function fetchOnce(
   rules: FetchRules,
 ): Promise<number> {
   const { history } = client.scene;
-  const polls = positions.map(({ ref, next, stretch }) =>
+  for (const position of positions) {
+    if (position.isOutOfRange === true) await reset(client, connection, position);
+  }
+  const polls = positions.map(({ ref, next, stretch, resets = 0 }) =>
     history.begin<Poll>({
-      ...{ kind: "poll", consumer: client.name, stretch, partition: nameOf(ref), from: next },
+      ...{ kind: "poll", consumer: client.name, partition: nameOf(ref), from: next },
+      stretch: stretch * resetsMax + resets,
       ...{ highWatermark: -1, records: [] },
     }),
   );
@@ -89,11 +101,51 @@ export async function fetchOnce(
   return count;
 }
 
-/** Offsets are never out of range here: nothing is ever deleted but with its topic. */
+/** One fetch of one partition, of which the history hears nothing. */
+export async function fetchCode(
+  connection: KafkaConnection,
+  ref: PartitionRef,
+  from: number,
+): Promise<{ readonly errorCode: number; readonly bytes: number }> {
+  const rules = { version: 12, maxBytes: 20_000, maxWaitMs: 2_000 };
+  const wish = fetchRequest([{ ref, next: from, stretch: 0 }], rules);
+  const answer = await connection.request(ApiKey.Fetch, rules.version, wish);
+  const part = answer.responses[0]?.partitions[0];
+  const errorCode = part?.errorCode ?? answer.errorCode;
+  return { errorCode, bytes: part?.records?.length ?? 0 };
+}
+
+/** As `auto.offset.reset=earliest` has it. */
+async function reset(
+  client: ClientProcess,
+  connection: KafkaConnection,
+  position: Position,
+): Promise<void> {
+  const start = await listOffset(connection, position.ref, -2n);
+  if (start === undefined) return;
+  const where = `${nameOf(position.ref)} from ${position.next} to ${start.offset}`;
+  client.scene.world.trace.add(`${client.name} resets ${where}`);
+  position.next = start.offset;
+  position.resets = (position.resets ?? 0) + 1;
+  position.isOutOfRange = false;
+}
+
+/** Whether the broker may have nothing at the offset: it was deleted, or lost with its folder. */
+function mayBeOutOfRange(client: ClientProcess, { next, ref }: Position): boolean {
+  const { history } = client.scene;
+  const partition = nameOf(ref);
+  const isLost = history.losses.some((loss) => loss.partition === partition && loss.from <= next);
+  return isLost || next < history.startOf(partition);
+}
+
 function refused(client: ClientProcess, position: Position, errorCode: number): void {
   const { name, retriable } = kafkaError(errorCode);
   client.scene.world.trace.add(`${client.name} fetch ${nameOf(position.ref)} ${name}`);
   if (retriable || !isKnown(client.scene, position.ref)) return;
+  if (errorCode === ErrorCode.OFFSET_OUT_OF_RANGE && mayBeOutOfRange(client, position)) {
+    position.isOutOfRange = true;
+    return;
+  }
   const where = `${nameOf(position.ref)} from ${position.next}`;
   client.host.note(`${client.name}: fetching ${where} was refused with ${name}`);
 }

@@ -81,6 +81,16 @@ export interface Assignment extends Interval {
   readonly partitions: readonly PartitionName[];
 }
 
+/**
+ * What a partition had at or above `from` was taken from its disk, where nothing promised to keep it
+ * elsewhere: what was acknowledged or seen of it before proves nothing any more.
+ */
+export interface Loss {
+  readonly partition: PartitionName;
+  readonly from: number;
+  readonly at: number;
+}
+
 export type AnomalyKind =
   | "inconsistentOffsets"
   | "duplicate"
@@ -112,6 +122,11 @@ export class History {
   readonly operations: Operation[] = [];
   /** Partitions of topics that were deleted, or may have been: their records need not be there. */
   readonly deletedTopics: Set<string> = new Set();
+  readonly losses: Loss[] = [];
+  /** Partitions whose folder was lost, whatever else had their records. */
+  readonly lostFolders: Set<PartitionName> = new Set();
+  /** The highest log start that was seen of a partition: what is below it was deleted. */
+  readonly #starts = new Map<PartitionName, number>();
   #place = 0;
 
   begin<Kind extends Operation>(
@@ -130,6 +145,18 @@ export class History {
   end(operation: Operation, completion: Completion): void {
     operation.completion = completion;
     if (completion !== "info") operation.completedAt = this.#next();
+  }
+
+  lose(partition: PartitionName, from: number): void {
+    this.losses.push({ partition, from, at: this.#next() });
+  }
+
+  startsAt(partition: PartitionName, offset: number): void {
+    if (offset > this.startOf(partition)) this.#starts.set(partition, offset);
+  }
+
+  startOf(partition: PartitionName): number {
+    return this.#starts.get(partition) ?? 0;
   }
 
   #next(): number {

@@ -115,6 +115,7 @@ export class KafkaConnection {
     body: RequestInputByKey[Key],
   ): number | undefined {
     if (!this.isOpen) return undefined;
+    this.#client.host.world.count();
     this.#correlationId += 1;
     const correlationId = this.#correlationId;
     const writer = new Writer("frame");

@@ -8,6 +8,7 @@ import type { Clock, Timer } from "@millrace/core";
 export class Life {
   readonly name: string;
   #isOver = false;
+  #isFrozen = false;
   readonly #atEnd = new Set<() => void>();
 
   constructor(name: string) {
@@ -16,6 +17,15 @@ export class Life {
 
   get isOver(): boolean {
     return this.#isOver;
+  }
+
+  /** It is about to be over: what it still asks of the outside has no effect. */
+  get isFrozen(): boolean {
+    return this.#isFrozen;
+  }
+
+  freeze(): void {
+    this.#isFrozen = true;
   }
 
   end(): void {

@@ -1,5 +1,6 @@
 import { expect, test } from "vitest";
-import { type KnownMutation, mutations } from "./mutations.ts";
+import type { KnownMutation } from "./mutating.ts";
+import { mutations } from "./mutations.ts";
 import { simulate } from "./simulate.ts";
 
 const events = 4_000;
@@ -10,8 +11,12 @@ test.for(mutations)("within $seedsMax seeds it is found that $name", async (muta
 });
 
 async function firstFound(mutation: KnownMutation): Promise<number | undefined> {
-  const { regime, seedsMax, foundAs, killIn } = mutation;
-  const how = { events, regime, mutation, ...(killIn === undefined ? {} : { killIn }) };
+  const { crashAt, regime, seedsMax, foundAs, killIn } = mutation;
+  const focus = {
+    ...(killIn === undefined ? {} : { killIn }),
+    ...(crashAt === undefined ? {} : { crashAt }),
+  };
+  const how = { events, regime, mutation, ...focus };
   for (let seed = 1; seed <= seedsMax; seed += 1) {
     const { anomalies } = await simulate({ ...how, seed, anomaliesMax: 1 });
     if (anomalies.some(({ kind }) => foundAs.includes(kind))) return seed;

@@ -1,79 +1,8 @@
-import type { Disk, DiskFile, MetadataStore, Write } from "@millrace/core";
 import { crc32c } from "@millrace/wire";
-import type { OpenBroker } from "../../broker-fargate/src/open-broker.ts";
-import type { PartitionOwner } from "../../broker-fargate/src/partition/owner.ts";
 import type { Answer, Reply } from "../../broker-fargate/src/server/dispatcher.ts";
-import type { Mutation } from "./broker-host.ts";
 import { fileKind, keyKind } from "./fault-table.ts";
-import type { AnomalyKind } from "./history.ts";
-import type { Regime } from "./simulate.ts";
-
-/** A mistake that the simulation must find: which one, where it shows, and within how many seeds. */
-export interface KnownMutation extends Mutation {
-  readonly regime: Regime;
-  /** Where the nemesis kills most, for a mistake whose moment is short. */
-  readonly killIn?: string;
-  readonly foundAs: readonly AnomalyKind[];
-  readonly seedsMax: number;
-}
-
-/** Everything passes but what is replaced. */
-function mutatedDisk(
-  disk: Disk,
-  mutate: (path: string, file: DiskFile) => Partial<DiskFile>,
-): Disk {
-  return {
-    open: (path, options) => {
-      const file = disk.open(path, options);
-      if (file === undefined) return undefined;
-      return {
-        size: () => file.size(),
-        write: (position, parts) => file.write(position, parts),
-        read: (position, into) => file.read(position, into),
-        resize: (size) => file.resize(size),
-        sync: () => file.sync(),
-        close: () => file.close(),
-        ...mutate(path, file),
-      };
-    },
-    list: (directory) => disk.list(directory),
-    makeDirectory: (directory) => disk.makeDirectory(directory),
-    remove: (path) => disk.remove(path),
-    removeFolder: (directory) => disk.removeFolder(directory),
-    rename: (from, to) => disk.rename(from, to),
-    syncDirectory: (directory) => disk.syncDirectory(directory),
-  };
-}
-
-/** Of the writes that the broker asks for, some are forgotten, and it is told that all was done. */
-function forgetfulStore(store: MetadataStore, forgets: (write: Write) => boolean): MetadataStore {
-  return {
-    get: (key) => store.get(key),
-    range: (range) => store.range(range),
-    transact: (writes) => {
-      const kept = writes.filter((write) => !forgets(write));
-      return kept.length === 0 ? Promise.resolve({ ok: true }) : store.transact(kept);
-    },
-    close: () => store.close(),
-  };
-}
-
-function mutateOwners(opened: OpenBroker, mutate: (owner: PartitionOwner) => void): void {
-  const { partitions } = opened.broker;
-  const seen = new WeakSet<PartitionOwner>();
-  const find = partitions.find.bind(partitions);
-  const once = (owner: PartitionOwner): PartitionOwner => {
-    if (!seen.has(owner)) mutate(owner);
-    seen.add(owner);
-    return owner;
-  };
-  partitions.find = (topicId, partition) => {
-    const owner = find(topicId, partition);
-    return owner === undefined ? undefined : once(owner);
-  };
-  const open = partitions.open.bind(partitions);
-  partitions.open = async (topicId, partition) => once(await open(topicId, partition));
-}
+import { forgetfulStore, type KnownMutation, mutatedDisk, mutateOwners } from "./mutating.ts";
+import { tierMutations } from "./tier-mutations.ts";
 
 /** A snapshot of no producers, for the offset that the given one was made at. */
 function emptySnapshot(parts: readonly Uint8Array[]): readonly Uint8Array[] {
@@ -132,7 +61,7 @@ export const mutations: readonly KnownMutation[] = [
     name: "the memory of records is used again while their reply has not been sent",
     regime: "local",
     foundAs: ["inconsistentOffsets", "phantom", "unseen", "failedRead", "internal"],
-    seedsMax: 3,
+    seedsMax: 8,
     broker: ({ dispatcher }) => {
       const early = (reply: Reply | undefined): Reply | undefined => {
         reply?.sent?.();
@@ -229,4 +158,5 @@ export const mutations: readonly KnownMutation[] = [
     seedsMax: 4,
     store: (store) => forgetfulStore(store, ({ key }) => keyKind(key) === "offsets"),
   },
+  ...tierMutations,
 ];

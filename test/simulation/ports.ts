@@ -9,14 +9,29 @@ import {
 } from "@millrace/core";
 import { type FaultTable, fileKind, keyKind, type Steps } from "./fault-table.ts";
 import type { Life } from "./life.ts";
+import { type NamedSteps, stepsOfCreation, stepsOfRemoval } from "./named-steps.ts";
 import type { Trace } from "./trace.ts";
+import type { World } from "./world.ts";
 
 /** What the ports of one life report to, and what fences them. */
 export interface Watchers {
   readonly life: Life;
+  readonly world: World;
   readonly trace: Trace;
   readonly steps: Steps;
   readonly table: FaultTable;
+  readonly named: NamedSteps;
+  /** Of the life: 1 for the first. */
+  readonly number: number;
+  /** Whether a segment's file goes while its partition's log still begins at or before it. */
+  readonly isHot: (path: string) => boolean;
+  /** A checkpoint was registered. */
+  readonly onCheckpoint: () => void;
+}
+
+/** What a call of a dying process comes to: nothing, and nobody hears of it. */
+export function never<Result>(): Promise<Result> {
+  return new Promise(() => undefined);
 }
 
 /**
@@ -34,7 +49,7 @@ export class WatchedDisk implements Disk {
   }
 
   open(path: string, options: { readonly create: "never" | "ifAbsent" }): DiskFile | undefined {
-    const file = this.#call("open", path, () => this.#disk.open(path, options));
+    const file = this.#create(path, options);
     return file === undefined ? undefined : this.#file(path, file);
   }
 
@@ -43,18 +58,27 @@ export class WatchedDisk implements Disk {
   }
 
   makeDirectory(directory: string): void {
+    if (this.#watchers.life.isFrozen) return;
     this.#call("makeDirectory", directory, () => this.#disk.makeDirectory(directory));
   }
 
   remove(path: string): void {
-    this.#call("remove", path, () => this.#disk.remove(path));
+    this.#step(stepsOfRemoval(path, this.#watchers.isHot), () => {
+      this.#call("remove", path, () => this.#disk.remove(path));
+    });
   }
 
-  removeFolder(directory: string): Promise<void> {
-    return this.#later("removeFolder", directory, () => this.#disk.removeFolder(directory));
+  async removeFolder(directory: string): Promise<void> {
+    const { life, steps } = this.#watchers;
+    const named = stepsOfRemoval(directory, this.#watchers.isHot);
+    steps.reached("before", named);
+    if (life.isFrozen) return never();
+    await this.#later("removeFolder", directory, () => this.#disk.removeFolder(directory));
+    if (steps.reached("after", named)) return never();
   }
 
   rename(from: string, to: string): void {
+    if (this.#watchers.life.isFrozen) return;
     this.#call("rename", `${from} ${to}`, () => this.#disk.rename(from, to));
     if (from.endsWith(".spare")) this.#reused.add(to);
   }
@@ -63,17 +87,50 @@ export class WatchedDisk implements Disk {
     return this.#later("syncDirectory", directory, () => this.#disk.syncDirectory(directory));
   }
 
+  #create(path: string, options: { readonly create: "never" | "ifAbsent" }): DiskFile | undefined {
+    const open = (): DiskFile | undefined => {
+      return this.#call("open", path, () => this.#disk.open(path, options));
+    };
+    if (options.create === "never") return open();
+    const folder = path.slice(0, path.lastIndexOf("/"));
+    const named = stepsOfCreation(path, this.#disk.list(folder));
+    this.#watchers.steps.reached("before", named);
+    this.#refuseFrozen(path);
+    const file = open();
+    this.#watchers.steps.reached("after", named);
+    return file;
+  }
+
+  /** One that can't fail: of a dying process it has no effect. */
+  #step(named: readonly string[], run: () => void): void {
+    const { life, steps } = this.#watchers;
+    steps.reached("before", named);
+    if (life.isFrozen) return;
+    run();
+    steps.reached("after", named);
+  }
+
+  #refuseFrozen(path: string): void {
+    if (!this.#watchers.life.isFrozen) return;
+    throw new DiskError("io", { path, applied: "no", cause: new Error("the process is dying") });
+  }
+
   #file(path: string, file: DiskFile): DiskFile {
     return {
       size: () => this.#call("size", path, () => file.size()),
+      modifiedMs: () => this.#call("modifiedMs", path, () => file.modifiedMs()),
       write: (position, parts) => {
+        this.#refuseFrozen(path);
         for (const part of parts) {
           this.#watchers.trace.addBytes(`disk write ${path} at ${position}`, part);
         }
         this.#call("write", path, () => file.write(position, parts));
       },
       read: (position, into) => this.#call("read", path, () => file.read(position, into)),
-      resize: (size) => this.#call("resize", path, () => file.resize(size)),
+      resize: (size) => {
+        this.#refuseFrozen(path);
+        this.#call("resize", path, () => file.resize(size));
+      },
       sync: () => this.#later("sync", path, () => file.sync()),
       close: () => this.#call("close", path, () => file.close()),
     };
@@ -81,6 +138,7 @@ export class WatchedDisk implements Disk {
 
   #call<Result>(operation: string, path: string, run: () => Result): Result {
     this.#watchers.life.check(`disk ${operation} ${path}`);
+    this.#watchers.world.count();
     if (!quietOperations.has(operation)) this.#watchers.trace.add(`disk ${operation} ${path}`);
     try {
       return run();
@@ -90,8 +148,10 @@ export class WatchedDisk implements Disk {
   }
 
   #later(operation: string, path: string, run: () => Promise<void>): Promise<void> {
-    const { life, steps, trace } = this.#watchers;
+    const { life, steps, trace, world } = this.#watchers;
     life.check(`disk ${operation} ${path}`);
+    if (life.isFrozen) return never();
+    world.count();
     trace.add(`disk ${operation} ${path} begins`);
     const kinds = this.#reused.has(path) ? [fileKind(path), "reused journal"] : [fileKind(path)];
     const ends = kinds.map((kind) => steps.begin(`${operation} ${kind}`));
@@ -118,19 +178,21 @@ export class WatchedDisk implements Disk {
   }
 }
 
-const quietOperations = new Set(["size", "read", "list", "close", "write"]);
+const quietOperations = new Set(["size", "modifiedMs", "read", "list", "close", "write"]);
 
 /** The metadata store as one life of the broker sees it; closing it leaves the items alone. */
 export function watchedStore(store: FaultyMetadataStore, watchers: Watchers): MetadataStore {
-  const { life, steps, table, trace } = watchers;
+  const { life, named, number, steps, table, trace, world } = watchers;
   const call = <Result>(
     operation: string,
     kinds: readonly string[],
     run: () => Promise<Result>,
   ): Promise<Result> => {
     life.check(`store ${operation} ${kinds.join(" ")}`);
-    const named = kinds.map((kind) => `${operation} ${kind}`);
-    const ends = named.map((step) => steps.begin(step));
+    if (life.isFrozen) return never();
+    world.count();
+    const calls = kinds.map((kind) => `${operation} ${kind}`);
+    const ends = calls.map((step) => steps.begin(step));
     const ended = run().then(
       (result) => {
         for (const end of ends) end();
@@ -140,8 +202,8 @@ export function watchedStore(store: FaultyMetadataStore, watchers: Watchers): Me
         for (const end of ends) end();
         if (error instanceof MetadataError) {
           const fault = error.message.replace("injected: ", "store ");
-          for (const step of named) table.add(fault, step);
-          trace.add(`${fault} ${named.join(", ")}`);
+          for (const step of calls) table.add(fault, step);
+          trace.add(`${fault} ${calls.join(", ")}`);
         }
         throw error;
       },
@@ -151,9 +213,16 @@ export function watchedStore(store: FaultyMetadataStore, watchers: Watchers): Me
   return {
     get: (key) => call("get", [keyKind(key)], () => store.get(key)),
     range: (range) => call("range", [keyKind(range.from)], () => store.range(range)),
-    transact: (writes) => {
+    transact: async (writes) => {
+      const reached = named.ofTransaction(writes, number);
+      steps.reached("before", reached);
+      if (life.isFrozen) return never();
       trace.add(`store transact ${JSON.stringify(writes)}`);
-      return call("transact", kindsOf(writes), () => store.transact(writes));
+      const outcome = await call("transact", kindsOf(writes), () => store.transact(writes));
+      if (!outcome.ok) return outcome;
+      named.made(writes, number);
+      if (reached.includes("checkpoint registered")) watchers.onCheckpoint();
+      return steps.reached("after", reached) ? never() : outcome;
     },
     close: () => Promise.resolve(),
   };

@@ -201,7 +201,7 @@ export class IdempotentProducer extends ClientProcess {
         if (this.#isFirst(lane, batch)) {
           // As in Kafka: a partition that knows nothing of a producer takes any sequence as its
           // first, and so the second batch when the first was refused. The producer begins anew.
-          if (batch.baseSequence === 0) return this.#abandon();
+          if (batch.baseSequence === 0 || this.#isLossy(batch.ref)) return this.#abandon();
           const what = `all before sequence ${batch.baseSequence} was acknowledged`;
           this.host.note(`${this.name}: ${nameOf(batch.ref)} is out of order, but ${what}`);
           return this.#abandon();
@@ -219,6 +219,20 @@ export class IdempotentProducer extends ClientProcess {
       return this.#abandon();
     }
     this.#again(batch);
+  }
+
+  /**
+   * Whether batches that were acknowledged may be gone from the partition: with its folder; or they
+   * were deleted, and the snapshot that alone told of their producers was damaged, or was lost with
+   * power before it was synced.
+   */
+  #isLossy(ref: PartitionRef): boolean {
+    const { history, host } = this.scene;
+    if (history.losses.some(({ partition }) => partition === nameOf(ref))) return true;
+    const { table } = host;
+    const damages = table.hits("bit flip", "snapshot") + table.hits("truncation", "snapshot");
+    const isForgotten = history.lostFolders.has(nameOf(ref)) || table.total("power loss") > 0;
+    return history.startOf(nameOf(ref)) > 0 && (isForgotten || damages > 0);
   }
 
   /** Whether no batch before it waits for an answer. */

@@ -1,17 +1,26 @@
 import { Admin, type Durability } from "./admin.ts";
 import { BrokerHost, type Mutation } from "./broker-host.ts";
 import { checkHistory } from "./checker.ts";
-import { type ClientProcess, KnownCluster, nameOf, type Scene } from "./client.ts";
+import {
+  type ClientProcess,
+  KnownCluster,
+  nameOf,
+  type PartitionRef,
+  type Scene,
+} from "./client.ts";
 import { AssignedConsumer } from "./consumer.ts";
 import { Drain } from "./drain.ts";
 import type { FaultTable } from "./fault-table.ts";
 import { GroupMember } from "./group-member.ts";
 import { type Anomaly, History } from "./history.ts";
 import { Invariants } from "./invariants.ts";
+import { LastLook } from "./last-look.ts";
+import { takeCensus } from "./named-objects.ts";
 import { Nemesis } from "./nemesis.ts";
 import { Network } from "./network.ts";
 import { PlainProducer } from "./plain-producer.ts";
 import { IdempotentProducer } from "./producer.ts";
+import { brokerConfigs, mainTopics, type SimulatedTopic } from "./topics.ts";
 import { Values } from "./values.ts";
 import { World } from "./world.ts";
 
@@ -19,21 +28,33 @@ import { World } from "./world.ts";
  * What a run promises its clients. `local`: the process is killed, power stays. `journal`: power is
  * lost too. `switching`: topics change their durability to and fro, power stays. `strengthened`:
  * topics begin as local and become journaled; power is lost after a reply made the new promise.
+ * `lossy`: as `local`, and the folders of tiered partitions' logs go with the process: what the
+ * object store had by then survives. Under `journal` they go, too, and nothing may be lost.
  */
-export type Regime = "local" | "journal" | "switching" | "strengthened";
+export type Regime = "local" | "journal" | "switching" | "strengthened" | "lossy";
 
-export const regimes: readonly Regime[] = ["journal", "local", "switching", "strengthened"];
+export const regimes: readonly Regime[] = [
+  "journal",
+  "local",
+  "switching",
+  "strengthened",
+  "lossy",
+];
 
 export interface SimulationOptions {
   readonly seed: number;
-  /** Timers fired while faults happen; healing and the drain come after. */
+  /** Operations, port calls and faults while faults happen; healing and the drain come after. */
   readonly events: number;
+  /** Virtual time while faults happen, at least; clients rest most of it. 0 if absent. */
+  readonly faultsMsMin?: number;
   readonly keepTrace?: "all" | "digest";
   /** By the seed if absent. */
   readonly regime?: Regime;
   readonly mutation?: Mutation;
   /** The step in which most kills come; by the seed if absent. */
   readonly killIn?: string;
+  /** The named step before and after which most crashes come; by the seed if absent. */
+  readonly crashAt?: string;
   /** The run ends early when so many anomalies were seen from inside; 20 if absent. */
   readonly anomaliesMax?: number;
 }
@@ -48,6 +69,8 @@ export interface SimulationResult {
   readonly operations: number;
   readonly acknowledged: number;
   readonly starts: number;
+  /** Registered ones. */
+  readonly checkpoints: number;
   readonly virtualMs: number;
   readonly table: FaultTable;
   readonly anomalies: readonly Anomaly[];
@@ -59,18 +82,16 @@ const drainMsMax = 150_000;
 const anomaliesMaxDefault = 20;
 const longMs = Number.MAX_SAFE_INTEGER;
 const group = "a group";
-const topics: readonly { readonly name: string; readonly partitions: number }[] = [
-  { name: "orders", partitions: 3 },
-  { name: "payments", partitions: 1 },
-];
-/** Nobody waits in a run for members that might still join. */
-const configs = { "group.initial.rebalance.delay.ms": "300", "millrace.slots": "16" };
-
 /** One run of one seed, from the first start of a broker to the check of the history. */
 export async function simulate(options: SimulationOptions): Promise<SimulationResult> {
-  const simulation = new Simulation(options);
-  await simulation.run();
-  return simulation.result();
+  const restore = options.mutation?.patch?.();
+  try {
+    const simulation = new Simulation(options);
+    await simulation.run();
+    return simulation.result();
+  } finally {
+    restore?.();
+  }
 }
 
 class Simulation {
@@ -81,6 +102,7 @@ class Simulation {
   readonly #network: Network;
   readonly #host: BrokerHost;
   readonly #scene: Scene;
+  readonly #topics: readonly SimulatedTopic[];
   readonly #values: Values = new Values();
   readonly #invariants: Invariants;
   readonly #nemesis: Nemesis;
@@ -101,20 +123,39 @@ class Simulation {
     this.#network = new Network(this.#world);
     const [world, network] = [this.#world, this.#network];
     this.#host = new BrokerHost({
-      ...{ world, network, configs },
+      ...{ world, network, configs: brokerConfigs },
       ...(mutation === undefined ? {} : { mutation }),
     });
     const history = new History();
     const cluster = new KnownCluster();
-    this.#scene = { world, host: this.#host, history, cluster, isEnding: false };
-    this.#invariants = new Invariants(this.#host, cluster);
+    this.#topics = mainTopics(world, this.#firstDurability);
+    const host = this.#host;
+    this.#scene = { world, host, history, cluster, isEnding: false, restsUntilMs: 0 };
+    this.#invariants = new Invariants(host, this.#scene);
     this.#admin = new Admin(this.#scene);
+    const { crashAt, killIn } = options;
     this.#nemesis = new Nemesis({
-      ...{ world, network, host: this.#host },
-      ...(options.killIn === undefined ? {} : { killIn: options.killIn }),
+      ...{ world, network, host },
+      ...(killIn === undefined ? {} : { killIn }),
+      ...(crashAt === undefined ? {} : { crashAt }),
       mayLosePower: () => this.#isStrong,
+      logLoss: () => this.#logLoss,
+      tiered: () => cluster.tiered,
+      onLost: (ref) => this.#lost(ref),
+      restsUntilMs: () => this.#scene.restsUntilMs,
       crashClient: () => this.#crashClient(),
     });
+    host.mayMissRecords = this.#regime === "lossy";
+    host.atRest = () => void this.#checkNamed();
+  }
+
+  get #firstDurability(): Durability {
+    return this.#regime === "journal" ? "journal" : "local";
+  }
+
+  get #logLoss(): "never" | "local" | "journal" {
+    if (this.#regime === "lossy") return "local";
+    return this.#regime === "journal" ? "journal" : "never";
   }
 
   async run(): Promise<void> {
@@ -124,8 +165,15 @@ class Simulation {
     const nemesis = this.#nemesis;
     void nemesis.run();
     void this.#strengthen();
-    const lastEvent = this.#world.events + this.#options.events;
-    await this.#runUntil(() => this.#world.events >= lastEvent, longMs);
+    const { events, faultsMsMin = 0 } = this.#options;
+    if (faultsMsMin > 0) void this.#rest();
+    const lastEvent = this.#world.events + events;
+    const lastMs = this.#world.nowMs + faultsMsMin;
+    const isEnough = (): boolean => {
+      return this.#world.events >= lastEvent && this.#world.nowMs >= lastMs;
+    };
+    await this.#runUntil(isEnough, longMs);
+    this.#scene.restsUntilMs = 0;
     nemesis.end();
     if (this.#isHopeless()) return;
     this.#scene.isEnding = true;
@@ -134,11 +182,14 @@ class Simulation {
     await this.#lastFault();
     const drain = new Drain(this.#scene).run([group]);
     this.#isDrained = await this.#phase("drain", drain, drainMsMax);
+    if (!this.#isDrained) return;
+    const look = new LastLook(this.#scene, this.#nemesis).run();
+    await this.#phase("last look", look, drainMsMax);
   }
 
   result(): SimulationResult {
     const { history } = this.#scene;
-    const isLocal = this.#regime === "local";
+    const isLocal = this.#regime === "local" || this.#regime === "lossy";
     const power = this.#isStrong ? "lost" : "kept";
     const found = checkHistory(history, {
       promises: { policyOf: () => (isLocal ? "local" : "journal"), power },
@@ -161,15 +212,13 @@ class Simulation {
         ({ kind, completion }) => kind === "send" && completion === "ok",
       ).length,
       starts: this.#host.starts,
+      checkpoints: this.#host.checkpoints,
       virtualMs: this.#world.nowMs,
     };
   }
 
   async #setUp(): Promise<void> {
-    const durability: Durability = this.#regime === "journal" ? "journal" : "local";
-    for (const { name, partitions } of topics) {
-      await this.#admin.createTopic(name, { partitions, durability });
-    }
+    for (const topic of this.#topics) await this.#admin.createTopic(topic);
   }
 
   #populate(): void {
@@ -180,7 +229,7 @@ class Simulation {
       return `${what}-${this.#clientsMade}`;
     };
     const values = this.#values;
-    const subscribed = topics.map((topic) => topic.name);
+    const subscribed = this.#topics.map((topic) => topic.name);
     for (let count = 2; count > 0; count -= 1) {
       this.#begin(() => new IdempotentProducer(scene, name("producer"), values));
     }
@@ -199,8 +248,7 @@ class Simulation {
     const how = {
       topics: subscribed,
       switches: this.#regime === "switching" ? "durability" : "nothing",
-      // Of topics that come and go, and never change: power may be lost while they are there.
-      durability: this.#regime === "local" || this.#regime === "switching" ? "local" : "journal",
+      durability: weakRegimes.has(this.#regime) ? "local" : "journal",
     } as const;
     this.#watch(this.#admin, this.#admin.run(how));
   }
@@ -238,7 +286,7 @@ class Simulation {
     if (this.#regime !== "strengthened") return;
     const { history, cluster } = this.#scene;
     await this.#admin.sleep(this.#world.between(1_000, 4_000));
-    for (const { name } of topics) {
+    for (const { name } of this.#topics) {
       await this.#admin.setConfig(name, "millrace.durability", "journal");
     }
     const from = history.operations.length;
@@ -249,10 +297,38 @@ class Simulation {
         if (operation.kind !== "send" || operation.completion !== "ok") continue;
         if (operation.acks === -1) promised.add(operation.partition);
       }
-      const mine = cluster.partitions.filter(({ topic }) => topics.some((t) => t.name === topic));
+      const mine = cluster.partitions.filter(({ topic }) => {
+        return this.#topics.some(({ name }) => name === topic);
+      });
       this.#isStrong = mine.every((ref) => promised.has(nameOf(ref)));
     }
     this.#world.trace.add("everything is journaled from here on");
+  }
+
+  /** The partition's folder is gone: what the object store has of it is all that survives. */
+  #lost(ref: PartitionRef): void {
+    this.#scene.history.lostFolders.add(nameOf(ref));
+    if (this.#logLoss !== "local") return;
+    const from = this.#invariants.tieredEnd(ref);
+    this.#scene.history.lose(nameOf(ref), from);
+    this.#invariants.lost(ref, from);
+  }
+
+  /** Clients rest most of the time, so that what comes with time comes, too. */
+  async #rest(): Promise<void> {
+    const { world } = this.#scene;
+    while (!this.#scene.isEnding) {
+      await world.sleep(world.between(2_000, 5_000));
+      const restMs = world.between(20_000, 60_000);
+      this.#scene.restsUntilMs = world.nowMs + restMs;
+      await world.sleep(restMs);
+    }
+  }
+
+  /** Nobody is alive: all that is named is there. */
+  async #checkNamed(): Promise<void> {
+    const { missing } = await takeCensus(this.#host);
+    for (const object of missing) this.#host.note(`named, and not there: ${object}`);
   }
 
   /** The last crash: what was acknowledged must come through it without any client's help. */
@@ -309,5 +385,8 @@ class Simulation {
     return this.#world.runUntil(isOver, { untilMs, afterEvent });
   }
 }
+
+/** Topics that come and go never change: power, or their folder, may be lost while they are there. */
+const weakRegimes: ReadonlySet<Regime> = new Set(["local", "switching", "lossy"]);
 
 type RunningClient = ClientProcess & { run(): Promise<void> };

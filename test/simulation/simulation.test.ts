@@ -1,4 +1,4 @@
-import { MetadataError } from "@millrace/core";
+import { MetadataError, ObjectError } from "@millrace/core";
 import { describe, expect, test } from "vitest";
 import type { Mutation } from "./broker-host.ts";
 import { FaultTable } from "./fault-table.ts";
@@ -6,7 +6,7 @@ import { regimes, simulate } from "./simulate.ts";
 
 /** `run.ts` takes many seeds and long runs; these are what fits into every check. */
 const seeds = [1, 2, 3, 4, 5, 6, 7, 8];
-const events = 3_000;
+const events = 4_000;
 
 describe.for(seeds)("seed %i", (seed) => {
   test("shows no anomaly, and is the same run when it is run again", async () => {
@@ -45,6 +45,30 @@ test("a graceful stop ends well, and loses nothing, when the store refuses its l
   }
 });
 
+/** From its first call on the object store refuses everything. */
+const objectsAway: Mutation = {
+  name: "the object store is away",
+  objects: () => {
+    const refused = (): Promise<never> => {
+      const details = { retriable: true, applied: "no" } as const;
+      return Promise.reject(new ObjectError("injected: slowDown", details));
+    };
+    return {
+      ...{ putIfAbsent: refused, readRange: refused, list: refused, delete: refused },
+      close: () => Promise.resolve(),
+    };
+  },
+};
+
+test("with the object store away appends go on, and what is local is read", async () => {
+  for (const regime of ["local", "journal"] as const) {
+    const result = await simulate({ seed: 12, events, regime, mutation: objectsAway });
+    expect(result.anomalies).toEqual([]);
+    expect(result.acknowledged).toBeGreaterThan(100);
+    expect(result.checkpoints).toBe(0);
+  }
+});
+
 test("every regime runs, and two seeds are two runs", async () => {
   const results = await Promise.all(
     regimes.map((regime, at) => simulate({ seed: 20 + at, events: 500, regime })),
@@ -56,10 +80,10 @@ test("every regime runs, and two seeds are two runs", async () => {
 test("the faults hit what they are meant to hit", async () => {
   const table = new FaultTable();
   for (const regime of regimes) {
-    const result = await simulate({ seed: 31, events, regime });
+    const result = await simulate({ seed: 31, events: 2 * events, regime });
     table.merge(result.table);
   }
-  for (const fault of ["kill", "graceful stop", "link reset"]) {
+  for (const fault of ["kill", "graceful stop", "link reset", "crash before", "crash after"]) {
     expect(table.total(fault)).toBeGreaterThan(0);
   }
 });

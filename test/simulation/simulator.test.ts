@@ -1,8 +1,10 @@
 import { MemoryDisk } from "@millrace/adapter-memory";
+import { DiskError, type ItemValue, type Write } from "@millrace/core";
 import { describe, expect, test } from "vitest";
 import { missingHits } from "./expected-hits.ts";
 import { FaultTable, Steps } from "./fault-table.ts";
 import { Life } from "./life.ts";
+import { NamedSteps } from "./named-steps.ts";
 import { Network, type Pipe } from "./network.ts";
 import { WatchedDisk } from "./ports.ts";
 import { Trace } from "./trace.ts";
@@ -100,7 +102,9 @@ describe("a life that is over", () => {
     const life = new Life("a process");
     const { trace } = world;
     const table = new FaultTable();
-    const watched = new WatchedDisk(disk, { life, trace, steps: new Steps(), table });
+    const watchers = { life, world, trace, steps: new Steps(), table, named: new NamedSteps() };
+    const of = { number: 1, isHot: () => false, onCheckpoint: () => undefined };
+    const watched = new WatchedDisk(disk, { ...watchers, ...of });
     disk.makeDirectory("d");
     const file = watched.open("d/f", { create: "ifAbsent" });
     life.end();
@@ -123,6 +127,51 @@ test("steps tell what is running, and call who watches for the next one", () => 
   end();
   end();
   expect(steps.running).toEqual(["sync journal"]);
+});
+
+test("a crash is armed for one side of one step, and comes once", () => {
+  const steps = new Steps();
+  let hits = 0;
+  steps.arm({ step: "segment named", side: "after", hit: () => (hits += 1) });
+  expect(steps.reached("before", ["segment named"])).toBe(false);
+  expect(steps.reached("after", ["start stored"])).toBe(false);
+  expect(steps.reached("after", ["start stored", "segment named"])).toBe(true);
+  expect(steps.reached("after", ["segment named"])).toBe(false);
+  expect(hits).toBe(1);
+});
+
+test("a step is known by what changes in the item that is written", () => {
+  const named = new NamedSteps();
+  const key = "incarnation/1-00";
+  const write = (value: ItemValue): readonly Write[] => [{ kind: "put", key, value }];
+  const stepsOf = (value: ItemValue, life: number): readonly string[] => {
+    const steps = named.ofTransaction(write(value), life);
+    named.made(write(value), life);
+    return steps;
+  };
+  const checkpoint = { number: 0, bytes: 9 };
+  expect(stepsOf({ state: "open", trim: 0 }, 1)).toEqual([]);
+  expect(stepsOf({ state: "open", trim: 5 }, 1)).toEqual(["journal trimmed"]);
+  expect(stepsOf({ state: "open", trim: 5, checkpoint }, 1)).toEqual(["checkpoint registered"]);
+  expect(stepsOf({ state: "closed", trim: 5, checkpoint }, 2)).toEqual(["former journal closed"]);
+});
+
+test("a process that dies has no effect on its disk any more", async () => {
+  const world = newWorld();
+  const disk = new MemoryDisk();
+  const life = new Life("a process");
+  const watchers = { life, world, trace: world.trace, steps: new Steps(), table: new FaultTable() };
+  const of = { named: new NamedSteps(), number: 1, isHot: () => false };
+  const watched = new WatchedDisk(disk, { ...watchers, ...of, onCheckpoint: () => undefined });
+  watched.makeDirectory("d");
+  const file = watched.open("d/f", { create: "ifAbsent" });
+  file?.write(0, [bytes(0, 3)]);
+  life.freeze();
+  expect(() => file?.write(3, [bytes(0, 3)])).toThrow(DiskError);
+  expect(() => watched.open("d/g", { create: "ifAbsent" })).toThrow(DiskError);
+  watched.remove("d/f");
+  expect(disk.paths()).toEqual(["d/f"]);
+  expect(disk.bytesOf("d/f")).toEqual(bytes(0, 3));
 });
 
 test("a case that no fault ever hit is named as missing", () => {

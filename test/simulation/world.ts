@@ -6,12 +6,21 @@ export class World {
   readonly clock: VirtualClock = new VirtualClock();
   readonly random: SeededRandom;
   readonly trace: Trace;
-  events = 0;
+  #events = 0;
 
   constructor(options: { readonly seed: number; readonly keepTrace: "all" | "digest" }) {
     this.random = new SeededRandom(options.seed);
     const { clock } = this;
     this.trace = new Trace({ nowMs: () => clock.monotonicMs(), keep: options.keepTrace });
+  }
+
+  /** What happened: operations of clients, calls of ports, and faults. */
+  get events(): number {
+    return this.#events;
+  }
+
+  count(): void {
+    this.#events += 1;
   }
 
   get nowMs(): number {
@@ -57,7 +66,6 @@ export class World {
       const dueMs = this.clock.nextDueMs;
       if (dueMs === undefined || dueMs > limits.untilMs) return "timeIsUp";
       this.clock.fireNext();
-      this.events += 1;
     }
   }
 }

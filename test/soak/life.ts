@@ -3,14 +3,12 @@
  * they read it, and in the end everything acknowledged has been read. Then the topic and the group
  * are deleted, so that what they took has to come back.
  */
-import { type ChildProcess, spawn } from "node:child_process";
-import { join } from "node:path";
-import { createInterface } from "node:readline";
 import type { Random } from "@millrace/core";
 import { createTopic, deleteTopic, waitUntilServed } from "../bench/topics.ts";
 import { withClient } from "../fixtures/wire-client.ts";
 import { pause } from "./churn.ts";
 import { Coverage } from "./coverage.ts";
+import { endLoadClient, type LoadClient, startLoadClient } from "./load-client.ts";
 
 export interface LifePlan {
   readonly topic: string;
@@ -31,16 +29,11 @@ export interface LifeCounts {
   readonly violations: string[];
 }
 
-interface Client {
-  readonly child: ChildProcess;
-  readonly ended: Promise<void>;
-}
-
 interface Life extends LifePlan {
   readonly counts: LifeCounts;
   readonly coverage: Coverage;
   readonly acknowledged: Map<number, number>;
-  readonly clients: Set<Client>;
+  readonly clients: Set<LoadClient>;
 }
 
 /** Idempotent producers write to the first four, a plain one to two, and killed ones to the last. */
@@ -51,7 +44,6 @@ const membersMin = 2;
 const membersMax = 5;
 const stepMs = 4_000;
 const catchUpMsMax = 90_000;
-const endMsMax = 30_000;
 
 export async function live(plan: LifePlan): Promise<LifeCounts> {
   const counts: LifeCounts = {
@@ -99,7 +91,7 @@ async function load(life: Life): Promise<void> {
     produce(life, "2,3", share, "enable.idempotence=true,compression.type=none"),
     produce(life, "4,5", share, "acks=all,compression.type=zstd"),
   ];
-  const members: Client[] = [];
+  const members: LoadClient[] = [];
   for (let i = 0; i < membersMin; i += 1) members.push(joinGroup(life));
   const deadline = performance.now() + life.seconds * 1000;
   while (performance.now() < deadline) {
@@ -108,17 +100,17 @@ async function load(life: Life): Promise<void> {
     doomed.child.kill("SIGKILL");
     await changeMembers(life, members);
   }
-  for (const producer of producers) await end(producer);
+  for (const producer of producers) await endLoadClient(producer);
   await caughtUp(life);
-  for (const member of members) await end(member);
+  for (const member of members) await endLoadClient(member);
 }
 
-function joinGroup(life: Life): Client {
+function joinGroup(life: Life): LoadClient {
   life.counts.joins += 1;
   return start(life, ["member", address(life), life.topic, life.topic, String(checkedPartitions)]);
 }
 
-async function changeMembers(life: Life, members: Client[]): Promise<void> {
+async function changeMembers(life: Life, members: LoadClient[]): Promise<void> {
   const choice = life.random.below(3);
   if (members.length <= membersMin || (choice === 0 && members.length < membersMax)) {
     members.push(joinGroup(life));
@@ -128,14 +120,19 @@ async function changeMembers(life: Life, members: Client[]): Promise<void> {
   if (member === undefined) return;
   if (choice === 1) {
     life.counts.leaves += 1;
-    await end(member);
+    await endLoadClient(member);
   } else {
     life.counts.kills += 1;
     member.child.kill("SIGKILL");
   }
 }
 
-function produce(life: Life, partitions: string, bytesPerSecond: number, settings: string): Client {
+function produce(
+  life: Life,
+  partitions: string,
+  bytesPerSecond: number,
+  settings: string,
+): LoadClient {
   const seed = life.random.below(2 ** 31);
   const load = [partitions, String(Math.floor(bytesPerSecond)), String(seed), settings];
   return start(life, ["produce", address(life), life.topic, ...load]);
@@ -145,17 +142,10 @@ function address(life: Life): string {
   return `127.0.0.1:${life.port}`;
 }
 
-function start(life: Life, args: readonly string[]): Client {
-  const child = spawn(life.python, ["-B", join(import.meta.dirname, "load.py"), ...args], {
-    stdio: ["pipe", "pipe", "inherit"],
-  });
-  // A killed client's input is broken; that it is gone is known.
-  child.stdin.on("error", () => undefined);
-  createInterface({ input: child.stdout }).on("line", (line) => hear(life, line));
-  const ended = new Promise<void>((resolve) => child.on("close", () => resolve()));
-  const client = { child, ended };
+function start(life: Life, args: readonly string[]): LoadClient {
+  const client = startLoadClient(life.python, args, (line) => hear(life, line));
   life.clients.add(client);
-  void ended.then(() => life.clients.delete(client));
+  void client.ended.then(() => life.clients.delete(client));
   return client;
 }
 
@@ -165,14 +155,6 @@ function hear(life: Life, line: string): void {
   if (kind === "A") life.acknowledged.set(partition, first);
   else if (kind === "R") life.coverage.add(partition, first, second);
   else life.counts.violations.push(`${life.topic}: ${line}`);
-}
-
-/** Asks a client to end by the end of its input, and waits until it has. */
-async function end({ child, ended }: Client): Promise<void> {
-  child.stdin?.end();
-  const timer = setTimeout(() => child.kill("SIGKILL"), endMsMax);
-  await ended;
-  clearTimeout(timer);
 }
 
 /** Waits until the members together got every offset; says what is missing when they don't. */

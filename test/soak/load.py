@@ -2,12 +2,18 @@
 
     load.py produce BOOTSTRAP TOPIC PARTITIONS BYTES_PER_SECOND SEED KEY=VALUE,…
     load.py member  BOOTSTRAP TOPIC GROUP CHECKED
+    load.py scan    BOOTSTRAP TOPIC PARTITIONS AT_ONCE BYTES_PER_SECOND SEED
+    load.py once    BOOTSTRAP TOPIC PARTITIONS AT_ONCE
 
 PARTITIONS is a list as in 0,1,2. Record n of a partition begins with n in eight bytes, so that a
 member can tell whether a record of a partition below CHECKED lies at its own offset: exactly once,
-in order. Both work until their standard input ends, and write lines:
+in order. These work until their standard input ends. `scan` reads some partitions at a time from the
+first offset that there is to the end that they had then, over and over; `once` does so with each
+partition, and ends. Their records have to lie at their own offsets without a gap, but where the
+log's start moved meanwhile. Lines that they write:
 
     A partition count        the producer's acknowledged records, at its end
+    S records bytes skipped  a scan's pass came to its end; so often the start had moved
     R partition from to      the member got these offsets, `to` not among them; said before a commit
     X reason                 what must not happen
 """
@@ -17,10 +23,12 @@ import sys
 import threading
 import time
 
-from confluent_kafka import Consumer, KafkaError, KafkaException, Producer
+from confluent_kafka import Consumer, KafkaError, KafkaException, Producer, TopicPartition
 
 FLUSH_SECONDS_MAX = 60
 REPORT_SECONDS = 1.0
+ANSWER_SECONDS_MAX = 30
+STALL_SECONDS_MAX = 60
 
 stopping = threading.Event()
 
@@ -146,6 +154,104 @@ def member(*args):
     Member(*args).run()
 
 
+class Scan:
+    """One pass over some partitions, each from its start to the end that it has now."""
+
+    def __init__(self, consumer, topic, rate):
+        self.consumer, self.topic, self.rate = consumer, topic, rate
+        self.records = self.bytes = self.skipped = 0
+
+    def run(self, partitions):
+        marks = {partition: self.watermarks(partition) for partition in partitions}
+        self.expected = {partition: low for partition, (low, _) in marks.items()}
+        self.ends = {partition: high for partition, (_, high) in marks.items()}
+        self.read_from(partitions)
+        started = heard = time.monotonic()
+        while not stopping.is_set() and self.left():
+            messages = self.consumer.consume(500, 0.2)
+            for message in messages:
+                if message.error() is None:
+                    self.got(message)
+                elif message.error().code() == KafkaError._AUTO_OFFSET_RESET:
+                    self.out_of_range(message)
+                elif message.error().fatal():
+                    tell("X", message.error().str())
+            now = time.monotonic()
+            heard = now if messages else heard
+            if now - heard > STALL_SECONDS_MAX:
+                tell("X", f"a scan got nothing for {STALL_SECONDS_MAX} s: {self.left()}")
+                return
+            ahead = self.bytes / self.rate - (now - started) if self.rate else 0
+            if ahead > 0:
+                stopping.wait(ahead)
+                heard = time.monotonic()
+        tell("S", self.records, self.bytes, self.skipped)
+
+    def watermarks(self, partition):
+        return self.consumer.get_watermark_offsets(
+            TopicPartition(self.topic, partition), ANSWER_SECONDS_MAX, cached=False
+        )
+
+    def read_from(self, partitions):
+        wanted = [partition for partition in partitions if self.expected[partition] < self.ends[partition]]
+        self.consumer.assign([TopicPartition(self.topic, one, self.expected[one]) for one in wanted])
+
+    def left(self):
+        return {one: at for one, at in self.expected.items() if at < self.ends[one]}
+
+    def out_of_range(self, message):
+        """The start may have moved past what was asked for; it never comes back, so later is early enough to look."""
+        partition, refused = message.partition(), message.offset()
+        low = self.watermarks(partition)[0]
+        if refused is None or refused >= low:
+            tell("X", f"{self.topic}-{partition}: {refused} was refused, {low} is the start: {message.error().str()}")
+        if low > self.expected[partition]:
+            self.expected[partition] = low
+            self.skipped += 1
+        # One of an earlier assignment may come late: to read on from where it was does no harm.
+        self.read_from(list(self.expected))
+
+    def got(self, message):
+        partition, offset = message.partition(), message.offset()
+        if offset < self.expected[partition]:
+            return
+        number = int.from_bytes(message.value()[:8], "big")
+        if number != offset:
+            tell("X", f"record {number} of partition {partition} lies at {offset}")
+        if offset != self.expected[partition]:
+            low = self.watermarks(partition)[0]
+            if low < offset:
+                tell("X", f"{self.topic}-{partition}: {offset} came after {self.expected[partition] - 1}, {low} is the start")
+            self.skipped += 1
+        self.expected[partition] = offset + 1
+        self.records += 1
+        self.bytes += len(message.value())
+
+
+def scanner(bootstrap):
+    settings = {"group.id": "scan", "enable.auto.commit": False, "auto.offset.reset": "error", "check.crcs": True}
+    return Consumer(client(bootstrap, settings))
+
+
+def scan(bootstrap, topic, partitions, at_once, rate, seed):
+    partitions, chance = [int(one) for one in partitions.split(",")], random.Random(int(seed))
+    consumer = scanner(bootstrap)
+    while not stopping.is_set():
+        chosen = chance.sample(partitions, min(int(at_once), len(partitions)))
+        Scan(consumer, topic, int(rate)).run(chosen)
+        # A topic that has little to read is not asked for it all the time.
+        stopping.wait(0.2)
+    consumer.close()
+
+
+def once(bootstrap, topic, partitions, at_once):
+    partitions, at_once = [int(one) for one in partitions.split(",")], int(at_once)
+    consumer = scanner(bootstrap)
+    for at in range(0, len(partitions), at_once):
+        Scan(consumer, topic, 0).run(partitions[at : at + at_once])
+    consumer.close()
+
+
 def guarded(work, *args):
     try:
         work(*args)
@@ -153,8 +259,10 @@ def guarded(work, *args):
         tell("X", repr(failure))
 
 
-work = threading.Thread(target=guarded, args=({"produce": produce, "member": member}[sys.argv[1]], *sys.argv[2:]))
+modes = {"produce": produce, "member": member, "scan": scan, "once": once}
+work = threading.Thread(target=guarded, args=(modes[sys.argv[1]], *sys.argv[2:]))
 work.start()
-sys.stdin.read()
-stopping.set()
+if sys.argv[1] != "once":
+    sys.stdin.read()
+    stopping.set()
 work.join()

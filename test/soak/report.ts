@@ -1,11 +1,7 @@
 /** docs/soak.md: what a soak measured, as tables. */
 import { grows, slopeOf } from "./judge.ts";
 import { type Sample, type SeriesName, series, seriesNames } from "./sample.ts";
-
-export interface TimedSample {
-  readonly seconds: number;
-  readonly sample: Sample;
-}
+import type { Timed } from "./sampling.ts";
 
 export interface Outcome {
   readonly command: string;
@@ -14,7 +10,7 @@ export interface Outcome {
   readonly minutes: number;
   /** Samples before it are not judged: caches fill, and code is compiled. */
   readonly warmUpSeconds: number;
-  readonly samples: readonly TimedSample[];
+  readonly samples: readonly Timed<Sample>[];
   readonly before: Sample;
   readonly after: Sample;
   /** What happened, by name. */
@@ -107,12 +103,12 @@ function named(name: SeriesName): string {
   return unit === "" ? name : `${name}, ${unit}`;
 }
 
-function shown(value: number): string {
+export function shown(value: number): string {
   const digits = Math.abs(value) >= 100 ? 0 : Math.abs(value) >= 10 ? 1 : 2;
   return String(Number(value.toFixed(digits)));
 }
 
-function table(head: readonly string[], rows: readonly (readonly string[])[]): string {
+export function table(head: readonly string[], rows: readonly (readonly string[])[]): string {
   const lines = [head, ...rows];
   const widths = head.map((_, column) =>
     Math.max(3, ...lines.map((row) => row[column]?.length ?? 0)),

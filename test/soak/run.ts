@@ -3,12 +3,16 @@
  * that grows: memory, descriptors, timers, files.
  *
  *     npm run soak -- [--minutes 30] [--seed 1] [--policy local|journal|both] [--write-docs]
+ *     npm run soak -- --tiers [--minutes 20] [--store files|s3] [--rate 20] [--partitions 1000]
+ *                     [--seed 1] [--write-docs]
  *
  * Ends with an error when a series grows (see judge.ts), when something is left after all clients
  * are gone, or when an acknowledged record was not read. `both` is the default: the topics' policies
- * take turns.
+ * take turns. With `--tiers` it is another load (see tier-report.ts): `--rate` MB a second into
+ * topics with retention and an object store; `--store s3` means moto, and 5 minutes at 4 MB a second
+ * into 100 partitions unless told otherwise.
  */
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
@@ -16,19 +20,22 @@ import { SeededRandom } from "@millrace/adapter-memory";
 import { buildBatch, crc32c } from "@millrace/wire";
 import { readMachine } from "../bench/machine.ts";
 import { appendToEach, createTopic, deleteTopic } from "../bench/topics.ts";
-import { killEverythingStarted, type Server, startServer } from "../compat/processes.ts";
+import { killEverythingStarted } from "../compat/processes.ts";
 import { PROGRAMS } from "../compat/programs.ts";
-import { waitUntilReady } from "../compat/raw-client.ts";
-import { freePort } from "../compat/targets.ts";
 import { withClient } from "../fixtures/wire-client.ts";
 import { pause, startChurn } from "./churn.ts";
 import { leftovers } from "./leftovers.ts";
 import { type LifeCounts, live } from "./life.ts";
-import { growing, type Outcome, renderSoak, type TimedSample } from "./report.ts";
-import { seriesNames, takeSample, type Watched } from "./sample.ts";
+import { growing, type Outcome, renderSoak } from "./report.ts";
+import { type Sample, seriesNames, takeSample } from "./sample.ts";
+import { startSampling } from "./sampling.ts";
+import { type SectionName, withSection } from "./sections.ts";
+import { startSubject, type Subject } from "./subject.ts";
+import { renderTierSoak } from "./tier-report.ts";
+import type { StoreKind } from "./tier-plan.ts";
+import { soakTiers } from "./tier-run.ts";
 
 const root = join(import.meta.dirname, "../..");
-const readyMsMax = 30_000;
 const sampleMs = 5_000;
 const lifeSeconds = 45;
 const bytesPerSecond = 6e6;
@@ -41,73 +48,49 @@ const warmUpShare = 0.5;
 
 const { values: flags } = parseArgs({
   options: {
-    minutes: { type: "string", default: "30" },
+    minutes: { type: "string" },
+    tiers: { type: "boolean", default: false },
+    store: { type: "string", default: "files" },
+    rate: { type: "string" },
+    partitions: { type: "string" },
     seed: { type: "string", default: "1" },
     policy: { type: "string", default: "both" },
     "write-docs": { type: "boolean", default: false },
   },
 });
-const minutes = Number(flags.minutes);
-if (!(minutes >= 2)) throw new Error("--minutes wants 2 or more");
+const objectStore = readStore(flags.store);
+const defaults = !flags.tiers
+  ? { minutes: 30, rate: 0, partitions: 0 }
+  : objectStore === "files"
+    ? { minutes: 20, rate: 20, partitions: 1_000 }
+    : { minutes: 5, rate: 4, partitions: 100 };
+const minutes = Number(flags.minutes ?? defaults.minutes);
+const minutesMin = flags.tiers ? 1 : 2;
+if (!(minutes >= minutesMin)) throw new Error(`--minutes wants ${minutesMin} or more`);
 const policies = (["local", "journal"] as const).filter(
   (policy) => flags.policy === policy || flags.policy === "both",
 );
 if (policies.length === 0) throw new Error("--policy wants local, journal or both");
 
-interface Soak extends Watched {
+function readStore(text: string): StoreKind {
+  if (text === "files" || text === "s3") return text;
+  throw new Error("--store wants files or s3");
+}
+
+interface Soak extends Subject {
   readonly python: string;
-  readonly port: number;
-  readonly broker: Server;
   readonly violations: string[];
   topic: string;
 }
 
 async function startBroker(folder: string, python: string): Promise<Soak> {
-  const [port, httpPort] = [await freePort(), await freePort()];
-  const dataDirectory = join(folder, "data");
   // Groups that nobody is in are removed within the run, not after ten minutes.
   const settings = [
     "group.initial.rebalance.delay.ms=0",
     "offsets.retention.check.interval.ms=30000",
   ];
-  const broker = startServer(
-    {
-      file: process.execPath,
-      args: [
-        join(root, "tools/start.mjs"),
-        ...["--data", dataDirectory, "--port", String(port), "--http-port", String(httpPort)],
-        ...settings.flatMap((setting) => ["--set", setting]),
-      ],
-      cwd: root,
-    },
-    join(folder, "broker.log"),
-  );
-  await waitUntilReady(port, { timeoutMs: readyMsMax, ended: broker.ended });
-  const { pid } = broker;
-  return { pid, port, httpPort, dataDirectory, python, broker, violations: [], topic: "none" };
-}
-
-/** Samples until it is stopped, and says a line a minute. */
-function startSampling(soak: Soak, samples: TimedSample[]): () => Promise<void> {
-  const stopping = { now: false };
-  const startedAt = performance.now();
-  const sampling = (async () => {
-    for (let due = startedAt; !stopping.now; due += sampleMs) {
-      await pause(Math.max(0, due - performance.now()));
-      const seconds = (performance.now() - startedAt) / 1000;
-      const sample = await takeSample(soak);
-      samples.push({ seconds, sample });
-      if (samples.length % 12 !== 1) continue;
-      const shown = seriesNames.map((name) => `${name} ${sample[name].toFixed(0)}`);
-      console.log(`${(seconds / 60).toFixed(1)} min: ${shown.join(", ")}`);
-    }
-  })();
-  sampling.catch((error: unknown) => soak.violations.push(`sampling: ${String(error)}`));
-  return async () => {
-    stopping.now = true;
-    // Its failure was noted above.
-    await Promise.allSettled([sampling]);
-  };
+  const subject = await startSubject(folder, settings);
+  return { ...subject, python, violations: [], topic: "none" };
 }
 
 async function loadFor(soak: Soak, random: SeededRandom): Promise<readonly LifeCounts[]> {
@@ -143,7 +126,6 @@ async function soakBroker(soak: Soak): Promise<Outcome> {
   const random = new SeededRandom(Number(flags.seed));
   const before = await takeSample(soak);
   await touchEverySlot(soak);
-  const samples: TimedSample[] = [];
   const { port, httpPort } = soak;
   const failed = (reason: string): void => {
     soak.violations.push(reason);
@@ -151,10 +133,15 @@ async function soakBroker(soak: Soak): Promise<Outcome> {
   };
   const topic = (): string => soak.topic;
   const churn = startChurn({ port, httpPort, random: new SeededRandom(7), topic, failed });
-  const stopSampling = startSampling(soak, samples);
+  const sampling = startSampling<Sample>({
+    everyMs: sampleMs,
+    take: () => takeSample(soak),
+    shown: (sample) => seriesNames.map((name) => `${name} ${sample[name].toFixed(0)}`).join(", "),
+    failed: (reason) => soak.violations.push(reason),
+  });
   const lives = await loadFor(soak, random);
   await churn.stop();
-  await stopSampling();
+  await sampling.stop();
   const after = await settled(soak, before);
   const total = (name: Exclude<keyof LifeCounts, "violations">): number =>
     lives.reduce((sum, counts) => sum + counts[name], 0);
@@ -165,7 +152,7 @@ async function soakBroker(soak: Soak): Promise<Outcome> {
     machine: `${machine.cores} cores, ${machine.kernel}, Node ${machine.node}`,
     minutes,
     warmUpSeconds: minutes * 60 * warmUpShare,
-    samples,
+    samples: sampling.samples,
     before,
     after,
     happened: [
@@ -182,7 +169,7 @@ async function soakBroker(soak: Soak): Promise<Outcome> {
 }
 
 /** Waits for what was used to come back; gives the last sample in any case. */
-async function settled(soak: Soak, before: TimedSample["sample"]): Promise<TimedSample["sample"]> {
+async function settled(soak: Soak, before: Sample): Promise<Sample> {
   const deadline = performance.now() + settleMsMax;
   for (;;) {
     const sample = await takeSample(soak);
@@ -194,6 +181,32 @@ async function settled(soak: Soak, before: TimedSample["sample"]): Promise<Timed
     }
     await pause(sampleMs);
   }
+}
+
+interface Report {
+  readonly section: SectionName;
+  readonly text: string;
+  readonly outcome: { readonly violations: readonly string[] };
+}
+
+async function mixedReport(folder: string, python: string): Promise<Report> {
+  const measured = await soakBroker(await startBroker(folder, python));
+  const outcome = { ...measured, violations: [...measured.violations, ...growing(measured)] };
+  return { section: "mixed", text: renderSoak(outcome), outcome };
+}
+
+async function tiersReport(folder: string, python: string): Promise<Report> {
+  const megabytesPerSecond = Number(flags.rate ?? defaults.rate);
+  const partitions = Number(flags.partitions ?? defaults.partitions);
+  if (!(megabytesPerSecond > 0)) throw new Error("--rate wants MB a second");
+  if (!(partitions >= 10)) throw new Error("--partitions wants 10 or more");
+  const size = `--minutes ${minutes} --rate ${megabytesPerSecond} --partitions ${partitions}`;
+  const outcome = await soakTiers({
+    ...{ store: objectStore, minutes, megabytesPerSecond, partitions, python, folder },
+    seed: Number(flags.seed),
+    command: `npm run soak -- --tiers --store ${objectStore} ${size} --seed ${flags.seed} --write-docs`,
+  });
+  return { section: `tiers-${outcome.store}`, text: renderTierSoak(outcome), outcome };
 }
 
 async function run(): Promise<boolean> {
@@ -209,18 +222,23 @@ async function run(): Promise<boolean> {
     });
   }
   try {
-    const soak = await startBroker(folder, python.file);
-    const measured = await soakBroker(soak);
-    const outcome = { ...measured, violations: [...measured.violations, ...growing(measured)] };
-    console.log(renderSoak(outcome));
+    const report = flags.tiers ? tiersReport : mixedReport;
+    const { outcome, section, text } = await report(folder, python.file);
+    console.log(text);
     mkdirSync(join(root, ".cache/soak"), { recursive: true });
-    writeFileSync(join(root, ".cache/soak/last.json"), JSON.stringify(outcome));
-    if (flags["write-docs"]) writeFileSync(join(root, "docs/soak.md"), renderSoak(outcome));
+    writeFileSync(join(root, `.cache/soak/${section}.json`), JSON.stringify(outcome));
+    if (flags["write-docs"]) writeSection(section, text);
     return outcome.violations.length === 0;
   } finally {
     killEverythingStarted();
     rmSync(folder, { recursive: true, force: true });
   }
+}
+
+function writeSection(section: SectionName, text: string): void {
+  const path = join(root, "docs/soak.md");
+  const document = existsSync(path) ? readFileSync(path, "utf8") : "";
+  writeFileSync(path, withSection(document, section, text));
 }
 
 process.exitCode = (await run()) ? 0 : 1;

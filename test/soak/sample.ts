@@ -1,6 +1,7 @@
 /** What a broker holds at a moment: from its metrics, from the kernel, and from its data directory. */
 import { lstatSync, readdirSync, readlinkSync } from "node:fs";
 import { join } from "node:path";
+import { readMetrics } from "../bench/metrics.ts";
 
 export interface Watched {
   readonly pid: number;
@@ -89,20 +90,6 @@ export async function takeSample(watched: Watched): Promise<Sample> {
   };
 }
 
-async function readMetrics(port: number): Promise<ReadonlyMap<string, number>> {
-  // A connection of its own: one that is kept may be closed by the server as it is used again.
-  const headers = { connection: "close" };
-  const response = await fetch(`http://127.0.0.1:${port}/metrics`, { headers });
-  if (!response.ok) throw new Error(`/metrics: ${response.status}`);
-  const lines = (await response.text()).split("\n").filter((line) => !line.startsWith("#"));
-  return new Map(
-    lines.map((line) => {
-      const cut = line.lastIndexOf(" ");
-      return [line.slice(0, cut), Number(line.slice(cut + 1))];
-    }),
-  );
-}
-
 function activeResources(metrics: ReadonlyMap<string, number>) {
   const prefix = "nodejs_active_resources{";
   let timers = 0;
@@ -128,7 +115,7 @@ function descriptorsOf(pid: number) {
 }
 
 /** Blocks that are reserved and not written count as what they take. */
-function filesBelow(directory: string): { readonly count: number; readonly bytes: number } {
+export function filesBelow(directory: string): { readonly count: number; readonly bytes: number } {
   let count = 0;
   let bytes = 0;
   for (const entry of orGone(() => readdirSync(directory, { withFileTypes: true })) ?? []) {

@@ -19,6 +19,12 @@ export interface CheckpointWriterDeps {
   readonly register: (checkpoint: RegisteredCheckpoint) => Promise<void>;
 }
 
+export interface StoredCheckpoint {
+  readonly number: number;
+  readonly object: string;
+  readonly bytes: number;
+}
+
 /**
  * Writes this incarnation's checkpoints, one after another: images collect until there are enough
  * or `flush` is called; then object, then registration. A number whose object may or may not be
@@ -28,8 +34,8 @@ export class CheckpointWriter {
   readonly #deps: CheckpointWriterDeps;
   /** The newest line of every slot that has one. */
   #slots: readonly CheckpointSlot[] = [];
-  /** Numbers that may have an object, ascending. */
-  #numbers: number[] = [];
+  /** Numbers that may have an object, ascending, with their bytes. */
+  readonly #numbers = new Map<number, number>();
   #nextNumber = 0;
   /** The one that the incarnation's item names; -1: none. */
   #registered = -1;
@@ -43,12 +49,12 @@ export class CheckpointWriter {
 
   /** Checkpoints that packed parts or sections may lie in. */
   get count(): number {
-    return this.#numbers.length;
+    return this.#numbers.size;
   }
 
-  /** The number of the oldest one; -1: there is none. */
-  get oldest(): number {
-    return this.#numbers[0] ?? -1;
+  /** Those, the oldest first. */
+  *checkpoints(): IterableIterator<StoredCheckpoint> {
+    for (const [number, bytes] of this.#numbers) yield { number, bytes, object: this.#key(number) };
   }
 
   /** Whether the part lies in one of this incarnation's checkpoints, the given one or a later one. */
@@ -100,7 +106,7 @@ export class CheckpointWriter {
     const nonce = random.bytes(TIER_NONCE_BYTES);
     const draft = { incarnation, number, nonce, imageParts: images, sections, carried };
     const encoded = encodeCheckpoint(draft, crc32c);
-    this.#numbers.push(number);
+    this.#numbers.set(number, encoded.bytes);
     const outcome = await objects.put(this.#key(number), encoded.parts);
     assert(outcome === "stored", "an incarnation's numbers are its own");
     await register({ number, bytes: encoded.bytes });
@@ -119,12 +125,12 @@ export class CheckpointWriter {
   /** Deletes the objects of older checkpoints that hold no newest section and no part of `live`. */
   async deleteUnused(live: ReadonlySet<string>): Promise<void> {
     const named = new Set(this.#slots.map(({ checkpoint }) => checkpoint));
-    const unused = this.#numbers.filter((number) => {
+    const unused = [...this.#numbers.keys()].filter((number) => {
       return number < this.#registered && !named.has(number) && !live.has(this.#key(number));
     });
     if (unused.length === 0) return;
     await this.#deps.objects.delete(unused.map((number) => this.#key(number)));
-    this.#numbers = this.#numbers.filter((number) => !unused.includes(number));
+    for (const number of unused) this.#numbers.delete(number);
   }
 
   #key(number: number): string {

@@ -17,6 +17,7 @@ import type { TierLimits } from "./limits.ts";
 import type { ManifestItems } from "./manifest-items.ts";
 import type { ObjectAccess } from "./object-access.ts";
 import { PackRound } from "./pack-round.ts";
+import { planMoves } from "./plan-moves.ts";
 import { SegmentRound } from "./segment-round.ts";
 import type { SlotPacks } from "./slot-packs.ts";
 import { TailGoneError, tailOf, TailReader } from "./tail-reader.ts";
@@ -107,6 +108,11 @@ export class Checkpointer<Owner extends TieredOwner> {
     this.#arm(this.#dirtyBytes >= checkpointDueBytes ? 0 : checkpointDueMs);
   }
 
+  /** A slot's packed parts became fewer: what they lay in can go with the next round. */
+  slotChanged(): void {
+    this.#arm(this.#deps.limits.checkpointDueMs);
+  }
+
   /** The partition is over: resolves when no round works on it any more. */
   async forget(owner: Owner): Promise<void> {
     if (!isTierable(owner)) return;
@@ -141,7 +147,7 @@ export class Checkpointer<Owner extends TieredOwner> {
   #armNext(outcome: "done" | "failed"): void {
     const { checkpointDueBytes, checkpointDueMs, checkpointRetryMs } = this.#deps.limits;
     this.#failures = outcome === "failed" ? this.#failures + 1 : 0;
-    if (this.#dirty.size === 0) return;
+    if (this.#dirty.size === 0 && this.#changedSlots().length === 0) return;
     const retryMs = checkpointRetryMs * 2 ** (this.#failures - 1);
     if (outcome === "failed") this.#arm(Math.min(retryMs, checkpointDueMs));
     else this.#arm(this.#dirtyBytes >= checkpointDueBytes ? 0 : checkpointDueMs);
@@ -195,8 +201,8 @@ export class Checkpointer<Owner extends TieredOwner> {
   /** Adds to `failed` those whose tail is not stored this time: one holds up no others. */
   async #pack(tails: readonly PackedTail<Owner>[], failed: Set<Tierable<Owner>>): Promise<void> {
     const { limits, objects, writer } = this.#deps;
-    const keptFrom = writer.count > limits.checkpointsMax ? writer.oldest + 1 : 0;
-    for (const slot of writer.slotsBefore(keptFrom)) this.#markChanged(slot);
+    const keptFrom = planMoves(writer.checkpoints(), this.#liveBytes(), limits);
+    if (keptFrom > 0) this.#markMoving(keptFrom);
     const round = new PackRound(writer, objects, keptFrom);
     try {
       for (const tail of tails) {
@@ -257,8 +263,29 @@ export class Checkpointer<Owner extends TieredOwner> {
     return [...this.#deps.slots()].filter(({ isChanged }) => isChanged);
   }
 
-  #markChanged(slot: Slot): void {
-    for (const packs of this.#deps.slots()) if (packs.slot === slot) packs.isChanged = true;
+  /** Slots whose section, or of which a part, lies in a checkpoint before `keptFrom`. */
+  #markMoving(keptFrom: number): void {
+    const { slots, writer } = this.#deps;
+    const sections = new Set(writer.slotsBefore(keptFrom));
+    for (const packs of slots()) {
+      const isMoving = [...packs.owners()].some(({ cold }) => {
+        return cold.packed.some((part) => !writer.holds(part, keptFrom));
+      });
+      packs.isChanged ||= isMoving || sections.has(packs.slot);
+    }
+  }
+
+  /** Of packed parts, by the object that they lie in. */
+  #liveBytes(): ReadonlyMap<string, number> {
+    const live = new Map<string, number>();
+    for (const packs of this.#deps.slots()) {
+      for (const { cold } of packs.owners()) {
+        for (const { bytes, object } of cold.packed) {
+          live.set(object, (live.get(object) ?? 0) + bytes);
+        }
+      }
+    }
+    return live;
   }
 
   /** The objects that packed parts lie in, and those that the newest sections name. */

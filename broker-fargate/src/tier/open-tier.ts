@@ -1,11 +1,13 @@
 import type { Clock, MetadataStore, ObjectStore, Random, ReadBuffers } from "@millrace/core";
-import { MetadataError } from "@millrace/core";
+import { MetadataError, ObjectError } from "@millrace/core";
+import type { Slot, Source } from "@millrace/core";
 import type { Metrics } from "../metrics/registry.ts";
 import type { Cluster } from "../cluster/cluster.ts";
 import type { JournalItems } from "../partition/journal-item.ts";
 import type { SlotWrites } from "../partition/slot-writes.ts";
 import type { WireFormat } from "../partition/wire-format.ts";
 import type { Cover, TieredOwner } from "./checkpointer.ts";
+import { CheckpointDamagedError } from "./former-checkpoints.ts";
 import type { TierLimits } from "./limits.ts";
 import { ObjectAccess } from "./object-access.ts";
 import { Tier } from "./tier.ts";
@@ -55,7 +57,7 @@ export function openTier<Owner extends TieredOwner>(
       ...{ incarnation, epoch: cluster.epoch, clusterId: cluster.clusterId, slots: cluster.slots },
       isKnown: (topicId) => cluster.topics.byId(topicId) !== undefined,
       openSlot: (slot) => cluster.openSlot(slot),
-      useCheckpoints: (holdsSlot) => cluster.useCheckpoints(holdsSlot),
+      useCheckpoints: (holdsSlot) => cluster.useCheckpoints(forClaims(holdsSlot)),
       dropSources: async (slot) => {
         try {
           return await cluster.dropSources(slot);
@@ -77,3 +79,23 @@ const leftToCollector: ReadBuffers = {
   take: (bytes) => new Uint8Array(bytes),
   giveBack: () => undefined,
 };
+
+/**
+ * A claim of a slot rejects with what the metadata store may do, and its callers expect that: here
+ * it is the object store that does not tell yet which of the slot's sources counts.
+ */
+export function forClaims(
+  holdsSlot: (source: Source, slot: Slot) => Promise<boolean>,
+): (source: Source, slot: Slot) => Promise<boolean> {
+  return async (source, slot) => {
+    try {
+      return await holdsSlot(source, slot);
+    } catch (error) {
+      const isDamaged = error instanceof CheckpointDamagedError;
+      if (!isDamaged && !(error instanceof ObjectError)) throw error;
+      const retriable = !isDamaged && error.retriable;
+      const message = `slot ${slot} can't be claimed: ${error.message}`;
+      throw new MetadataError(message, { retriable, applied: "no", cause: error });
+    }
+  };
+}

@@ -170,6 +170,7 @@ export class Tier<Owner extends TieredOwner> {
     const openSlot = await cluster.openSlot(place.slot);
     const packs = await this.#packsOf(place.slot, openSlot);
     packs.remove(place.topicId, place.partition);
+    if (packs.isChanged) this.checkpointer.slotChanged();
     if (segments.length === 0) return;
     await objects.delete(segments.map(({ object }) => object));
     await this.#manifest.remove({ ...place, openSlot }, segments);
@@ -184,6 +185,7 @@ export class Tier<Owner extends TieredOwner> {
       if (part.position === 0 && part.object.includes("/data/")) left.add(part);
       else tiered.packs.isChanged = true;
     }
+    if (tiered.packs.isChanged) this.checkpointer.slotChanged();
     const segments = [...left].filter(({ nextOffset }) => nextOffset <= offset);
     if (segments.length === 0) return;
     await this.#deps.objects.delete(segments.map(({ object }) => object));

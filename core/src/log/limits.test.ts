@@ -21,18 +21,27 @@ test("a batch too far from its segment's first offset goes to a new segment", ()
   expect([...log.segments()].map(({ baseOffset }) => baseOffset)).toEqual([0, segmentSpanMax + 1]);
 });
 
-test("of the producers' snapshots the newest and one to fall back to are kept", () => {
+test("of the producers' snapshots those are kept where segments begin, and the newest others", () => {
   const disk = new MemoryDisk();
   const log = openTestLog(disk);
   for (let offset = 0; offset < 100; offset += 1) {
     const producer = { producerId: 1, producerEpoch: 0, baseSequence: offset };
     appendAll(log, [testBatch({ baseOffset: offset, ...producer })]);
+    log.settle();
   }
-  expect([...log.segments()].length).toBeGreaterThan(producerSnapshotsMax + 2);
-  log.close();
-  const snapshots = disk.list(directory).filter((name) => name.endsWith(".snapshot"));
-  expect(snapshots.length).toBeGreaterThan(0);
-  expect(snapshots.length).toBeLessThanOrEqual(producerSnapshotsMax);
+  const bases = [...log.segments()].map(({ baseOffset }) => baseOffset);
+  expect(bases.length).toBeGreaterThan(producerSnapshotsMax + 2);
+  const snapshots = (): readonly number[] => {
+    const names = disk.list(directory).filter((name) => name.endsWith(".snapshot"));
+    return names.map((name) => Number.parseInt(name, 10));
+  };
+  expect(snapshots()).toEqual(expect.arrayContaining(bases.slice(1)));
+  const others = (): readonly number[] => snapshots().filter((at) => !bases.includes(at));
+  expect(others().length).toBeLessThanOrEqual(producerSnapshotsMax);
+  log.advanceStartOffset(bases.at(-1) ?? 0);
+  appendAll(log, [testBatch({ baseOffset: 100 })]);
+  log.settle();
+  expect(snapshots().length).toBeLessThanOrEqual(producerSnapshotsMax + 1);
 });
 
 test("more readers than are remembered each get every batch once, in order", () => {

@@ -14,7 +14,7 @@ export const verifyWindowBytes = 1_048_576;
 export const scanHeaderOnlyFromBytes = 8192;
 /** Bytes of a cleaned segment that are written before they are synced, lest its last sync be long. */
 export const cleanedSyncBytes = 33_554_432;
-/** Producer snapshots kept of one partition: the newest, and one to fall back to. */
+/** Producer snapshots kept of one partition beside those at which a segment begins: the newest. */
 export const producerSnapshotsMax = 2;
 /** Idempotent producers remembered by one partition; past it the least recent one is forgotten. */
 export const producersMax = 100_000;

@@ -58,7 +58,7 @@ export function openLog(files: LogFiles, options: LogOptions): OpenedLog {
     endOffset = startOffset;
   }
   const epochs = new LeaderEpochs(files.disk, files.directory, files.crc32c);
-  const snapshots = new ProducerSnapshots(files, names);
+  const snapshots = new ProducerSnapshots(files, names, (offset) => segments.has(offset));
   const cutSnapshots = snapshots.cutEnd(endOffset);
   const { missesProducers, producers } = replay({
     segments,

@@ -226,7 +226,8 @@ export class PartitionLog {
    * tried again; any other one is what every later call rejects with too.
    */
   async sync(): Promise<void> {
-    await this.#syncs.sync(() => this.#endOffset, this.#epochs);
+    const snapshots = this.#snapshots.sync();
+    await Promise.all([this.#syncs.sync(() => this.#endOffset, this.#epochs), snapshots]);
   }
 
   /**

@@ -10,8 +10,8 @@ import { producerSnapshotsMax } from "./limits.ts";
 /**
  * The files `{offset}.snapshot`: the partition's producers as of the batches below that offset.
  *
- * A snapshot only saves reading batch headers again, so it is not synced, and one that came back
- * damaged is passed over. Layout, big endian: magic uint32, version uint32, offset int64, CRC-32C
+ * One only saves reading batch headers again, so it is not synced, unless a segment begins at it,
+ * before which segments may be deleted. One that came back damaged is passed over. Layout, big endian: magic uint32, version uint32, offset int64, CRC-32C
  * of what follows uint32; then the producers (producer/snapshot.ts).
  */
 export interface ProducersAt {
@@ -27,10 +27,22 @@ export class ProducerSnapshots {
   readonly #disk: Disk;
   readonly #directory: string;
   readonly #crc32c: Checksum;
+  readonly #isSegment: (offset: number) => boolean;
   /** Ascending. */
   #offsets: number[];
+  readonly #unsynced = new Set<number>();
 
-  constructor(files: SnapshotFiles, names: readonly string[]) {
+  /**
+   * `isSegment`: whether a segment begins at the offset. Its snapshot stays as long as it does:
+   * once the segments before it are deleted nothing else tells of their producers, and a replay may
+   * cut the log back to it.
+   */
+  constructor(
+    files: SnapshotFiles,
+    names: readonly string[],
+    isSegment: (offset: number) => boolean,
+  ) {
+    this.#isSegment = isSegment;
     this.#disk = files.disk;
     this.#directory = files.directory;
     this.#crc32c = files.crc32c;
@@ -63,8 +75,27 @@ export class ProducerSnapshots {
       file.close();
     }
     this.#offsets = [...this.#offsets.filter((known) => known !== offset), offset];
-    const surplus = this.#offsets.length - producerSnapshotsMax;
-    for (const old of this.#offsets.slice(0, Math.max(0, surplus))) this.#remove(old);
+    this.#unsynced.add(offset);
+    const others = this.#offsets.filter((known) => !this.#isSegment(known));
+    const surplus = others.length - producerSnapshotsMax;
+    for (const old of others.slice(0, Math.max(0, surplus))) this.#remove(old);
+  }
+
+  /** Makes those durable that stay with a segment. Rejects with a DiskError. */
+  async sync(): Promise<void> {
+    for (const offset of [...this.#unsynced]) {
+      if (!this.#isSegment(offset)) continue;
+      const file = this.#disk.open(this.#path(offset), { create: "never" });
+      this.#unsynced.delete(offset);
+      try {
+        await file?.sync();
+      } catch (error) {
+        this.#unsynced.add(offset);
+        throw error;
+      } finally {
+        file?.close();
+      }
+    }
   }
 
   /** The newest one at or below `offset`; nothing is known of producers before `offset` 0. */
@@ -98,6 +129,7 @@ export class ProducerSnapshots {
   #remove(offset: number): void {
     this.#disk.remove(this.#path(offset));
     this.#offsets = this.#offsets.filter((known) => known !== offset);
+    this.#unsynced.delete(offset);
   }
 
   #path(offset: number): string {

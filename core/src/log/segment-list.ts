@@ -34,6 +34,11 @@ export class SegmentList {
     return low - 1;
   }
 
+  /** Whether a segment begins at `offset`. */
+  has(offset: number): boolean {
+    return this.#segments[this.indexOf(offset)]?.baseOffset === offset;
+  }
+
   add(segment: Segment): void {
     assert((this.active?.baseOffset ?? -1) < segment.baseOffset, "segments begin in order");
     this.#segments.push(segment);

@@ -3,40 +3,14 @@
  * same rate for both. Under `journal` it is that rate too, or half of its own saturation where that
  * is less.
  */
-import { type Broker, withBroker } from "../brokers.ts";
-import { alternate, type Bench, type Figure, type Row, type Subject } from "../figure.ts";
-import { type FixedRateResult, runFixedRate } from "../java-programs.ts";
-import { makeTopic, topicPartitions, warmUp } from "../load.ts";
+import { withBroker } from "../brokers.ts";
+import { alternate, type Figure, type Row, type Subject } from "../figure.ts";
+import { fixedRateTopic, halfOf, runAtRate, saturationOf } from "../fixed-rate.ts";
+import { makeTopic, warmUp } from "../load.ts";
 import { runAlone } from "../run-alone.ts";
 
 const recordBytes = 1024;
 const subjects: readonly Subject[] = ["kafka", "local", "journal"];
-
-interface Timing {
-  readonly recordsPerSecond: number;
-  readonly measuredSeconds: number;
-}
-
-function run(bench: Bench, broker: Broker, timing: Timing): Promise<FixedRateResult> {
-  const { latencyWarmUpSeconds: warmUpSeconds } = bench.scale;
-  const load = { topic: "fixed-rate", partitionCount: topicPartitions, recordBytes };
-  return runFixedRate(bench, broker, { ...load, warmUpSeconds, ...timing });
-}
-
-function saturationOf(bench: Bench, subject: Subject): Promise<number> {
-  return withBroker(bench, subject, async (broker) => {
-    await warmUp(bench, broker);
-    await makeTopic(broker, "fixed-rate");
-    const measuredSeconds = bench.scale.saturationSeconds;
-    const result = await run(bench, broker, { recordsPerSecond: 0, measuredSeconds });
-    bench.say(`  saturation of ${subject}: ${result.arrivedPerSecond} records a second`);
-    return result.arrivedPerSecond;
-  });
-}
-
-function halfOf(recordsPerSecond: number): number {
-  return Math.floor(recordsPerSecond / 2 / 100) * 100;
-}
 
 function rowOf(subject: "local" | "journal", measurement: string): Row {
   return {
@@ -64,19 +38,20 @@ export const latency: Figure = {
     ...["p50", "p99", "p99.9"].map((name) => rowOf("journal", name)),
   ],
   measure: async (bench) => {
-    const kafka = await saturationOf(bench, "kafka");
-    const local = await saturationOf(bench, "local");
-    const journal = await saturationOf(bench, "journal");
+    const load = { recordBytes, warmUpBytes: bench.scale.warmUpBytes };
+    const kafka = await saturationOf(bench, "kafka", load);
+    const local = await saturationOf(bench, "local", load);
+    const journal = await saturationOf(bench, "journal", load);
     const shared = halfOf(Math.min(kafka, local));
     const rates = { kafka: shared, local: shared, journal: Math.min(shared, halfOf(journal)) };
     return alternate(bench, subjects, (subject) =>
       withBroker(bench, subject, async (broker) => {
         await warmUp(bench, broker);
-        await makeTopic(broker, "fixed-rate");
+        await makeTopic(broker, fixedRateTopic);
         const recordsPerSecond = rates[subject];
         const measuredSeconds = bench.scale.latencySeconds;
-        const result = await run(bench, broker, { recordsPerSecond, measuredSeconds });
-        const { p50, p99, p999 } = result;
+        const timing = { recordBytes, recordsPerSecond, measuredSeconds };
+        const { p50, p99, p999 } = await runAtRate(bench, broker, timing);
         return { p50, p99, "p99.9": p999, "records a second": recordsPerSecond };
       }),
     );

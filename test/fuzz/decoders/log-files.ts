@@ -75,13 +75,13 @@ function snapshotDecoder(): Decoder {
     });
   }
   const place = { disk, directory, crc32c };
-  new ProducerSnapshots(place, []).save(baseOffset, producers);
+  new ProducerSnapshots(place, [], () => false).save(baseOffset, producers);
   return {
     name: "producer snapshot",
     samples: [disk.bytesOf(`${directory}/${snapshotName}`)],
     read: (bytes) => {
       const files = { disk: diskWith(snapshotName, bytes), directory, crc32c };
-      const snapshots = new ProducerSnapshots(files, [snapshotName]);
+      const snapshots = new ProducerSnapshots(files, [snapshotName], () => false);
       const { offset, producers: read } = snapshots.newestUpTo(2_000);
       const sequence = { baseSequence: 3, lastSequence: 3, isTransactional: false };
       for (const producerId of [0, 1, 2, 77]) {

@@ -1,0 +1,108 @@
+import { type ItemValue, readHead, type Write } from "@millrace/core";
+import { fileKind, keyKind, objectKind } from "./fault-table.ts";
+
+/**
+ * The steps in which the object store, the manifest and the disk change hands: a crash comes just
+ * before and just after each of them.
+ */
+export const namedSteps: readonly string[] = [
+  "segment stored",
+  "segment named",
+  "tail counted",
+  "checkpoint stored",
+  "checkpoint registered",
+  "sources dropped",
+  "start stored",
+  "segments deleted",
+  "segments forgotten",
+  "checkpoints deleted",
+  "hot segment removed",
+  "log restarted",
+  "journal trimmed",
+  "former journal closed",
+  "former journal removed",
+];
+
+/**
+ * Tells which named steps a call of a port is. It remembers the items that heads and incarnations
+ * had, since one write of such an item is one of several steps.
+ */
+export class NamedSteps {
+  readonly #items = new Map<string, ItemValue>();
+  /** The life in which an incarnation's item was first seen. */
+  readonly #bornIn = new Map<string, number>();
+
+  /** Of a transaction that is about to be made in this life of the broker. */
+  ofTransaction(writes: readonly Write[], life: number): readonly string[] {
+    return [...new Set(writes.flatMap((write) => this.#ofWrite(write, life) ?? []))];
+  }
+
+  /** The transaction was made. */
+  made(writes: readonly Write[], life: number): void {
+    for (const write of writes) {
+      if (write.kind !== "put") continue;
+      const kind = keyKind(write.key);
+      if (kind !== "head" && kind !== "incarnation") continue;
+      this.#items.set(write.key, write.value);
+      if (!this.#bornIn.has(write.key)) this.#bornIn.set(write.key, life);
+    }
+  }
+
+  #ofWrite(write: Write, life: number): string | undefined {
+    const kind = keyKind(write.key);
+    if (write.kind === "delete") return kind === "segment" ? "segments forgotten" : undefined;
+    if (write.kind !== "put") return undefined;
+    if (kind === "segment") return "segment named";
+    if (kind === "partition") return "start stored";
+    const before = this.#items.get(write.key);
+    if (before === undefined) return undefined;
+    if (kind === "head")
+      return isDrop(write.key, before, write.value) ? "sources dropped" : undefined;
+    return kind === "incarnation" ? this.#ofIncarnation(write, before, life) : undefined;
+  }
+
+  #ofIncarnation(
+    { key, value }: { readonly key: string; readonly value: ItemValue },
+    before: ItemValue,
+    life: number,
+  ): string | undefined {
+    if (before["state"] !== value["state"]) {
+      return this.#bornIn.get(key) === life ? undefined : "former journal closed";
+    }
+    if (before["trim"] !== value["trim"]) return "journal trimmed";
+    const isSame = JSON.stringify(before["checkpoint"]) === JSON.stringify(value["checkpoint"]);
+    return isSame ? undefined : "checkpoint registered";
+  }
+}
+
+function isDrop(key: string, before: ItemValue, after: ItemValue): boolean {
+  const [old, now] = [before, after].map((value) => readHead({ key, version: 0, value }));
+  if (old === undefined || now === undefined || old.epoch !== now.epoch) return false;
+  return now.sources.length < old.sources.length;
+}
+
+/** Of a call of the object store. */
+export function stepsOfObjects(operation: string, keys: readonly string[]): readonly string[] {
+  const kinds = new Set(keys.map(objectKind));
+  if (operation === "put") return [...kinds].map((kind) => `${nameOf(kind)} stored`);
+  return operation === "delete" ? [...kinds].map((kind) => `${nameOf(kind)}s deleted`) : [];
+}
+
+function nameOf(kind: string): string {
+  return kind === "data" ? "segment" : kind;
+}
+
+/** Of the removal of a file or a folder. `isHot`: the partition's log still begins at or before it. */
+export function stepsOfRemoval(path: string, isHot: (path: string) => boolean): readonly string[] {
+  if (path.startsWith("journal/") && !path.endsWith(".journal") && !path.endsWith(".spare")) {
+    return ["former journal removed"];
+  }
+  return fileKind(path) === "segment" && isHot(path) ? ["hot segment removed"] : [];
+}
+
+/** Of the making of a file in a folder that has these names. */
+export function stepsOfCreation(path: string, names: readonly string[]): readonly string[] {
+  if (fileKind(path) !== "segment" || names.some((name) => name.endsWith(".log"))) return [];
+  const offset = Number(path.slice(path.lastIndexOf("/") + 1, -".log".length));
+  return offset > 0 ? ["log restarted"] : [];
+}

@@ -1,0 +1,54 @@
+import {
+  checked,
+  type PartitionLimits,
+  partitionLimits,
+} from "../../broker-fargate/src/partition/limits.ts";
+import {
+  checked as checkedTier,
+  type TierLimits,
+  tierLimits,
+} from "../../broker-fargate/src/tier/limits.ts";
+
+const kibibyte = 1024;
+
+/** Small, so that files roll, fill, and are trimmed within a short run. */
+export const smallLimits: PartitionLimits = checked({
+  ...partitionLimits,
+  journalFileBytes: 64 * kibibyte,
+  journalObjectBytes: 16 * kibibyte,
+  journalBytesMax: 512 * kibibyte,
+  journalPendingBytesMax: 128 * kibibyte,
+  journalTrimBytes: 96 * kibibyte,
+  journalTrimAgeMs: 4_000,
+  appendWaitMsMax: 3_000,
+  appendWaitBytesMax: 64 * kibibyte,
+  turnCompressedBytesMax: 256,
+  turnOpenedBytesMax: 512,
+  turnReencodedBytesMax: 128,
+  reencodingsMax: 2,
+  diskRetryMs: 200,
+  idleSyncMs: 1_500,
+  dirtySyncMs: 5_000,
+  replayLogsMax: 2,
+});
+
+/** So small that a tail of some batches is several cold segments, and a chunk holds one or two. */
+export const smallTierLimits: TierLimits = checkedTier({
+  ...tierLimits,
+  coldSegmentBytesMin: 1_200,
+  coldSegmentBytesMax: 2_600,
+  segmentsPerCommitMax: 3,
+  checkpointBytesMax: 3_000,
+  checkpointDueBytes: 5_000,
+  checkpointDueMs: 2_000,
+  checkpointRetryMs: 300,
+  checkpointsMax: 4,
+  chunkBytes: 256,
+  cachedBytesMax: 8_192,
+  readsInFlightMax: 6,
+  readAheadChunksMax: 8,
+  cachedIndexesMax: 6,
+  readCursorsMax: 4,
+  firstSweepMs: 3_000,
+  sweepEveryMs: 15_000,
+});

@@ -1,0 +1,130 @@
+import { calmObjects } from "./broker-host.ts";
+import type { Fault, FaultScene } from "./fault-scene.ts";
+import type { Side } from "./fault-table.ts";
+import { namedSteps } from "./named-steps.ts";
+import { loseRepliesAndStop } from "./plain-faults.ts";
+
+/** Faults of the object store, and of what goes between it and the disk. */
+export const tierFaults: readonly Fault[] = [
+  crashAtStep,
+  crashAtStep,
+  crashAtStep,
+  crashAtStep,
+  badObjects,
+  badObjects,
+  objectsAway,
+  loseLogs,
+  loseLogs,
+  stopAndLoseLogs,
+  shortLives,
+];
+
+/** Sides of a step that a crash can be at. */
+export function sidesOf(step: string): readonly Side[] {
+  // It shows in the broker's memory alone; the step before it is the naming, or the registration.
+  return step === "tail counted" ? ["after"] : ["before", "after"];
+}
+
+/** The next time the broker reaches that step, it dies just before its effect, or just after. */
+export function crashAtStep(scene: FaultScene): void {
+  const { crashAt, host, world } = scene.deps;
+  const step = crashAt ?? world.pick(namedSteps);
+  const side = world.pick(sidesOf(step));
+  host.steps.arm({
+    step,
+    side,
+    hit: () => {
+      host.freeze();
+      world.clock.after(0, () => {
+        host.table.add(`crash ${side}`, step);
+        scene.kill();
+      });
+    },
+  });
+  // Steps of a start come with a start, and after a loss.
+  if (step === "log restarted") loseLogs(scene);
+  if (step === "former journal removed") scene.kill();
+}
+
+/** 503, 409, timeouts with and without effect, and slowness, for a while. */
+function badObjects({ deps: { host, world } }: FaultScene): void {
+  const most = world.pick([50, 200, 500]);
+  host.objects.rates = {
+    perThousand: {
+      slowDown: world.below(most),
+      conflict: world.below(most / 2),
+      requestLost: world.below(most / 2),
+      replyLost: world.below(most),
+      lateEffect: world.below(most / 2),
+      slowRead: world.below(most),
+      slowList: world.below(most),
+    },
+    latencyMsMax: world.pick([2, 20, 100]),
+    slowMsMax: world.pick([50, 300, 2_000]),
+  };
+}
+
+/** Nothing of the object store answers: appends go on, and what is hot is read. */
+function objectsAway({ deps: { host, world } }: FaultScene): void {
+  const fault = world.pick(["slowDown", "requestLost"] as const);
+  host.objects.rates = { perThousand: { [fault]: 1000 }, latencyMsMax: 2, slowMsMax: 50 };
+  host.table.add("object store away", host.state);
+  world.clock.after(world.between(500, 12_000), () => {
+    host.objects.rates = calmObjects;
+  });
+}
+
+/** The process dies, and the folders of tiered partitions' logs go with it, or some of them. */
+function loseLogs(scene: FaultScene): void {
+  const { host } = scene.deps;
+  const policy = scene.deps.logLoss();
+  if (policy === "never" || host.state === "down") return;
+  scene.kill();
+  loseFolders(scene);
+}
+
+/**
+ * Producers send again what was appended, and all of it is in the object store and nowhere else: of
+ * who sent it only the images tell.
+ */
+function stopAndLoseLogs(scene: FaultScene): void {
+  const { host, world } = scene.deps;
+  if (scene.deps.logLoss() === "never" || host.state !== "up") return;
+  loseRepliesAndStop(scene);
+  const life = host.starts;
+  const watch = (): void => {
+    if (host.starts !== life || scene.isOver) return;
+    if (host.state === "down") loseFolders(scene);
+    else world.clock.after(5, watch);
+  };
+  world.clock.after(100, watch);
+}
+
+function loseFolders(scene: FaultScene): void {
+  const { host, world } = scene.deps;
+  const policy = scene.deps.logLoss();
+  const isAll = world.chance(700);
+  for (const ref of scene.deps.tiered()) {
+    if (!isAll && world.chance(500)) continue;
+    host.disk.loseFolder(`partitions/${ref.topicId}-${ref.partition}`);
+    world.trace.add(`the log of ${ref.topicId}-${ref.partition} is lost`);
+    host.table.add("lost log", policy);
+    scene.deps.onLost(ref);
+  }
+}
+
+/** Lives so short that none of them writes a checkpoint: more of them than a head has sources. */
+function shortLives(scene: FaultScene): void {
+  const { host, world } = scene.deps;
+  const next = (lives: number): void => {
+    if (lives === 0 || scene.isOver) return;
+    world.clock.after(world.between(100, 900), () => {
+      if (host.state === "up") {
+        host.table.add("short life", host.state);
+        scene.kill();
+      }
+      next(lives - 1);
+    });
+  };
+  next(world.between(5, 9));
+}

@@ -18,6 +18,8 @@ export class FormerJournals<Owner> {
   readonly #deps: FormerJournalsDeps;
   /** By incarnation, the partitions whose entries the object store has not yet. */
   readonly #waiting = new Map<IncarnationId, Set<Owner>>();
+  /** Those with a partition that could not be loaded: they stay until the next start. */
+  readonly #held = new Set<IncarnationId>();
   readonly #closing = new Set<Promise<void>>();
 
   constructor(deps: FormerJournalsDeps) {
@@ -30,9 +32,15 @@ export class FormerJournals<Owner> {
     this.#waiting.set(incarnation, owners.add(owner));
   }
 
+  /** Nobody can tell yet whether a partition's log has what the journal has: it stays. */
+  hold(incarnation: IncarnationId): void {
+    this.#held.add(incarnation);
+  }
+
   /** That were all of the journal's: without any it is closed. */
   async kept(incarnation: IncarnationId): Promise<void> {
-    if (!this.#waiting.has(incarnation)) await this.#close(incarnation);
+    const isOpen = this.#waiting.has(incarnation) || this.#held.has(incarnation);
+    if (!isOpen) await this.#close(incarnation);
   }
 
   /** Resolves when no journal is being closed. */
@@ -45,6 +53,7 @@ export class FormerJournals<Owner> {
     for (const [incarnation, owners] of this.#waiting) {
       if (!owners.delete(owner) || owners.size > 0) continue;
       this.#waiting.delete(incarnation);
+      if (this.#held.has(incarnation)) continue;
       const closing = this.#close(incarnation);
       this.#closing.add(closing);
       void closing.then(() => this.#closing.delete(closing));

@@ -363,9 +363,10 @@ export class Partitions {
         this.#formerJournals.keep(incarnation, owner);
         this.#tier?.checkpointer.appended(owner, 0);
       } catch (error) {
-        // It is offline, alone: what the journal had of it was set aside.
+        // It is offline, alone. Whether its log has it all, or it was set aside, a start may tell.
         if (!(error instanceof DiskError) || error.retriable) throw error;
         this.#warn("a partition of a former journal could not be opened", error);
+        this.#formerJournals.hold(incarnation);
       }
     });
     await this.#formerJournals.kept(incarnation);

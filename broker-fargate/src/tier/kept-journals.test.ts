@@ -1,6 +1,9 @@
+import { VirtualClock } from "@millrace/adapter-memory";
 import { expect, it } from "vitest";
 import { batchOf, fetchAllRecords, Rig, turn } from "../partition/fixtures.ts";
 import { smallLimits } from "./fixtures.ts";
+
+const checkpointMs = 70_000;
 
 it("makes a kept journal durable before what it tells is shown", async () => {
   const held: (() => void)[] = [];
@@ -26,4 +29,30 @@ it("makes a kept journal durable before what it tells is shown", async () => {
   await rig.crash();
   const left = await fetchAllRecords(await rig.partitions.open(topic, 0));
   expect(left).toEqual(shown);
+});
+
+it("keeps a journal whose partition could not be loaded, until a start that can", async () => {
+  const rig = await new Rig({ tierLimits: smallLimits }).start();
+  const configs = { "millrace.durability": "journal" };
+  const topics = [await rig.createTopic("t", { configs }), await rig.createTopic("u", { configs })];
+  for (const topic of topics) {
+    const owner = await rig.partitions.open(topic, 0);
+    await owner.append({ records: batchOf([1, 2]), waitFor: "durable" });
+  }
+  const [first] = topics;
+  if (first === undefined) throw new Error("there are topics");
+  // Of the replay's opens one goes well, and the one for use does not.
+  const matches = (path: string): boolean => path.includes(first) && path.endsWith(".snapshot");
+  const fault = { operation: "open", matches, after: 1, times: 100 } as const;
+  rig.disk.kill();
+  rig.clock = new VirtualClock({ wallMs: rig.clock.wallMs() });
+  rig.disk.failNext(fault);
+  await rig.start();
+  await rig.pass(checkpointMs);
+  expect(rig.warnings.join()).toContain("a partition of a former journal could not be opened");
+  await rig.killAndLoseLogs();
+  for (const topic of topics) {
+    const left = await fetchAllRecords(await rig.partitions.open(topic, 0));
+    expect(left.map(({ value }) => value)).toEqual([1, 2]);
+  }
 });

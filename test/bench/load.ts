@@ -151,8 +151,10 @@ export function perGB(seconds: number, bytes: number): number {
 export async function warmUp(
   bench: Bench,
   broker: Broker,
-  total: number = bench.scale.warmUpBytes,
+  bytes?: number,
 ): Promise<void> {
+  const { ownWarmUpBytes, warmUpBytes } = bench.scale;
+  const total = bytes ?? (broker.subject === "kafka" ? warmUpBytes : ownWarmUpBytes);
   const parts = [
     { topic: "warm-up-1024", recordBytes: 1024, totalBytes: total * 0.8 },
     { topic: "warm-up-100", recordBytes: 100, totalBytes: total * 0.2 },

@@ -146,21 +146,36 @@ function renderMachine(machine: Machine): string {
 `;
 }
 
-/** What a reader has to know before the numbers; empty where they were measured as they should. */
-function renderWarning(scale: Scale, runs: number): string {
+/** Too few runs, or too small loads, to judge an aim by. */
+function isIndicative(scale: Scale, { runs }: Result): boolean {
+  return scale.name === "quick" || runs < runsMin;
+}
+
+const runsMin = 3;
+
+/** What a reader has to know before the numbers; empty where all were measured as they should. */
+function renderWarning({ figures, results, scale }: Document): string {
+  const measured = new Set(results.map(({ figure }) => figure));
+  const missing = figures.map(({ name }) => name).filter((name) => !measured.has(name));
+  const few = results.filter(({ runs }) => runs < runsMin).map(({ figure }) => figure);
   const reasons = [
     ...(scale.name === "quick" ? ["small loads, after which Kafka's compiler is not warm"] : []),
-    ...(runs < 3 ? [`fewer than three runs (${runs})`] : []),
+    ...(few.length > 0 ? [`fewer than three runs of ${few.join(", ")}`] : []),
   ];
-  if (reasons.length === 0) return "";
-  return `\n**Indicative only, and no aim is judged**: ${reasons.join("; ")}.\n`;
+  const lines = [
+    ...(reasons.length > 0
+      ? [`**Indicative only, and no aim is judged by it**: ${reasons.join("; ")}.`]
+      : []),
+    ...(missing.length > 0 ? [`**Not measured yet at this size**: ${missing.join(", ")}.`] : []),
+  ];
+  return lines.map((line) => `\n${line}\n`).join("");
 }
 
 export interface Document {
   readonly scale: Scale;
   readonly machine: Machine;
   readonly figures: readonly Figure[];
-  /** One for each figure. */
+  /** At most one for each figure; the document names the figures without one. */
   readonly results: readonly Result[];
   /** The exact command lines behind the figures. */
   readonly commandLines: readonly string[];
@@ -170,22 +185,21 @@ function unjudged(outcome: Outcome): Outcome {
   return { ...outcome, verdict: "reported" };
 }
 
-/** The whole of docs/benchmarks.md. Throws when a figure has no result, or a row no measurement. */
+/** The whole of docs/benchmarks.md. Throws when a row of a measured figure has no measurement. */
 export function renderDocument(document: Document): string {
   const { scale, machine, figures, results, commandLines } = document;
   const runs = Math.min(...results.map((result) => result.runs));
-  const warning = renderWarning(scale, runs);
-  const parts = figures.map((figure) => {
+  const parts = figures.flatMap((figure) => {
     const result = results.find((candidate) => candidate.figure === figure.name);
-    if (result === undefined) throw new Error(`${figure.name}: a figure without a measurement`);
+    if (result === undefined) return [];
     const outcomes = outcomesOf(figure, result.samples, scale);
-    const judged = warning === "" ? outcomes : outcomes.map(unjudged);
+    const judged = isIndicative(scale, result) ? outcomes.map(unjudged) : outcomes;
     const from = `\`node test/bench/figures/${figure.name}.ts\`, ${result.runs === 1 ? "1 run" : `${result.runs} runs`}, ${result.measuredOn}.`;
     const section = `### ${figure.name}\n\n${from} ${figure.method(scale)}\n`;
-    return { outcomes: judged, section };
+    return [{ outcomes: judged, section }];
   });
   return [
-    `${introduction}${warning}`,
+    `${introduction}${renderWarning(document)}`,
     `${renderTable(parts.flatMap(({ outcomes }) => outcomes))}\n`,
     renderMachine(machine),
     commands(scale, runs),

@@ -183,7 +183,7 @@ function rowsOf({ manyTopics, manyTopicsPartitions, manyTopicsWritten }: Scale):
       row("metadata size", "size of that answer", "MB", reported),
       row("stall on metadata", "longest wait of another client for it", "ms", unnoticed),
       row("produce", `a record to each of ${written}`, "ms", reported),
-      row("stall on produce", "longest wait of another client for that", "ms", unnoticed),
+      row("stall on produce", "longest wait of another client for that", "ms", reported),
     ];
   });
 }

@@ -35,8 +35,6 @@ export const keys = {
     const offset = String(place.baseOffset).padStart(20, "0");
     return `${keys.segments(slot, place.topicId, place.partition)}/${offset}`;
   },
-  /** An object that nothing names any more and that is to be deleted; `name` is its key's end. */
-  garbage: (slot: Slot, name: string): string => `slot/${slotText(slot)}/garbage/${escaped(name)}`,
   group: (slot: Slot, group: string): string => `slot/${slotText(slot)}/group/${escaped(group)}`,
   offsets: (slot: Slot, group: string, block: string): string =>
     `slot/${slotText(slot)}/offsets/${escaped(group)}/${block}`,

@@ -148,11 +148,7 @@ export function perGB(seconds: number, bytes: number): number {
 }
 
 /** What both brokers get before they are measured: writes of two sizes, and reads of them. */
-export async function warmUp(
-  bench: Bench,
-  broker: Broker,
-  bytes?: number,
-): Promise<void> {
+export async function warmUp(bench: Bench, broker: Broker, bytes?: number): Promise<void> {
   const { ownWarmUpBytes, warmUpBytes } = bench.scale;
   const total = bytes ?? (broker.subject === "kafka" ? warmUpBytes : ownWarmUpBytes);
   const parts = [

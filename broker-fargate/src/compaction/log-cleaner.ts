@@ -17,6 +17,7 @@ import type { PartitionOwner } from "../partition/owner.ts";
 import type { Partitions } from "../partition/partitions.ts";
 import { UnknownPartitionError, type WarningLog } from "../partition/partitions-deps.ts";
 import { isRetriable, isStoreError } from "../partition/store-error.ts";
+import { PacedLooks } from "../paced-looks.ts";
 import { isTiering } from "../tier/tiered-partition.ts";
 import { CompactionMetrics } from "./compaction-metrics.ts";
 import { isIdleRoundDue } from "./idle-partitions.ts";
@@ -71,6 +72,7 @@ const timerMsMax = 0x7fffffff;
 export class LogCleaner {
   readonly #deps: LogCleanerDeps;
   readonly #limits: CompactionLimits;
+  readonly #looks: PacedLooks;
   readonly #metrics: CompactionMetrics;
   readonly #throttle: Throttle;
   readonly #settled = new WeakMap<PartitionOwner, SettledOffset>();
@@ -79,14 +81,11 @@ export class LogCleaner {
   #timer: Timer | undefined;
   #running: Promise<void> | undefined;
   #isClosed = false;
-  /** Ends the pause between two turns. */
-  #resume: (() => void) | undefined;
-  #turnBeganMs = 0;
-  #turnPartitions = 0;
 
   constructor(deps: LogCleanerDeps) {
     this.#deps = deps;
     this.#limits = deps.limits ?? compactionLimits;
+    this.#looks = new PacedLooks(deps.clock, this.#limits);
     this.#metrics = new CompactionMetrics(deps.metrics);
     this.#throttle = new Throttle(deps.clock);
   }
@@ -99,7 +98,7 @@ export class LogCleaner {
   async close(): Promise<void> {
     this.#isClosed = true;
     this.#timer?.cancel();
-    this.#resume?.();
+    this.#looks.close();
     this.#throttle.release();
     await this.#running;
   }
@@ -134,7 +133,7 @@ export class LogCleaner {
   async #look(): Promise<Due[]> {
     const due: Due[] = [];
     let dirtyRatioMax = 0;
-    this.#beginTurn();
+    this.#looks.begin();
     const { cluster, partitions } = this.#deps;
     for (const owner of this.#uncleanable) {
       if (partitions.find(owner.topicId, owner.partition) !== owner)
@@ -144,7 +143,7 @@ export class LogCleaner {
     for (const topic of topics) {
       if (this.#isClosed) return [];
       const settings = cluster.topicSettings(topic);
-      await this.#takeTurn();
+      await this.#looks.next();
       if (!settings.cleanupPolicy.compact) continue;
       for (const { owner, cleanable } of await this.#lookAtTopic(topic, settings)) {
         dirtyRatioMax = Math.max(dirtyRatioMax, cleanable.dirtyRatio);
@@ -165,7 +164,7 @@ export class LogCleaner {
     const known = this.#idle.get(topic.id);
     const looksAtIdle = known?.settings !== settings || known.nextLookMs <= nowMs;
     for (let partition = 0; partition < topic.partitionCount; partition++) {
-      await this.#takeTurn();
+      await this.#looks.next();
       if (this.#isClosed) return [];
       const at = { topicId: topic.id, partition };
       await this.#tryTo(async () => {
@@ -279,27 +278,6 @@ export class LogCleaner {
       if (owner !== undefined && !mayPass) this.#uncleanable.add(owner);
       this.#deps.log.warn({ err: error }, "compaction could not do a partition");
     }
-  }
-
-  #beginTurn(): void {
-    this.#turnBeganMs = this.#deps.clock.monotonicMs();
-    this.#turnPartitions = 0;
-  }
-
-  async #takeTurn(): Promise<void> {
-    const { clock } = this.#deps;
-    const { partitionsPerTurnMax, turnMsMax, turnPauseMs } = this.#limits;
-    const isOver =
-      this.#turnPartitions >= partitionsPerTurnMax ||
-      clock.monotonicMs() - this.#turnBeganMs >= turnMsMax;
-    if (isOver && !this.#isClosed) {
-      await new Promise<void>((resolve) => {
-        this.#resume = resolve;
-        clock.after(turnPauseMs, resolve);
-      });
-      this.#beginTurn();
-    }
-    this.#turnPartitions += 1;
   }
 }
 

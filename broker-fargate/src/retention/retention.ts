@@ -7,6 +7,7 @@ import type { Metrics } from "../metrics/registry.ts";
 import type { PartitionOwner } from "../partition/owner.ts";
 import type { Partitions } from "../partition/partitions.ts";
 import { UnknownPartitionError, type WarningLog } from "../partition/partitions-deps.ts";
+import { PacedLooks } from "../paced-looks.ts";
 import { isRetriable, isStoreError } from "../partition/store-error.ts";
 import type { IdleLogs } from "./idle-logs.ts";
 import type { RetentionLimits } from "./limits.ts";
@@ -47,21 +48,19 @@ interface Quiet {
 export class Retention {
   readonly #deps: RetentionDeps;
   readonly #limits: RetentionLimits;
+  readonly #looks: PacedLooks;
   readonly #metrics: RetentionMetrics;
   readonly #quiet = new Map<TopicId, Quiet>();
   #timer: Timer | undefined;
   #running: Promise<void> | undefined;
   #closed = false;
-  /** Ends the pause between two turns. */
-  #resume: (() => void) | undefined;
   /** Something failed that may do soon. */
   #triesSoon = false;
-  #turnBeganMs = 0;
-  #turnPartitions = 0;
 
   constructor(deps: RetentionDeps) {
     this.#deps = deps;
     this.#limits = deps.limits ?? retentionLimits;
+    this.#looks = new PacedLooks(deps.clock, this.#limits);
     this.#metrics = new RetentionMetrics(deps.metrics);
   }
 
@@ -74,7 +73,7 @@ export class Retention {
   async close(): Promise<void> {
     this.#closed = true;
     this.#timer?.cancel();
-    this.#resume?.();
+    this.#looks.close();
     await this.#running;
   }
 
@@ -83,7 +82,7 @@ export class Retention {
     const { clock, cluster } = this.#deps;
     const beganMs = clock.monotonicMs();
     this.#triesSoon = false;
-    this.#beginTurn();
+    this.#looks.begin();
     const topics = cluster.topics.list();
     for (const topic of topics) {
       if (this.#closed) return;
@@ -115,7 +114,7 @@ export class Retention {
     const isQuiet = known?.settings === settings && known.dueMs > clock.wallMs();
     let dueMs = Number.POSITIVE_INFINITY;
     for (let partition = 0; partition < topic.partitionCount; partition++) {
-      await this.#takeTurn();
+      await this.#looks.next();
       if (this.#closed) return;
       const owner = partitions.find(topic.id, partition);
       if (owner !== undefined) await this.#tryTo(() => this.#checkLoaded(owner));
@@ -180,27 +179,6 @@ export class Retention {
       this.#deps.log.warn({ err: error }, "retention could not do a partition");
       return false;
     }
-  }
-
-  #beginTurn(): void {
-    this.#turnBeganMs = this.#deps.clock.monotonicMs();
-    this.#turnPartitions = 0;
-  }
-
-  async #takeTurn(): Promise<void> {
-    const { clock } = this.#deps;
-    const { partitionsPerTurnMax, turnMsMax, turnPauseMs } = this.#limits;
-    const isOver =
-      this.#turnPartitions >= partitionsPerTurnMax ||
-      clock.monotonicMs() - this.#turnBeganMs >= turnMsMax;
-    if (isOver && !this.#closed) {
-      await new Promise<void>((resolve) => {
-        this.#resume = resolve;
-        clock.after(turnPauseMs, resolve);
-      });
-      this.#beginTurn();
-    }
-    this.#turnPartitions += 1;
   }
 }
 

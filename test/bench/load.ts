@@ -149,8 +149,7 @@ export function perGB(seconds: number, bytes: number): number {
 
 /** What both brokers get before they are measured: writes of two sizes, and reads of them. */
 export async function warmUp(bench: Bench, broker: Broker, bytes?: number): Promise<void> {
-  const { ownWarmUpBytes, warmUpBytes } = bench.scale;
-  const total = bytes ?? (broker.subject === "kafka" ? warmUpBytes : ownWarmUpBytes);
+  const total = bytes ?? bench.scale.warmUpBytes;
   const parts = [
     { topic: "warm-up-1024", recordBytes: 1024, totalBytes: total * 0.8 },
     { topic: "warm-up-100", recordBytes: 100, totalBytes: total * 0.2 },

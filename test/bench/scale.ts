@@ -6,10 +6,8 @@
 
 export interface Scale {
   readonly name: "full" | "quick";
-  /** Produced, and consumed, before anything is measured. Kafka's JIT needs a few GB. */
+  /** Produced, and consumed, before anything is measured: both brokers' compilers need a few GB. */
   readonly warmUpBytes: number;
-  /** The same for Millrace, whose compiler is done earlier: what is not warm counts against it. */
-  readonly ownWarmUpBytes: number;
   readonly produceBytes: number;
   /** Of records of 100 B, which cost a client some ten times more a byte. */
   readonly produceSmallBytes: number;
@@ -47,7 +45,6 @@ const GB = 1e9;
 const full: Scale = {
   name: "full",
   warmUpBytes: 3 * GB,
-  ownWarmUpBytes: 1 * GB,
   produceBytes: 2 * GB,
   produceSmallBytes: 0.5 * GB,
   consumeBytes: 2 * GB,
@@ -78,7 +75,6 @@ const full: Scale = {
 const quick: Scale = {
   name: "quick",
   warmUpBytes: 0.3 * GB,
-  ownWarmUpBytes: 0.3 * GB,
   produceBytes: 0.3 * GB,
   produceSmallBytes: 0.1 * GB,
   consumeBytes: 0.3 * GB,

@@ -8,6 +8,12 @@ const config: ViteUserConfig = defineConfig({
       {
         test: {
           name: "unit",
+          // One process for many files: starting one for each took more time than the tests. What a
+          // test changes outside its own file (globals, the environment) it puts back.
+          isolate: false,
+          // Usually one core is left out, which on two cores is half of the machine.
+          maxWorkers: "100%",
+          sequence: { groupOrder: 0 },
           include: [
             "{core,wire,adapters,broker-fargate,cli,tools,examples}/**/*.test.ts",
             "test/{bench,contract,simulation,gates,fuzz,compat,durability,soak}/**/*.test.ts",
@@ -19,6 +25,9 @@ const config: ViteUserConfig = defineConfig({
       {
         test: {
           name: "process",
+          // One after another, and not beside unit tests: some measure how long a broker takes.
+          maxWorkers: 1,
+          sequence: { groupOrder: 1 },
           include: ["test/{integration,formats,hardness,fuzz/listener}/**/*.test.ts"],
           exclude,
           testTimeout: 120_000,

@@ -1,4 +1,4 @@
-/** `npm run check`: every gate, one line each. `--only NAME,NAME` runs some of them. */
+/** `npm run check`: every gate, one line each. `--only NAME,NAME` or `--except NAME`: some of them. */
 import { availableParallelism } from "node:os";
 import { join } from "node:path";
 import { describeResult, lastNumber, runStep, type Step, type StepResult } from "./steps.ts";
@@ -55,11 +55,22 @@ const steps: readonly Step[] = [
   },
 ];
 
-const only = process.argv.includes("--only")
-  ? (process.argv[process.argv.indexOf("--only") + 1] ?? "").split(",")
-  : undefined;
-const chosen = steps.filter((step) => only?.includes(step.name) ?? true);
-const queue = [...chosen];
+/** The names behind a flag. One that no gate has is an error: it would pass over a gate in silence. */
+function namesAfter(flag: string): readonly string[] | undefined {
+  const at = process.argv.indexOf(flag);
+  if (at < 0) return undefined;
+  const names = (process.argv[at + 1] ?? "").split(",");
+  const unknown = names.filter((name) => !steps.some((step) => step.name === name));
+  if (unknown.length > 0) throw new Error(`no gate is named ${unknown.join(", ")}`);
+  return names;
+}
+
+const only = namesAfter("--only");
+const except = namesAfter("--except");
+// The tests come last: they use every core, and some of them measure time.
+const queue = steps.filter(
+  ({ name }) => (only?.includes(name) ?? true) && !(except?.includes(name) ?? false),
+);
 const results: StepResult[] = [];
 
 async function work(): Promise<void> {

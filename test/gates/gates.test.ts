@@ -3,18 +3,26 @@ import { spawnSync } from "node:child_process";
 import { cpSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
-import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest";
 
 const root = join(import.meta.dirname, "../..");
+const lintArgs = ["--type-aware", "--deny-warnings", "."];
 const bin = (name: string): string => join(root, "node_modules/.bin", name);
 let tree: string;
 
+function newTree(): string {
+  const made = mkdtempSync(join(tmpdir(), "millrace-gates-"));
+  symlinkSync(join(root, "node_modules"), join(made, "node_modules"));
+  return made;
+}
+
+const removeTree = (): void => rmSync(tree, { recursive: true, force: true });
+
 beforeEach(() => {
-  tree = mkdtempSync(join(tmpdir(), "millrace-gates-"));
-  symlinkSync(join(root, "node_modules"), join(tree, "node_modules"));
+  tree = newTree();
 });
 
-afterEach(() => rmSync(tree, { recursive: true, force: true }));
+afterEach(removeTree);
 
 function write(files: Readonly<Record<string, string>>): void {
   for (const [path, text] of Object.entries(files)) {
@@ -37,12 +45,6 @@ function run(command: string, args: readonly string[]): Outcome {
   return { status, output: stdout + stderr };
 }
 
-function lint(path: string, text: string): Outcome {
-  bring(".oxlintrc.json", "tsconfig.json");
-  write({ [path]: text });
-  return run(bin("oxlint"), ["--type-aware", "--deny-warnings", "."]);
-}
-
 describe("the format gate", () => {
   test("a badly formatted file is red, the same file formatted is green", () => {
     bring("biome.json");
@@ -54,80 +56,106 @@ describe("the format gate", () => {
   });
 });
 
+/** What is wrong, the folder of a file where it is, its text, and what the gate says about it. */
+const violations: readonly (readonly [string, string, string, string])[] = [
+  ["core imports a Node module", "core/src", 'import "node:fs";', "core imports nothing"],
+  ["core imports wire", "core/src", 'import "@millrace/wire";', "core imports nothing"],
+  [
+    "core reaches out of its folder",
+    "core/src",
+    'import "../../wire/src/a.ts";',
+    "core imports nothing",
+  ],
+  ["core reads the clock", "core/src", "export const now = Date.now();", "'Date'"],
+  ["core draws randomness", "core/src", "export const r = Math.random();", "Math.random"],
+  ["wire uses Buffer", "wire/src", "export const b = Buffer.alloc(1);", "'Buffer'"],
+  ["wire imports an adapter", "wire/src", 'import "@millrace/adapter-node";', "wire is pure"],
+  [
+    "an adapter imports the broker",
+    "adapters/node/src",
+    'import "@millrace/broker-fargate";',
+    "adapters stand behind",
+  ],
+  [
+    "a handler touches an adapter",
+    "broker-fargate/src/handlers",
+    'import "@millrace/adapter-node";',
+    "only main.ts",
+  ],
+  [
+    "a command touches an adapter",
+    "cli/src/log",
+    'import "@millrace/adapter-node";',
+    "only its main.ts",
+  ],
+  [
+    "the broker imports an AWS SDK",
+    "broker-fargate/src",
+    'import "@aws-sdk/client-s3";',
+    "only main.ts",
+  ],
+  [
+    "the broker sets a timer",
+    "broker-fargate/src",
+    "setTimeout(() => undefined, 1);",
+    "'setTimeout'",
+  ],
+  ["any", "core/src", "export const x: any = 1;", "no-explicit-any"],
+  [
+    "a non-null assertion",
+    "core/src",
+    "export const f = (x?: string): string => x!;",
+    "no-non-null",
+  ],
+  ["a default export", "core/src", "export default 1;", "no-default-export"],
+  [
+    "a promise left alone",
+    "core/src",
+    "export function f(p: Promise<void>): void {\n  p;\n}",
+    "no-floating-promises",
+  ],
+  ["a file of more than 400 lines", "core/src", "// line\n".repeat(401), "max-lines"],
+  [
+    "five parameters",
+    "core/src",
+    "export const f = (a: 1, b: 1, c: 1, d: 1, e: 1): number[] => [a, b, c, d, e];",
+    "max-params",
+  ],
+];
+
+interface Diagnostic {
+  readonly filename: string;
+  readonly code: string;
+  readonly severity: string;
+  readonly message: string;
+  readonly help?: string;
+}
+
 describe("the lint gate", () => {
-  test.each([
-    ["core imports a Node module", "core/src/x.ts", 'import "node:fs";', "core imports nothing"],
-    ["core imports wire", "core/src/x.ts", 'import "@millrace/wire";', "core imports nothing"],
-    [
-      "core reaches out of its folder",
-      "core/src/x.ts",
-      'import "../../wire/src/a.ts";',
-      "core imports nothing",
-    ],
-    ["core reads the clock", "core/src/x.ts", "export const now = Date.now();", "'Date'"],
-    ["core draws randomness", "core/src/x.ts", "export const r = Math.random();", "Math.random"],
-    ["wire uses Buffer", "wire/src/x.ts", "export const b = Buffer.alloc(1);", "'Buffer'"],
-    [
-      "wire imports an adapter",
-      "wire/src/x.ts",
-      'import "@millrace/adapter-node";',
-      "wire is pure",
-    ],
-    [
-      "an adapter imports the broker",
-      "adapters/node/src/x.ts",
-      'import "@millrace/broker-fargate";',
-      "adapters stand behind",
-    ],
-    [
-      "a handler touches an adapter",
-      "broker-fargate/src/handlers/x.ts",
-      'import "@millrace/adapter-node";',
-      "only main.ts",
-    ],
-    [
-      "a command touches an adapter",
-      "cli/src/log/x.ts",
-      'import "@millrace/adapter-node";',
-      "only its main.ts",
-    ],
-    [
-      "the broker imports an AWS SDK",
-      "broker-fargate/src/x.ts",
-      'import "@aws-sdk/client-s3";',
-      "only main.ts",
-    ],
-    [
-      "the broker sets a timer",
-      "broker-fargate/src/x.ts",
-      "setTimeout(() => undefined, 1);",
-      "'setTimeout'",
-    ],
-    ["any", "core/src/x.ts", "export const x: any = 1;", "no-explicit-any"],
-    [
-      "a non-null assertion",
-      "core/src/x.ts",
-      "export const f = (x?: string): string => x!;",
-      "no-non-null",
-    ],
-    ["a default export", "core/src/x.ts", "export default 1;", "no-default-export"],
-    [
-      "a promise left alone",
-      "core/src/x.ts",
-      "export function f(p: Promise<void>): void {\n  p;\n}",
-      "no-floating-promises",
-    ],
-    ["a file of more than 400 lines", "core/src/x.ts", "// line\n".repeat(401), "max-lines"],
-    [
-      "five parameters",
-      "core/src/x.ts",
-      "export const f = (a: 1, b: 1, c: 1, d: 1, e: 1): number[] => [a, b, c, d, e];",
-      "max-params",
-    ],
-  ])("%s is red", (_name, path, text, reason) => {
-    const { status, output } = lint(path, `${text}\n`);
-    expect(output).toContain(reason);
+  const placeOf = (name: string): string => `${name.replaceAll(/\W+/g, "-")}.ts`;
+  const found = new Map<string, string>();
+
+  // All in one tree: each is a file of its own, and the gate is started once.
+  beforeAll(() => {
+    tree = newTree();
+    bring(".oxlintrc.json", "tsconfig.json");
+    for (const [name, folder, text] of violations) {
+      write({ [join(folder, placeOf(name))]: `${text}\n` });
+    }
+    const { status, output } = run(bin("oxlint"), [...lintArgs, "--format", "json"]);
+    removeTree();
     expect(status).not.toBe(0);
+    const { diagnostics } = JSON.parse(output) as { readonly diagnostics: readonly Diagnostic[] };
+    for (const { filename, severity, code, message, help } of diagnostics) {
+      const said = `${found.get(filename) ?? ""}${severity}: ${code} ${message} ${help ?? ""}\n`;
+      found.set(filename, said);
+    }
+  });
+
+  test.each(violations)("%s is red", (name, folder, _text, reason) => {
+    const said = (found.get(join(folder, placeOf(name))) ?? "").split("\n");
+    expect(said).toContainEqual(expect.stringMatching(/^error: /));
+    expect(said.filter((line) => line.startsWith("error: ")).join("\n")).toContain(reason);
   });
 
   test("main.ts may touch adapters, and tests may read the clock", () => {
@@ -136,7 +164,7 @@ describe("the lint gate", () => {
       "broker-fargate/src/main.ts": 'import "@millrace/adapter-node";\n',
       "core/src/x.test.ts": "export const now = Date.now();\n",
     });
-    expect(run(bin("oxlint"), ["--type-aware", "--deny-warnings", "."])).toMatchObject({
+    expect(run(bin("oxlint"), lintArgs)).toMatchObject({
       status: 0,
     });
   });

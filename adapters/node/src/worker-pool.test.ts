@@ -89,7 +89,7 @@ describe("a thread that dies", () => {
   test("is replaced also when it dies of what it does behind an answer", async () => {
     const pool = poolOf(file);
     await pool.run(call("throwLater"));
-    for (let waits = 0; pool.threads > 0 && waits < 200; waits += 1) await realTime(5);
+    for (let waits = 0; pool.threads > 0 && waits < 1000; waits += 1) await realTime(5);
     expect(await reasonOf(pool.run(call("echo")))).toBe("done");
     expect(pool.threads).toBe(1);
   });

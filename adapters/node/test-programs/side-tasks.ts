@@ -11,13 +11,15 @@ serveSideTasks({
     for (;;);
   },
   grow: () => {
+    const row = Array.from({ length: 50_000 }, (_, index) => index);
     const kept: object[] = [];
-    for (;;) kept.push(Array.from({ length: 10_000 }, (_, index) => ({ index })));
+    for (;;) kept.push([...row]);
   },
   throwLater: () => {
-    setImmediate(() => {
+    // An error overtakes an answer that the pool had no turn to read.
+    setTimeout(() => {
       throw new Error("after the answer");
-    });
+    }, 250);
     return nothing;
   },
   unclonable: () => ({ says: (() => 0) as never, bytes: [] }),

@@ -52,7 +52,7 @@ export { lookAtLog } from "./log/retention-look.ts";
 export * from "./log/retention-tiers.ts";
 export type { LogRead, ReadBuffers, ReadRange } from "./log/log-reader.ts";
 export { totalBytes } from "./log/parts.ts";
-export type { FoundRecord } from "./log/segment.ts";
+export type { FoundRecord } from "./log/segment-rules.ts";
 export type { SegmentFacts } from "./log/segment-facts.ts";
 export {
   decodeIndexHeader,
@@ -72,12 +72,14 @@ export { decodeProducers } from "./producer/snapshot.ts";
 export type { LeaderEpochStart } from "./log/leader-epochs.ts";
 export type { ColdPart } from "./tier/cold-part.ts";
 export { ColdLog } from "./tier/cold-log.ts";
+export * from "./tier/cold-cleanable.ts";
 export { planTail, type Tail, type TailPlan } from "./tier/plan-tail.ts";
 export * from "./compaction/clean-batches.ts";
 export * from "./compaction/cleanable.ts";
 export * from "./compaction/compaction-format.ts";
 export * from "./compaction/index-batches.ts";
 export * from "./compaction/key-map.ts";
+export { KeyMemory } from "./compaction/key-memory.ts";
 export { hashSeedBytes } from "./compaction/key-hash.ts";
 export * from "./compaction/segment-groups.ts";
 export * from "./compaction/transactions.ts";

@@ -147,6 +147,23 @@ function itReadsRanges(subject: ObjectStoreSubject): void {
     expect(await read(10, 0)).toBe("");
   });
 
+  it("reads into the memory that it is given, whose beginning is the answer", async () => {
+    const store = await subject.open();
+    const whole = pattern(3_000_000);
+    await store.putIfAbsent("a", [whole]);
+    const memory = new Uint8Array(2_000_000);
+    for (const from of [5, 1_000, 2_999_000, 3_000_000]) {
+      for (const bytes of [0, 10, 2_000_000]) {
+        const found = await store.readRange("a", { from, bytes, into: memory });
+        expectSame(found, whole.subarray(from, from + bytes));
+        expect([found?.buffer === memory.buffer, found?.byteOffset]).toEqual([true, 0]);
+      }
+    }
+    expect(await store.readRange("b", { from: 0, bytes: 9, into: memory })).toBeUndefined();
+    const small = { from: 0, bytes: 9, into: memory.subarray(0, 8) };
+    await expect(store.readRange("a", small)).rejects.toBeInstanceOf(AssertionError);
+  });
+
   it("finds nothing where there is no object", async () => {
     const store = await subject.open();
     await store.putIfAbsent("a/b", [bytesOf("x")]);

@@ -75,6 +75,22 @@ function whatItDoes(begin: Begin): void {
     expect(outcome.bytes.map((each) => [...each])).toEqual([[1, 2, 3]]);
   });
 
+  test("lets a task work in what is shared, whether the rest is copied or moved", async () => {
+    const { settled, sideWork } = begin({ waitingBytesMax: 2 });
+    for (const bytesAre of ["copied", "moved"] as const) {
+      const shared = new Uint8Array(new SharedArrayBuffer(100)).subarray(1, 5);
+      const bytes = [shared, Uint8Array.of(1)];
+      const calls = [1, 2, 3].map(() =>
+        sideWork.run(call("overwrite", { bytes: bytes.slice(0, 1), bytesAre })),
+      );
+      await settled(Promise.all(calls));
+      const outcome = await settled(sideWork.run(call("echo", { bytes, bytesAre })));
+      expect(new Set(shared)).toEqual(new Set([7]));
+      expect(shared.buffer.byteLength).toBe(100);
+      expect(outcome.bytes.map((each) => [...each])).toEqual([[7, 7, 7, 7], [1]]);
+    }
+  });
+
   test("gives each of the results memory of its own", async () => {
     const { settled, sideWork } = begin();
     const { bytes } = await settled(sideWork.run(call("twice", { bytes: [Uint8Array.of(4)] })));

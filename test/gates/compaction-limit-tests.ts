@@ -2,6 +2,7 @@
 import { type LimitTest, met } from "./limit-test.ts";
 
 const file = "broker-fargate/src/compaction/log-cleaner.test.ts";
+const cold = "broker-fargate/src/compaction/cold";
 
 /** Of `core/src/compaction/limits.ts`. */
 export const keyLimitTests: Readonly<Record<string, LimitTest>> = {
@@ -20,7 +21,28 @@ export const keyLimitTests: Readonly<Record<string, LimitTest>> = {
 /** Of `broker-fargate/src/compaction/limits.ts`. */
 export const compactionLimitTests: Readonly<Record<string, LimitTest>> = {
   pieceBytes: { tuning: "how much is read at once, and worked on in one call" },
+  piecesInFlight: met(
+    "further memory is let go",
+    "broker-fargate/src/compaction/piece-buffers.test.ts",
+    "pieces keep the memory of as many pieces as are in flight, and of whole pieces only",
+  ),
   mapBytesMax: met("another round", file, "takes several rounds where the keys' memory is full"),
+  coldRequestBytes: { tuning: "how much of a cold part is read at once" },
+  coldSegmentBytesMax: met(
+    "the next parts make another cold segment",
+    `${cold}-cleaner.test.ts`,
+    "has only the last value of each key after a round",
+  ),
+  coldGroupPartsMax: met(
+    "the next parts make another cold segment",
+    `${cold}-round.test.ts`,
+    "puts a bounded number of parts together at once",
+  ),
+  coldDirtyBytesMin: met(
+    "a round begins",
+    `${cold}-cleaner.test.ts`,
+    "is left alone while little of it is dirty, unless a record has waited for too long",
+  ),
   firstLookMs: met(
     "the first look",
     file,

@@ -71,6 +71,10 @@ export const configEffects: Readonly<Record<string, EffectTest>> = {
     file: "broker-fargate/src/retention/tiered.test.ts",
     title: "remote.log.copy.disable keeps what comes on the disk alone, until it is copied again",
   },
+  "remote.log.delete.on.disable": {
+    file: "broker-fargate/src/tier/turned-off.test.ts",
+    title: "starts where its hot log does, and its objects go",
+  },
   "remote.storage.enable": {
     file: "broker-fargate/src/tier/tier-lives.test.ts",
     title: "takes nothing from a partition that is not tiered any more",

@@ -63,6 +63,7 @@ export const awsLimitTests: LimitTests = {
     `${aws}/multipart.test.ts`,
     "of the usual bounds goes in one piece below them, and in several from them on",
   ),
+  joinedBytesMax: { tuning: "how large a write has to be" },
   partsInFlightMax: met(
     "further parts wait",
     `${aws}/multipart.test.ts`,

@@ -175,6 +175,7 @@ export {
   NO_SEQUENCE,
   NO_TIMESTAMP,
 } from "./record/layout.ts";
+export { KeyWalk, type KeyWalkColumns } from "./record/key-walk.ts";
 export { recordLimits } from "./record/limits.ts";
 export { type RecordFault, type RecordHeader, RecordReader } from "./record/record-reader.ts";
 export { recompressBatch, type Recompression } from "./record/recompress.ts";

@@ -23,6 +23,7 @@ export class ScriptedS3 {
   readonly #server: Server;
   readonly #sockets = new Set<Socket>();
   socketsMost = 0;
+  socketsMade = 0;
 
   private constructor() {
     this.#server = createServer((request, response) => {
@@ -39,6 +40,7 @@ export class ScriptedS3 {
     });
     this.#server.on("connection", (socket) => {
       this.#sockets.add(socket);
+      this.socketsMade += 1;
       this.socketsMost = Math.max(this.socketsMost, this.#sockets.size);
       socket.once("close", () => this.#sockets.delete(socket));
     });

@@ -6,7 +6,9 @@ const mebibyte = 1_048_576;
 export const multipartBytesMin: number = 16 * mebibyte;
 /** A part's bytes; S3 takes no less than 5 MiB. */
 export const partBytes: number = 8 * mebibyte;
-/** Parts of one object under way at once; each is copied while it is. */
+/** Views of up to so many bytes together are joined, so that each write is worth its system call. */
+export const joinedBytesMax: number = 64 * 1_024;
+/** Parts of one object under way at once. */
 export const partsInFlightMax = 4;
 /** How often a part is tried, and the first wait between tries, which doubles. */
 export const partTriesMax = 5;

@@ -1,9 +1,16 @@
 import type * as S3 from "@aws-sdk/client-s3";
-import { type Clock, inLanes, ObjectError, objectPieces, type Random } from "@millrace/core";
+import {
+  type Clock,
+  inLanes,
+  objectBytes,
+  ObjectError,
+  objectPieces,
+  type Random,
+} from "@millrace/core";
 import { combineCrc32c, type Crc32c } from "@millrace/wire";
 import { partBackoffMsFirst, partsInFlightMax, partTriesMax, uploadMsMax } from "./limits.ts";
 import { s3Error, s3Failure } from "./s3-errors.ts";
-import { crcText, oneBuffer, withinTime } from "./s3-requests.ts";
+import { bodyOf, crcOf, crcText, withinTime } from "./s3-requests.ts";
 
 /** Where an object is put in parts, and with what. */
 export interface MultipartDeps {
@@ -95,15 +102,14 @@ async function uploadAll(
 
 async function uploadPart(deps: MultipartDeps, upload: Upload, part: Part): Promise<UploadedPart> {
   const { sdk, client, crc32c } = deps;
-  const Body = oneBuffer(part.views);
-  const crc = crc32c(Body);
-  const command = { ...upload, PartNumber: part.number, Body, ChecksumCRC32C: crcText(crc) };
+  const crc = crcOf(part.views, crc32c);
+  const command = { ...upload, PartNumber: part.number, ChecksumCRC32C: crcText(crc) };
   const what = `part ${part.number} of ${upload.Key} could not be put`;
   const { ETag } = await tried(deps, what, (abortSignal) =>
-    client.send(new sdk.UploadPartCommand(command), { abortSignal }),
+    client.send(new sdk.UploadPartCommand({ ...command, ...bodyOf(part.views) }), { abortSignal }),
   );
   if (ETag === undefined) throw incomplete("a part without an ETag");
-  return { etag: ETag, crc, bytes: Body.length };
+  return { etag: ETag, crc, bytes: objectBytes(part.views) };
 }
 
 async function complete(

@@ -49,6 +49,24 @@ describe("a put", () => {
     expect(headers["x-amz-checksum-crc32"]).toBeUndefined();
   });
 
+  it("sends parts of any sizes one after another, each put over the connection of the last", async () => {
+    const whole = new Uint8Array(3_000_000).map((_, at) => at * 31 + (at >>> 8));
+    const cuts = [0, 1, 40, 40, 70_000, 70_010, 1_200_000, 1_230_000, 1_270_000, 2_999_999];
+    const parts = cuts.map((from, n) => whole.subarray(from, cuts[n + 1] ?? whole.length));
+    for (let put = 1; put <= 3; put += 1) {
+      expect(await store.putIfAbsent("a", parts)).toBe("stored");
+      const { headers, body } = s3.asked[put - 1] ?? expect.fail();
+      expect(Buffer.compare(body, whole)).toBe(0);
+      expect(headers).toMatchObject({
+        "content-length": "3000000",
+        "x-amz-checksum-crc32c": crcText(crc32c(whole)),
+        "x-amz-content-sha256": "UNSIGNED-PAYLOAD",
+      });
+      expect([headers.expect, headers["transfer-encoding"]]).toEqual([undefined, undefined]);
+    }
+    expect(s3.socketsMade).toBe(1);
+  });
+
   it("that finds an object is answered with exists", async () => {
     s3.answer = failing(412, "PreconditionFailed");
     expect(await store.putIfAbsent("a", [bytes("x")])).toBe("exists");

@@ -26,7 +26,7 @@ import {
 } from "./limits.ts";
 import { type MultipartDeps, putInParts } from "./multipart.ts";
 import { s3Error, s3Failure } from "./s3-errors.ts";
-import { crcText, oneBuffer, readBody, type ResponseBody, withinTime } from "./s3-requests.ts";
+import { bodyOf, crcOf, crcText, readBody, type ResponseBody, withinTime } from "./s3-requests.ts";
 
 export interface S3ObjectStoreOptions {
   readonly bucket: string;
@@ -95,17 +95,18 @@ export class S3ObjectStore implements ObjectStore {
   async readRange(key: string, range: ObjectRange): Promise<Uint8Array | undefined> {
     const place = this.#place(key);
     assertObjectRange(range);
+    const nothing = range.into?.subarray(0, 0) ?? new Uint8Array(0);
     // HTTP has no range of no bytes.
-    const bytes = Math.max(1, range.bytes);
+    const asked = range.bytes === 0 ? { from: range.from, bytes: 1 } : range;
     try {
       const found = await this.#withinTime(requestMsMax, (signal) =>
-        this.#get(place, { from: range.from, bytes }, signal),
+        this.#get(place, asked, signal),
       );
-      return found.subarray(0, range.bytes);
+      return range.bytes === 0 ? nothing : found;
     } catch (error) {
       const failure = s3Failure(error);
       if (failure?.name === "NoSuchKey") return undefined;
-      if (failure?.status === 416) return new Uint8Array(0);
+      if (failure?.status === 416) return nothing;
       throw s3Error(`${place.Key} could not be read`, error, "none");
     }
   }
@@ -147,9 +148,8 @@ export class S3ObjectStore implements ObjectStore {
     place: { readonly Bucket: string; readonly Key: string },
     parts: readonly Uint8Array[],
   ): Promise<"stored" | "exists"> {
-    const Body = oneBuffer(parts);
-    const ChecksumCRC32C = crcText(this.#options.crc32c(Body));
-    const input = { ...place, Body, ChecksumCRC32C, IfNoneMatch: "*" };
+    const ChecksumCRC32C = crcText(crcOf(parts, this.#options.crc32c));
+    const input = { ...place, ...bodyOf(parts), ChecksumCRC32C, IfNoneMatch: "*" };
     try {
       await this.#withinTime(uploadMsMax, (abortSignal) =>
         this.#client.send(new this.#sdk.PutObjectCommand(input), { abortSignal }),
@@ -163,7 +163,7 @@ export class S3ObjectStore implements ObjectStore {
 
   async #get(
     place: { readonly Bucket: string; readonly Key: string },
-    { from, bytes }: ObjectRange,
+    { from, bytes, into }: ObjectRange,
     signal: AbortSignal,
   ): Promise<Uint8Array> {
     const Range = `bytes=${from}-${from + bytes - 1}`;
@@ -176,7 +176,8 @@ export class S3ObjectStore implements ObjectStore {
       const details = { retriable: false, applied: "no" } as const;
       throw new ObjectError(`${place.Key} was answered with ${message}`, details);
     }
-    return readBody(Body as unknown as ResponseBody, { bytes: ContentLength, signal });
+    const memory = into?.subarray(0, ContentLength) ?? new Uint8Array(ContentLength);
+    return readBody(Body as unknown as ResponseBody, { into: memory, signal });
   }
 
   /** What others put into the bucket and is no key is passed over. */
@@ -240,6 +241,9 @@ function makeClient(sdk: typeof S3, options: S3ObjectStoreOptions): S3.S3Client 
     ...(endpoint === undefined ? {} : { endpoint }),
     forcePathStyle: options.addressing === "path",
     maxAttempts: 1,
+    // To ask first (`Expect: 100-continue`) costs a round trip, and the SDK then makes a connection
+    // for each request.
+    expectContinueHeader: false,
     requestChecksumCalculation: "WHEN_REQUIRED",
     responseChecksumValidation: "WHEN_REQUIRED",
     requestHandler: {

@@ -227,3 +227,17 @@ test("loses a folder for good, synced or not, and no loss of power brings it bac
     expect(disk.paths()).toEqual(["ab/other"]);
   }
 });
+
+test("what a later sync of a folder made durable is not undone when an earlier one ends after it", async () => {
+  const due: (() => void)[] = [];
+  const disk = new MemoryDisk({ schedule: (run) => due.push(run) });
+  opened(disk).close();
+  disk.rename("a/file", "a/between");
+  const earlier = disk.syncDirectory("a");
+  disk.rename("a/between", "a/last");
+  const later = disk.syncDirectory("a");
+  for (const run of due.reverse()) run();
+  await Promise.all([earlier, later]);
+  disk.crash(new SeededRandom(1));
+  expect(disk.paths()).toEqual(["a/last"]);
+});

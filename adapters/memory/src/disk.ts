@@ -115,8 +115,11 @@ export class MemoryDisk implements Disk {
   syncDirectory(directory: string): Promise<void> {
     const mine = this.#nameChanges.filter((change) => folderOf(change) === directory);
     return this.#later("syncDirectory", directory, () => {
-      for (const change of mine) this.#applyName(this.#durableFiles, change);
-      this.#nameChanges = this.#nameChanges.filter((change) => !mine.includes(change));
+      // A sync that began later may be over: what it made durable must not be undone.
+      const pending = new Set(this.#nameChanges);
+      const due = new Set(mine.filter((change) => pending.has(change)));
+      for (const change of due) this.#applyName(this.#durableFiles, change);
+      this.#nameChanges = this.#nameChanges.filter((change) => !due.has(change));
     });
   }
 

@@ -36,7 +36,10 @@ export class MemoryObjectStore implements ObjectStore {
     this.#checkOpen();
     assertObjectKey(key);
     assertObjectRange(range);
-    return this.#content.objects.get(key)?.slice(range.from, range.from + range.bytes);
+    const found = this.#content.objects.get(key)?.subarray(range.from, range.from + range.bytes);
+    if (range.into === undefined) return found?.slice();
+    if (found !== undefined) range.into.set(found);
+    return found && range.into.subarray(0, found.length);
   }
 
   async list(listing: ObjectListing): Promise<ObjectPage> {

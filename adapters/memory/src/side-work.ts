@@ -1,6 +1,7 @@
 import {
   assert,
   type Clock,
+  isShared,
   type SideCall,
   type SideOutcome,
   SideQueue,
@@ -58,7 +59,7 @@ export class MemorySideWork implements SideWork {
   run(call: SideCall): Promise<SideOutcome> {
     if (this.#isClosed) return Promise.reject(closed());
     const bytes = call.bytesAre === "moved" ? call.bytes.map(moved) : call.bytes;
-    const byteLength = bytes.reduce((sum, { length }) => sum + length, 0);
+    const byteLength = bytes.reduce((sum, each) => sum + (isShared(each) ? 0 : each.length), 0);
     const { urgency } = call;
     return new Promise((resolve, reject) => {
       const kept = { ...call, bytes };
@@ -110,7 +111,7 @@ function perform(
 ): SideOutcome | SideWorkError {
   const work = Object.hasOwn(tasks, task) ? tasks[task] : undefined;
   if (work === undefined) return new SideWorkError("unknown", `there is no task ${task}`);
-  const own = bytesAre === "moved" ? bytes : bytes.map((each) => new Uint8Array(each));
+  const own = bytesAre === "moved" ? bytes : bytes.map(copied);
   try {
     const { bytes: results, says } = work({ told: structuredClone(told), bytes: own });
     return { says: structuredClone(says), bytes: results.map((each) => new Uint8Array(each)) };
@@ -119,8 +120,13 @@ function perform(
   }
 }
 
+function copied(bytes: Uint8Array): Uint8Array {
+  return isShared(bytes) ? bytes : new Uint8Array(bytes);
+}
+
 /** The same bytes in an ArrayBuffer of their own; who held the former one holds nothing. */
 function moved(bytes: Uint8Array): Uint8Array {
+  if (isShared(bytes)) return bytes;
   const { buffer, byteLength } = bytes;
   assert(
     buffer instanceof ArrayBuffer && buffer.byteLength === byteLength,

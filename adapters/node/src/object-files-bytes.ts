@@ -19,13 +19,13 @@ export async function writeObject(file: OpenedFile, parts: readonly Uint8Array[]
 export async function readObject(
   file: OpenedFile,
   key: string,
-  { from, bytes }: ObjectRange,
+  { from, bytes, into: given }: ObjectRange,
 ): Promise<Uint8Array | undefined> {
   const found = await file.stat();
   if (found.isDirectory()) return undefined;
   const wanted = Math.max(0, Math.min(bytes, found.size - from));
   // Every byte of it is read before anyone sees it.
-  const into = new Uint8Array(Buffer.allocUnsafeSlow(wanted).buffer);
+  const into = given?.subarray(0, wanted) ?? new Uint8Array(Buffer.allocUnsafeSlow(wanted).buffer);
   for (let done = 0; done < wanted; ) {
     const length = Math.min(objectPieceBytes, wanted - done);
     const { bytesRead } = await file.read(into, done, length, from + done);

@@ -1,5 +1,11 @@
 import type { Worker } from "node:worker_threads";
-import { type PlainValue, type SideCall, type SideOutcome, SideWorkError } from "@millrace/core";
+import {
+  isShared,
+  type PlainValue,
+  type SideCall,
+  type SideOutcome,
+  SideWorkError,
+} from "@millrace/core";
 import { sideCopyBytesPerTurnMax, sideHeapMebibytesMax } from "./limits.ts";
 
 /**
@@ -52,9 +58,10 @@ export class WorkerThread {
     if (this.#death !== undefined) return this.#death;
     const sent: ThreadTask = { task, told, bytes };
     try {
+      const moved = bytes.filter((each) => !isShared(each));
       this.#worker.postMessage(
         sent,
-        bytes.map(({ buffer }) => buffer as ArrayBuffer),
+        moved.map(({ buffer }) => buffer as ArrayBuffer),
       );
     } catch (error) {
       return new SideWorkError("threw", `${task} cannot be told what it is told`, error);
@@ -107,6 +114,10 @@ async function copiesOf(originals: readonly Uint8Array[]): Promise<readonly Uint
   const copies: Uint8Array[] = [];
   let leftInTurn = sideCopyBytesPerTurnMax;
   for (const original of originals) {
+    if (isShared(original)) {
+      copies.push(original);
+      continue;
+    }
     const copy = new Uint8Array(original.length);
     for (let at = 0; at < original.length; ) {
       if (leftInTurn === 0) {

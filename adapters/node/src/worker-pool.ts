@@ -1,5 +1,6 @@
 import {
   assert,
+  isShared,
   type SideCall,
   type SideOutcome,
   SideQueue,
@@ -73,8 +74,9 @@ export class WorkerPool implements SideWork {
 
   run(call: SideCall): Promise<SideOutcome> {
     if (this.#isClosed) return Promise.reject(closed());
-    if (call.bytesAre === "moved") call.bytes.forEach(assertMovable);
-    const byteLength = call.bytes.reduce((sum, { length }) => sum + length, 0);
+    const own = call.bytes.filter((each) => !isShared(each));
+    if (call.bytesAre === "moved") own.forEach(assertMovable);
+    const byteLength = own.reduce((sum, { length }) => sum + length, 0);
     const { urgency } = call;
     return new Promise((resolve, reject) => {
       const pending = { call, urgency, byteLength, resolve, reject };

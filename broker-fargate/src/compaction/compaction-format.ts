@@ -9,11 +9,12 @@ export function compactionTools(deps: {
 }): CompactionTools {
   const { codecs, crc32c } = deps;
   const rules = { codecs, decompressedBytesMax: wire.recordLimits.decompressedBytesMax };
+  const columns = newColumns();
   const format: CompactionFormat = {
     ...wire.batchFormat,
     openRecords: (bytes, at) => {
       const open = wire.openBatch(bytes, at, rules);
-      return open.kind === "fault" ? undefined : new OpenWireRecords(open);
+      return open.kind === "fault" ? undefined : new OpenWireRecords(open, columns);
     },
     retainRecords: (bytes, at, { records, kept, deleteHorizonMs }) => {
       if (!(records instanceof OpenWireRecords)) throw new TypeError("records of another format");
@@ -32,39 +33,44 @@ export function compactionTools(deps: {
   return { format, crc32c };
 }
 
+/** Records that are looked at together: what is known of them stays in the processor's caches. */
+const recordsAtOnce = 512;
+
 class OpenWireRecords implements OpenRecords {
   readonly open: OpenBatch;
   readonly body: Uint8Array;
-  readonly #reader: wire.RecordReader;
+  readonly keyAts: Int32Array;
+  readonly keyBytes: Int32Array;
+  readonly offsets: Float64Array;
+  readonly hasValue: Uint8Array;
+  count = 0;
+  first = 0;
+  readonly #walk: wire.KeyWalk;
 
-  constructor(open: OpenBatch) {
+  constructor(open: OpenBatch, columns: wire.KeyWalkColumns) {
     this.open = open;
     this.body = open.body;
-    this.#reader = new wire.RecordReader(open.body, open.recordCount);
+    this.keyAts = columns.keyAts;
+    this.keyBytes = columns.keyBytes;
+    this.offsets = columns.offsets;
+    this.hasValue = columns.hasValue;
+    this.#walk = new wire.KeyWalk(open, columns);
   }
 
-  next(): "record" | "end" | "damaged" {
-    const step = this.#reader.next();
-    return step === "record" || step === "end" ? step : "damaged";
+  next(): "records" | "end" | "damaged" {
+    this.first += this.count;
+    const found = this.#walk.next();
+    this.count = found === "damaged" ? 0 : found;
+    if (found === "damaged") return "damaged";
+    return found === 0 ? "end" : "records";
   }
+}
 
-  get index(): number {
-    return this.#reader.index;
-  }
-
-  get offset(): number {
-    return this.open.baseOffset + this.#reader.offsetDelta;
-  }
-
-  get hasValue(): boolean {
-    return this.#reader.valueBytes >= 0;
-  }
-
-  get keyAt(): number {
-    return this.#reader.keyAt;
-  }
-
-  get keyBytes(): number {
-    return this.#reader.keyBytes;
-  }
+function newColumns(): wire.KeyWalkColumns {
+  return {
+    keyAts: new Int32Array(recordsAtOnce),
+    keyBytes: new Int32Array(recordsAtOnce),
+    offsets: new Float64Array(recordsAtOnce),
+    hasValue: new Uint8Array(recordsAtOnce),
+  };
 }

@@ -1,4 +1,4 @@
-import { cleanable, SideWorkError } from "@millrace/core";
+import { cleanable, isShared, KeyMemory, SideWorkError } from "@millrace/core";
 import type {
   CompactionTools,
   PartitionLog,
@@ -14,7 +14,7 @@ import { Metrics } from "../metrics/registry.ts";
 import { Rig, smallLimits, turn } from "../partition/fixtures.ts";
 import { checked } from "../partition/limits.ts";
 import type { PartitionOwner } from "../partition/owner.ts";
-import { tierLimits } from "../tier/limits.ts";
+import { tierLimits, type TierLimits } from "../tier/limits.ts";
 import { compactionTools } from "./compaction-format.ts";
 import { compactionLimits, type CompactionLimits } from "./limits.ts";
 import { LogCleaner } from "./log-cleaner.ts";
@@ -32,7 +32,8 @@ export class DirectSideWork implements SideWork {
 
   async run(call: SideCall): Promise<SideOutcome> {
     this.calls += 1;
-    const transfer = call.bytes.map(({ buffer }) => buffer as ArrayBuffer);
+    const moved = call.bytes.filter((each) => !isShared(each));
+    const transfer = moved.map(({ buffer }) => buffer as ArrayBuffer);
     const bytes = structuredClone(call.bytes, { transfer });
     await Promise.resolve();
     this.onCall(this.calls);
@@ -53,7 +54,7 @@ export interface TestRound {
   readonly deleteRetentionMs?: number;
   readonly mapBytesMax?: number;
   readonly pieceBytes?: number;
-  readonly expiry?: "due" | "never";
+  readonly expiresBelow?: number;
   readonly sideWork?: SideWork;
   readonly isStopped?: () => boolean;
 }
@@ -63,6 +64,14 @@ const rules = {
   maxCompactionLagMs: Number.MAX_SAFE_INTEGER,
   minCleanableDirtyRatio: 0,
 };
+
+/** With memory that holds another map's leftovers. */
+function usedKeyMemory(): KeyMemory {
+  const memory = new KeyMemory();
+  const used = new Uint8Array(memory.take(1 << 20).memory).fill(0xa5);
+  memory.giveBack(used);
+  return memory;
+}
 
 /** One round over all that may be cleaned; `clean`: there is nothing. */
 export async function runRound(
@@ -78,12 +87,14 @@ export async function runRound(
   const nowMs = round.nowMs ?? 0;
   const found = cleanable(facts, rules, nowMs);
   if (found === undefined) return "clean";
-  const { deleteRetentionMs = 1000, expiry = "due", mapBytesMax = 1 << 20 } = round;
+  const { deleteRetentionMs = 1000, expiresBelow = Infinity, mapBytesMax = 1 << 20 } = round;
   const seed = Uint8Array.from({ length: 16 }, (_, i) => i * 7);
-  const order = { ...{ cleanable: found, deleteRetentionMs, expiry, mapBytesMax, nowMs, seed } };
+  const times = { deleteRetentionMs, expiresBelow, nowMs };
+  const order = { cleanable: found, ...times, mapBytesMax, seed };
   const { pieceBytes = compactionLimits.pieceBytes } = round;
   return new CompactionRound(log, order, {
     ...{ format: testTools.format, pieceBytes, offsetSpanMax: 0x7fffffff },
+    keyMemory: usedKeyMemory(),
     sideWork: round.sideWork ?? new DirectSideWork(),
     isStopped: round.isStopped ?? (() => false),
     pass: () => Promise.resolve(),
@@ -116,8 +127,11 @@ export class CleanerRig {
     this.cleaner = this.#newCleaner();
   }
 
-  static async start(seed = 1, tiers: "none" | "tiered" = "none"): Promise<CleanerRig> {
-    const tier = tiers === "none" ? {} : { tierLimits };
+  static async start(
+    seed = 1,
+    tiers: "none" | "tiered" | TierLimits = "none",
+  ): Promise<CleanerRig> {
+    const tier = tiers === "none" ? {} : { tierLimits: tiers === "tiered" ? tierLimits : tiers };
     return new CleanerRig(await new Rig({ seed, limits, ...tier }).start());
   }
 

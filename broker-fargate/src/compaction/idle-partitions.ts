@@ -1,6 +1,13 @@
-import { cleanable, readCleanedOffset, viewOf } from "@millrace/core";
-import type { BatchFormat, Checksum, CleanableSegment, Disk, TopicId } from "@millrace/core";
-import type { TopicSettings } from "@millrace/core";
+import { cleanable, clippedParts, coldCleanable, readCleanedOffset, viewOf } from "@millrace/core";
+import type {
+  BatchFormat,
+  Checksum,
+  CleanableSegment,
+  ColdPart,
+  Disk,
+  TopicId,
+  TopicSettings,
+} from "@millrace/core";
 import { partitionDirectory } from "../partition/log-opener.ts";
 
 interface IdleFiles {
@@ -36,6 +43,22 @@ export function isIdleRoundDue(
     settledOffset: Number.POSITIVE_INFINITY,
   };
   return cleanable(log, settings, nowMs)?.isDue === true;
+}
+
+/** The same of its cold parts, by what names them. */
+export function isIdleColdRoundDue(
+  parts: readonly ColdPart[],
+  settings: TopicSettings,
+  when: { readonly nowMs: number; readonly dirtyBytesMin: number },
+): boolean {
+  const clipped = clippedParts(parts);
+  const dirty = clipped.find(({ part }) => part.isCleaned !== true);
+  if (dirty === undefined) return false;
+  const log = {
+    ...{ clipped, cleanedTo: dirty.baseOffset, logStartOffset: 0 },
+    lastStableOffset: Number.POSITIVE_INFINITY,
+  };
+  return coldCleanable(log, settings, when)?.isDue === true;
 }
 
 function idleSegment(files: IdleFiles, path: string, name: string): CleanableSegment {

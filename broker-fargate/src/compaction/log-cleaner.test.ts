@@ -198,6 +198,8 @@ describe("a round under way ends, and leaves nothing beside the log,", () => {
     const id = await kit.createTopic("t");
     await kit.fill(id, 12);
     await kit.settle();
+    // A batch each.
+    kit.attach({ ...compactionLimits, pieceBytes: 512 * 1024 });
     kit.cleaner.start();
     const { calls } = kit.sideWork;
     while (kit.sideWork.calls < calls + 12) {
@@ -305,6 +307,22 @@ describe("the cleaner", () => {
     await kit.fill(id, 10);
     await kit.settle();
     expect(kit.counted("rounds_total")).toBe(2);
+    await kit.cleaner.close();
+  });
+
+  test("looks first after log.cleaner.backoff.ms where that is less", async () => {
+    const kit = await CleanerRig.start();
+    const id = await kit.createTopic("t");
+    await kit.fill(id, 10);
+    await kit.settle();
+    const { cluster } = kit.rig;
+    const often = { ...cluster.settings, logCleanerBackoffMs: 100 };
+    Object.defineProperty(cluster, "settings", { get: () => often });
+    kit.cleaner.start();
+    await kit.rig.pass(99);
+    expect(kit.sideWork.calls).toBe(0);
+    await kit.rig.pass(100);
+    expect(kit.counted("rounds_total")).toBe(1);
     await kit.cleaner.close();
   });
 

@@ -1,4 +1,4 @@
-import { cleanable, hashSeedBytes, SideWorkError } from "@millrace/core";
+import { cleanable, DiskError, hashSeedBytes, KeyMemory, SideWorkError } from "@millrace/core";
 import type {
   Cleanable,
   Clock,
@@ -18,11 +18,12 @@ import type { Partitions } from "../partition/partitions.ts";
 import { UnknownPartitionError, type WarningLog } from "../partition/partitions-deps.ts";
 import { isRetriable, isStoreError } from "../partition/store-error.ts";
 import { PacedLooks } from "../paced-looks.ts";
-import { isTiering } from "../tier/tiered-partition.ts";
+import { ColdCleaner } from "./cold-cleaner.ts";
+import type { ColdRoundOutcome } from "./cold-round.ts";
 import { CompactionMetrics } from "./compaction-metrics.ts";
-import { isIdleRoundDue } from "./idle-partitions.ts";
+import { isIdleColdRoundDue, isIdleRoundDue } from "./idle-partitions.ts";
 import { compactionLimits, type CompactionLimits } from "./limits.ts";
-import { CompactionRound, type RoundOutcome } from "./round.ts";
+import { CompactionRound, type RoundOrder, type RoundOutcome } from "./round.ts";
 import { SettledOffset } from "./settled-offset.ts";
 import { Throttle } from "./throttle.ts";
 
@@ -33,7 +34,7 @@ export interface LogCleanerDeps {
   readonly sideWork: SideWork;
   readonly tools: CompactionTools;
   readonly cluster: Pick<Cluster, "settings" | "topics" | "topicSettings">;
-  readonly partitions: Pick<Partitions, "find" | "open" | "journal">;
+  readonly partitions: Pick<Partitions, "find" | "open" | "journal" | "coldParts">;
   readonly metrics: Metrics;
   readonly log: WarningLog;
   readonly limits?: CompactionLimits;
@@ -42,6 +43,7 @@ export interface LogCleanerDeps {
 /** A partition that a round is due for. */
 interface Due {
   readonly owner: PartitionOwner;
+  readonly tier: "hot" | "cold";
   readonly cleanable: Cleanable;
 }
 
@@ -60,8 +62,9 @@ const timerMsMax = 0x7fffffff;
  * Compacts the partitions of topics with `cleanup.policy=compact`: every `log.cleaner.backoff.ms` it
  * looks for those that a round is due for, and works on one after another, the dirtiest first.
  *
- * Loaded partitions are looked at in memory. One that is not loaded costs a look at its folder once,
- * and again when its topic's settings change, or now and then where records may only wait for so
+ * Of a tiered partition both tiers are compacted, each by itself, the object store's parts by what is
+ * there. Loaded partitions are looked at in memory. One that is not loaded costs a look at its folder
+ * and at the names of its cold parts once, and again when its topic's settings change, or now and then where records may only wait for so
  * long; it is loaded when a round seems to be due. A broker without compacted topics does nothing
  * but see that there are none.
  *
@@ -75,8 +78,10 @@ export class LogCleaner {
   readonly #looks: PacedLooks;
   readonly #metrics: CompactionMetrics;
   readonly #throttle: Throttle;
+  readonly #keyMemory = new KeyMemory();
   readonly #settled = new WeakMap<PartitionOwner, SettledOffset>();
-  readonly #uncleanable = new Set<PartitionOwner>();
+  readonly #cold: ColdCleaner;
+  readonly #uncleanable = { hot: new Set<PartitionOwner>(), cold: new Set<PartitionOwner>() };
   readonly #idle = new Map<TopicId, IdleTopic>();
   #timer: Timer | undefined;
   #running: Promise<void> | undefined;
@@ -88,10 +93,13 @@ export class LogCleaner {
     this.#looks = new PacedLooks(deps.clock, this.#limits);
     this.#metrics = new CompactionMetrics(deps.metrics);
     this.#throttle = new Throttle(deps.clock);
+    this.#cold = new ColdCleaner(deps.clock, this.#limits);
   }
 
   start(): void {
-    this.#arm(this.#limits.firstLookMs);
+    // Who wants looks more often wants the first one soon.
+    const { logCleanerBackoffMs } = this.#deps.cluster.settings;
+    this.#arm(Math.min(this.#limits.firstLookMs, Math.max(1, logCleanerBackoffMs)));
   }
 
   /** Resolves when nothing is under way; what was half written is removed. Nothing comes after. */
@@ -109,12 +117,12 @@ export class LogCleaner {
     for (;;) {
       const due = await this.#look();
       let cleaned = 0;
-      for (const { owner } of due.sort(byDirtyRatio)) {
+      for (const each of due.sort(byDirtyRatio)) {
         if (this.#isClosed) return;
         // It may have changed while others were worked on.
-        const cleanable = this.#isUsable(owner) ? this.#cleanableOf(owner) : undefined;
-        if (cleanable?.isDue !== true) continue;
-        if (await this.#round({ owner, cleanable })) cleaned += 1;
+        const found = await this.#lookAt(each.owner);
+        const again = found.find(({ cleanable, tier }) => tier === each.tier && cleanable.isDue);
+        if (again !== undefined && (await this.#round(again))) cleaned += 1;
       }
       if (cleaned === 0 || this.#isClosed) return;
     }
@@ -135,9 +143,11 @@ export class LogCleaner {
     let dirtyRatioMax = 0;
     this.#looks.begin();
     const { cluster, partitions } = this.#deps;
-    for (const owner of this.#uncleanable) {
-      if (partitions.find(owner.topicId, owner.partition) !== owner)
-        this.#uncleanable.delete(owner);
+    const { cold, hot } = this.#uncleanable;
+    for (const owner of [...hot, ...cold]) {
+      if (partitions.find(owner.topicId, owner.partition) === owner) continue;
+      hot.delete(owner);
+      cold.delete(owner);
     }
     const topics = cluster.topics.list();
     for (const topic of topics) {
@@ -145,14 +155,14 @@ export class LogCleaner {
       const settings = cluster.topicSettings(topic);
       await this.#looks.next();
       if (!settings.cleanupPolicy.compact) continue;
-      for (const { owner, cleanable } of await this.#lookAtTopic(topic, settings)) {
-        dirtyRatioMax = Math.max(dirtyRatioMax, cleanable.dirtyRatio);
-        if (cleanable.isDue) due.push({ owner, cleanable });
+      for (const found of await this.#lookAtTopic(topic, settings)) {
+        dirtyRatioMax = Math.max(dirtyRatioMax, found.cleanable.dirtyRatio);
+        if (found.cleanable.isDue) due.push(found);
       }
     }
     const present = new Set(topics.map(({ id }) => id));
     for (const id of this.#idle.keys()) if (!present.has(id)) this.#idle.delete(id);
-    const uncleanable = this.#uncleanable.size;
+    const uncleanable = hot.size + cold.size;
     this.#metrics.seen({ waiting: due.length, uncleanable, dirtyRatioMax });
     return due;
   }
@@ -170,9 +180,7 @@ export class LogCleaner {
       await this.#tryTo(async () => {
         const loaded = partitions.find(topic.id, partition);
         const owner = loaded ?? (looksAtIdle ? await this.#openIfDue(at, settings) : undefined);
-        if (owner === undefined || !this.#isUsable(owner)) return;
-        const cleanable = this.#cleanableOf(owner);
-        if (cleanable !== undefined) found.push({ owner, cleanable });
+        if (owner !== undefined) found.push(...(await this.#lookAt(owner)));
       });
     }
     if (looksAtIdle) {
@@ -189,13 +197,33 @@ export class LogCleaner {
     settings: TopicSettings,
   ): Promise<PartitionOwner | undefined> {
     const { clock, disk, partitions, tools } = this.#deps;
-    const isDue = isIdleRoundDue({ disk, ...tools }, at, settings, clock.wallMs());
-    return isDue ? partitions.open(at.topicId, at.partition) : undefined;
+    const { partition, topicId } = at;
+    const nowMs = clock.wallMs();
+    const isHotDue = isIdleRoundDue({ disk, ...tools }, at, settings, nowMs);
+    if (isHotDue) return partitions.open(topicId, partition);
+    const parts = await partitions.coldParts(topicId, partition);
+    const when = { nowMs, dirtyBytesMin: this.#limits.coldDirtyBytesMin };
+    const isColdDue = isIdleColdRoundDue(parts, settings, when);
+    return isColdDue ? partitions.open(topicId, partition) : undefined;
   }
 
-  #isUsable(owner: PartitionOwner): boolean {
+  /** What of either tier may be cleaned. */
+  async #lookAt(owner: PartitionOwner): Promise<readonly Due[]> {
+    const found: Due[] = [];
+    await this.#tryTo(async () => {
+      const hot = this.#isUsable(owner, "hot") ? this.#cleanableOf(owner) : undefined;
+      if (hot !== undefined) found.push({ owner, tier: "hot", cleanable: hot });
+    });
+    await this.#tryTo(async () => {
+      const cold = this.#isUsable(owner, "cold") ? await this.#cold.look(owner) : undefined;
+      if (cold !== undefined) found.push({ owner, tier: "cold", cleanable: cold });
+    });
+    return found;
+  }
+
+  #isUsable(owner: PartitionOwner, tier: "hot" | "cold"): boolean {
     const isThere = !owner.isOver && !owner.log.compaction.isClosed;
-    return isThere && owner.settings.cleanupPolicy.compact && !this.#uncleanable.has(owner);
+    return isThere && owner.settings.cleanupPolicy.compact && !this.#uncleanable[tier].has(owner);
   }
 
   /** Throws a DiskError. */
@@ -215,44 +243,62 @@ export class LogCleaner {
   }
 
   /** Whether it came to its end. */
-  async #round({ cleanable, owner }: Due): Promise<boolean> {
+  async #round(due: Due): Promise<boolean> {
     const { clock, log } = this.#deps;
+    const { owner, tier } = due;
     const { partition, topicId } = owner;
     const beganMs = clock.monotonicMs();
-    let outcome: RoundOutcome | undefined;
+    let outcome: RoundOutcome | ColdRoundOutcome | undefined;
     await this.#tryTo(async () => {
-      outcome = await this.#newRound(owner, cleanable).run();
-    }, owner);
+      outcome = await (tier === "hot" ? this.#hotRound(due) : this.#coldRound(due));
+    }, due);
     this.#metrics.took(clock.monotonicMs() - beganMs);
     if (outcome?.kind === "cleaned") this.#metrics.cleaned(outcome.removedRecords);
     if (outcome?.kind === "damaged") {
-      const { at, reason } = outcome;
-      this.#uncleanable.add(owner);
+      const { at, reason, segment } = outcome;
+      // The object store has it: the next round cleans what is left.
+      if (segment !== undefined && owner.repairSegment(segment, reason)) return false;
+      if (segment !== undefined && isGone(owner, segment)) return false;
+      this.#uncleanable[tier].add(owner);
       this.#metrics.failed();
       log.error({ topicId, partition, at, reason }, "a log can't be compacted: it is damaged");
     }
     return outcome?.kind === "cleaned";
   }
 
-  #newRound(owner: PartitionOwner, cleanable: Cleanable): CompactionRound {
-    const { clock, cluster, random, sideWork, tools } = this.#deps;
-    const { mapBytesMax, pieceBytes } = this.#limits;
+  #hotRound({ cleanable, owner }: Due): Promise<RoundOutcome> {
+    const { sideWork, tools } = this.#deps;
+    const { pieceBytes } = this.#limits;
+    const expiresBelow = this.#cold.expiresBelow(owner);
+    const order = { ...this.#order(owner, cleanable), expiresBelow };
+    // From then on what the round lets expire might be there again.
+    const mayNotExpire = (): boolean => this.#cold.expiresBelow(owner) < expiresBelow;
+    return new CompactionRound(owner.log, order, {
+      ...{ format: tools.format, sideWork, keyMemory: this.#keyMemory, pieceBytes, offsetSpanMax },
+      isStopped: () => this.#isClosed || !this.#isUsable(owner, "hot") || mayNotExpire(),
+      pass: (bytes) => this.#pass(bytes),
+    }).run();
+  }
+
+  #coldRound({ cleanable, owner }: Due): Promise<ColdRoundOutcome> {
+    const { random, sideWork, tools } = this.#deps;
+    return this.#cold.round(owner, this.#order(owner, cleanable), {
+      ...{ format: tools.format, sideWork, keyMemory: this.#keyMemory, offsetSpanMax, random },
+      isStopped: () => this.#isClosed || !this.#isUsable(owner, "cold"),
+      pass: (bytes) => this.#pass(bytes),
+    });
+  }
+
+  #order(owner: PartitionOwner, cleanable: Cleanable): Omit<RoundOrder, "expiresBelow"> {
+    const { clock, cluster, random } = this.#deps;
     const { logCleanerDedupeBufferSize } = cluster.settings;
-    const order = {
+    return {
       cleanable,
-      mapBytesMax: Math.min(mapBytesMax, logCleanerDedupeBufferSize),
+      mapBytesMax: Math.min(this.#limits.mapBytesMax, logCleanerDedupeBufferSize),
       seed: random.bytes(hashSeedBytes),
       nowMs: clock.wallMs(),
       deleteRetentionMs: owner.settings.deleteRetentionMs,
-      expiry: mayExpire(owner) ? "due" : "never",
-    } as const;
-    const isTieredNow = (): boolean => order.expiry === "due" && !mayExpire(owner);
-    const { format } = tools;
-    return new CompactionRound(owner.log, order, {
-      ...{ format, sideWork, pieceBytes, offsetSpanMax },
-      isStopped: () => this.#isClosed || !this.#isUsable(owner) || isTieredNow(),
-      pass: (bytes) => this.#pass(bytes),
-    });
+    };
   }
 
   async #pass(bytes: { readonly read: number; readonly written: number }): Promise<void> {
@@ -263,8 +309,8 @@ export class LogCleaner {
     await new Promise<void>((resolve) => clock.after(0, resolve));
   }
 
-  /** What is not expected is thrown. `owner`: a failure that stays makes it uncleanable. */
-  async #tryTo(run: () => Promise<void>, owner?: PartitionOwner): Promise<void> {
+  /** What is not expected is thrown. `of`: a failure that stays makes it uncleanable. */
+  async #tryTo(run: () => Promise<void>, of?: Due): Promise<void> {
     try {
       await run();
     } catch (error) {
@@ -274,21 +320,19 @@ export class LogCleaner {
       const isOfStore = isStoreError(error);
       if (!isOfStore && !(error instanceof SideWorkError)) throw error;
       this.#metrics.failed();
+      if (error instanceof DiskError && of?.owner.repairHot(error) === true) return;
       const mayPass = isOfStore ? isRetriable(error) : error.retriable;
-      if (owner !== undefined && !mayPass) this.#uncleanable.add(owner);
+      if (of !== undefined && !mayPass) this.#uncleanable[of.tier].add(of.owner);
       this.#deps.log.warn({ err: error }, "compaction could not do a partition");
     }
   }
 }
 
-function byDirtyRatio(a: Due, b: Due): number {
-  return b.cleanable.dirtyRatio - a.cleanable.dirtyRatio;
+/** Whether the damaged segment went meanwhile, by retention say: the next round does without it. */
+function isGone({ log }: PartitionOwner, baseOffset: number): boolean {
+  return !log.compaction.segments().some((segment) => segment.baseOffset === baseOffset);
 }
 
-/**
- * Tombstones and markers of a tiered log stay: the object store holds older records as they were
- * appended, which would be there again for whoever reads the log from its start.
- */
-function mayExpire({ settings, tiered }: PartitionOwner): boolean {
-  return tiered === undefined || (tiered.cold.isEmpty && !isTiering(settings));
+function byDirtyRatio(a: Due, b: Due): number {
+  return b.cleanable.dirtyRatio - a.cleanable.dirtyRatio;
 }

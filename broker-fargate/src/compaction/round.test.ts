@@ -260,6 +260,20 @@ describe("a round", () => {
     }
   });
 
+  test("that was to stop stops, also where it might go on by the time it is asked again", async () => {
+    for (let stopAt = 1; ; stopAt += 1 + (stopAt >> 3)) {
+      const world = new World(3);
+      for (let i = 0; i < 120; i++) world.append();
+      await world.log.sync();
+      let asked = 0;
+      const isStopped = (): boolean => ++asked === stopAt;
+      const outcome = await runRound(world.log, { pieceBytes: 300, isStopped });
+      world.check(deleteRetentionMs);
+      if (asked < stopAt) return;
+      expect(outcome).toEqual({ kind: "stopped" });
+    }
+  });
+
   test("whose thread dies rejects, and leaves nothing beside the log", async () => {
     for (const dies of [1, 2, 10, 20]) {
       const world = new World(3);
@@ -321,7 +335,7 @@ describe("a round", () => {
     const world = new World(7);
     for (let i = 0; i < 100; i++) world.append();
     world.endTransactions();
-    await world.round({ deleteRetentionMs: 0, expiry: "never" });
+    await world.round({ deleteRetentionMs: 0, expiresBelow: 0 });
     const tombstones = world.lastTombstones();
     expect(tombstones.length).toBeGreaterThan(0);
     world.nowMs += 1;
@@ -330,7 +344,7 @@ describe("a round", () => {
       append(world.log, textBatch([{ key: "last", value: "x" }], { baseOffset }));
     }
     await world.log.sync();
-    await runRound(world.log, { nowMs: world.nowMs, expiry: "never" });
+    await runRound(world.log, { nowMs: world.nowMs, expiresBelow: 0 });
     const left = textsIn(readAll(world.log)).map(({ offset }) => offset);
     expect(left).toEqual(expect.arrayContaining([...tombstones]));
   });

@@ -6,6 +6,7 @@ import type {
   CompactedSegment,
   CompactionFormat,
   DamagedBatch,
+  KeyMemory,
   LogCompaction,
   LogConfig,
   ProducerState,
@@ -13,11 +14,15 @@ import type {
   TransactionState,
 } from "@millrace/core";
 import { Compactor } from "./compactor.ts";
+import { overlapped } from "./overlap.ts";
+import { PieceBuffers } from "./piece-buffers.ts";
 import { lookAtPiece, type PieceLook } from "./piece.ts";
 
 export interface RoundDeps {
   readonly format: CompactionFormat;
   readonly sideWork: SideWork;
+  /** Where key maps have their memory; one round at a time. */
+  readonly keyMemory: KeyMemory;
   readonly pieceBytes: number;
   /** What a segment's offsets may span. */
   readonly offsetSpanMax: number;
@@ -39,7 +44,8 @@ export interface RoundOrder {
   readonly seed: Uint8Array;
   readonly nowMs: number;
   readonly deleteRetentionMs: number;
-  readonly expiry: "due" | "never";
+  /** See CleanOrder. */
+  readonly expiresBelow: number;
 }
 
 export type RoundOutcome =
@@ -52,26 +58,35 @@ export type RoundOutcome =
     }
   /** Interrupted, or the log is gone. Groups of segments that were replaced before stay so. */
   | { readonly kind: "stopped" }
-  | { readonly kind: "damaged"; readonly at: string; readonly reason: string };
+  | {
+      readonly kind: "damaged";
+      readonly at: string;
+      readonly reason: string;
+      /** Where the damaged segment begins, if it is one. */
+      readonly segment?: number;
+    };
 
 /**
  * One round of compaction of one log, as Kafka's log cleaner does it: the keys of the dirty part go
  * into the map, as far as it takes them; then every segment up to there is cleaned by the map, in
  * groups, and each group is replaced by one segment.
  *
- * Bytes are read here, a piece at a time, worked on beside the event loop, and written here. Between
- * any two pieces the round may be stopped; what it was writing is then removed. Rejects with
- * DiskError, or SideWorkError.
+ * Bytes are read here, a piece at a time, worked on beside the event loop, and written here, while the
+ * next piece is worked on. Between any two pieces the round may be stopped; what it was writing is
+ * then removed. Rejects with DiskError, or SideWorkError.
  */
 export class CompactionRound {
   readonly #log: RoundLog;
   readonly #order: RoundOrder;
   readonly #deps: RoundDeps;
+  readonly #map: Uint8Array;
+  readonly #buffers: PieceBuffers;
   readonly #compactor: Compactor;
   /** Undefined: no batch of a transaction was met. */
   #aborted: readonly AbortedTransaction[] | undefined;
   /** The map knows every record below it. */
   #endOffset: number;
+  #wasStopped = false;
   #records = 0;
   #removedRecords = 0;
 
@@ -82,12 +97,23 @@ export class CompactionRound {
     const { firstDirtyOffset, firstUncleanableOffset } = order.cleanable;
     const { mapBytesMax: budgetBytes, seed } = order;
     const keysMax = firstUncleanableOffset - firstDirtyOffset;
-    const map = KeyMap.create({ budgetBytes, keysMax, seed });
-    this.#compactor = new Compactor(deps.sideWork, map.bytes);
+    const { keyMemory: memory, pieceBytes, sideWork } = deps;
+    this.#map = KeyMap.layOut({ budgetBytes, keysMax, memory, seed });
+    this.#buffers = new PieceBuffers(pieceBytes);
+    this.#compactor = new Compactor(sideWork, this.#map, this.#buffers);
     this.#endOffset = firstUncleanableOffset;
   }
 
+  /** Once. */
   async run(): Promise<RoundOutcome> {
+    try {
+      return await this.#run();
+    } finally {
+      if (!this.#compactor.isLost) this.#deps.keyMemory.giveBack(this.#map);
+    }
+  }
+
+  async #run(): Promise<RoundOutcome> {
     const { firstDirtyOffset } = this.#order.cleanable;
     const over = (await this.#index()) ?? (await this.#clean());
     if (over !== undefined) return over;
@@ -100,8 +126,10 @@ export class CompactionRound {
     return { kind: "cleaned", cleanedTo: this.#endOffset, ...counts };
   }
 
+  /** Once it was so it stays so: what was left out then would be missing from what is written. */
   #isStopped(): boolean {
-    return this.#log.compaction.isClosed || this.#deps.isStopped();
+    this.#wasStopped ||= this.#log.compaction.isClosed || this.#deps.isStopped();
+    return this.#wasStopped;
   }
 
   #cleanableSegments(): readonly CompactedSegment[] {
@@ -115,21 +143,28 @@ export class CompactionRound {
     const dirty = this.#cleanableSegments().filter(({ endOffset }) => endOffset > from);
     const told = new AbortedFeed();
     let transactions = noTransactions;
-    for await (const { batches, look, segment, position } of this.#pieces(dirty)) {
-      if (look.baseOffset >= this.#endOffset) return undefined;
-      const aborted = told.next(this.#aborted, look);
-      const { length: read } = batches;
-      const order = { from, upTo: this.#endOffset, transactions, aborted };
-      const report = await this.#compactor.index(batches, order);
-      await this.#deps.pass({ read, written: 0 });
-      if (report.kind === "damaged") return damagedAt(segment, position, report);
-      if (report.kind === "full") {
-        this.#endOffset = Math.min(this.#endOffset, report.endOffset);
-        return undefined;
-      }
-      transactions = report.transactions;
-    }
-    return this.#isStopped() ? { kind: "stopped" } : undefined;
+    let over: RoundOutcome | "known" | undefined;
+    await overlapped({
+      read: this.#reader(dirty),
+      work: async ({ batches, look, segment, position }) => {
+        if (look.baseOffset >= this.#endOffset) over = "known";
+        if (over !== undefined) return undefined;
+        const aborted = told.next(this.#aborted, look);
+        const { length: read } = batches;
+        const order = { from, upTo: this.#endOffset, transactions, aborted };
+        const report = await this.#compactor.index(batches, order);
+        if (report.kind === "damaged") over = damagedAt(segment, position, report);
+        if (report.kind === "indexed") transactions = report.transactions;
+        if (report.kind === "full") {
+          this.#endOffset = Math.min(this.#endOffset, report.endOffset);
+          over = "known";
+        }
+        return { read, written: 0 };
+      },
+      take: (bytes) => this.#deps.pass(bytes),
+    });
+    if (over === "known") return undefined;
+    return over ?? (this.#isStopped() ? { kind: "stopped" } : undefined);
   }
 
   /** Undefined: done. */
@@ -175,46 +210,69 @@ export class CompactionRound {
     cleaned: CleanedSegment,
     state: CleanState,
   ): Promise<RoundOutcome | "changed" | "unchanged"> {
-    const { deleteRetentionMs, expiry, nowMs } = this.#order;
+    const { deleteRetentionMs, expiresBelow, nowMs } = this.#order;
     let isChanged = group.length > 1;
-    for await (const { batches, look, segment, position } of this.#pieces(group)) {
-      const { producersLast } = look;
-      const { length: read } = batches;
-      const { report, batches: kept } = await this.#compactor.clean(batches, {
-        ...{ deleteRetentionMs, expiry, nowMs, producersLast },
-        endOffset: this.#endOffset,
-        transactions: state.transactions,
-        aborted: state.told.next(this.#aborted, look),
-      });
-      if (report.kind === "damaged") return damagedAt(segment, position, report);
-      state.transactions = report.transactions;
-      this.#records += report.records;
-      this.#removedRecords += report.removedRecords;
-      isChanged ||= report.isChanged;
-      if (kept.length > 0) cleaned.append([kept]);
-      await this.#deps.pass({ read, written: kept.length });
-      if (cleaned.wantsSync) await cleaned.sync();
-    }
+    let damaged: RoundOutcome | undefined;
+    await overlapped({
+      read: this.#reader(group),
+      work: async ({ batches, look, segment, position }) => {
+        const { producersLast } = look;
+        const { length: read } = batches;
+        const { report, batches: kept } = await this.#compactor.clean(batches, {
+          ...{ deleteRetentionMs, expiresBelow, nowMs, producersLast },
+          horizonsBelow: Number.POSITIVE_INFINITY,
+          endOffset: this.#endOffset,
+          transactions: state.transactions,
+          aborted: state.told.next(this.#aborted, look),
+        });
+        if (report.kind === "damaged") {
+          damaged = damagedAt(segment, position, report);
+          return undefined;
+        }
+        state.transactions = report.transactions;
+        this.#records += report.records;
+        this.#removedRecords += report.removedRecords;
+        isChanged ||= report.isChanged;
+        return { kept, read };
+      },
+      take: ({ kept, read }) => this.#append(kept, read, cleaned),
+    });
+    if (damaged !== undefined) return damaged;
     if (this.#isStopped()) return { kind: "stopped" };
     return isChanged ? "changed" : "unchanged";
   }
 
+  async #append(kept: Uint8Array, read: number, cleaned: CleanedSegment): Promise<void> {
+    const { length: written } = kept;
+    if (written > 0) cleaned.append([kept]);
+    this.#buffers.giveBack(kept);
+    await this.#deps.pass({ read, written });
+    if (cleaned.wantsSync) await cleaned.sync();
+  }
+
+  #reader(segments: readonly CompactedSegment[]): () => Promise<Piece | undefined> {
+    const pieces = this.#pieces(segments);
+    return async () => (await pieces.next()).value;
+  }
+
   /** The batches of the segments, a piece at a time, until all was read or the round is stopped. */
-  async *#pieces(segments: readonly CompactedSegment[]): AsyncGenerator<Piece> {
+  async *#pieces(segments: readonly CompactedSegment[]): AsyncGenerator<Piece, undefined> {
     const { producers } = this.#log;
     for (const { batches, segment, position } of this.#read(segments)) {
       const look = lookAtPiece(batches, this.#deps.format, producers);
       if (look.hasTransactions) await this.#findAborted();
       yield { batches, look, segment, position };
     }
+    return undefined;
   }
 
   *#read(segments: readonly CompactedSegment[]): Generator<Omit<Piece, "look">> {
-    const { pieceBytes: bytesMax } = this.#deps;
     for (const segment of segments) {
       const { baseOffset } = segment;
       for (let position = 0; !this.#isStopped(); ) {
-        const batches = this.#log.compaction.read({ baseOffset, position, bytesMax });
+        const into = this.#buffers.take();
+        const batches = this.#log.compaction.read({ baseOffset, position, into });
+        if (batches?.buffer !== into.buffer) this.#buffers.giveBack(into);
         if (batches === undefined) break;
         // Before it is given away, and with it its length.
         const { length } = batches;
@@ -229,8 +287,11 @@ export class CompactionRound {
     if (this.#aborted !== undefined) return;
     const finder = new AbortedFinder(this.#endOffset);
     for (const { batches } of this.#read(this.#log.compaction.segments())) {
-      if (tellFinder(finder, batches, this.#deps.format) === "done") break;
-      await this.#deps.pass({ read: batches.length, written: 0 });
+      const { length: read } = batches;
+      const told = tellFinder(finder, batches, this.#deps.format);
+      this.#buffers.giveBack(batches);
+      if (told === "done") break;
+      await this.#deps.pass({ read, written: 0 });
     }
     const { aborted, coveredTo } = finder.found();
     this.#aborted = aborted;
@@ -251,7 +312,7 @@ interface CleanState {
 }
 
 /** Says of the aborted transactions those that a pass has not been told of and now comes to. */
-class AbortedFeed {
+export class AbortedFeed {
   #next = 0;
 
   next(all: readonly AbortedTransaction[] = [], piece: PieceLook): readonly AbortedTransaction[] {
@@ -264,7 +325,7 @@ class AbortedFeed {
   }
 }
 
-function tellFinder(
+export function tellFinder(
   finder: AbortedFinder,
   batches: Uint8Array,
   format: CompactionFormat,
@@ -289,5 +350,6 @@ function damagedAt(
   position: number,
   { position: inPiece, reason }: DamagedBatch,
 ): RoundOutcome {
-  return { kind: "damaged", at: `segment ${baseOffset}, byte ${position + inPiece}`, reason };
+  const at = `segment ${baseOffset}, byte ${position + inPiece}`;
+  return { kind: "damaged", at, reason, segment: baseOffset };
 }

@@ -123,8 +123,21 @@ describe("a tombstone", () => {
 
   test("stays for ever where older records of the log lie elsewhere", () => {
     const first = cleanAll([tombstone], { nowMs: 7000, deleteRetentionMs: 0 }).bytes;
-    const second = cleanAll([first], { nowMs: 9e9, expiry: "never" });
+    const second = cleanAll([first], { nowMs: 9e9, expiresBelow: 0 });
     expect(short(textsIn(second.bytes))).toEqual(["1:a=null", "2:b=1"]);
+  });
+
+  test("gets a new horizon where the one that it has was given elsewhere", () => {
+    const first = cleanAll([tombstone], { nowMs: 7000, deleteRetentionMs: 100 }).bytes;
+    const elsewhere = { nowMs: 9000, deleteRetentionMs: 100, horizonsBelow: 1 };
+    const second = cleanAll([first], elsewhere);
+    expect(short(textsIn(second.bytes))).toEqual(["1:a=null", "2:b=1"]);
+    expect(textsIn(second.bytes).map(({ timestamp }) => timestamp)).toEqual([500, 500]);
+    expect(headersIn(second.bytes)).toMatchObject([
+      { hasDeleteHorizon: true, baseTimestamp: 9100 },
+    ]);
+    const own = { nowMs: 9100, horizonsBelow: 3 };
+    expect(short(textsIn(cleanAll([second.bytes], own).bytes))).toEqual(["2:b=1"]);
   });
 
   test("stays where delete.retention.ms is for ever, in batches that do not change", () => {
@@ -195,7 +208,7 @@ describe("transactions", () => {
     const second = cleanAll([first], { nowMs: 200, deleteRetentionMs: 50 }).bytes;
     expect(headersIn(second)[1]).toMatchObject({ hasDeleteHorizon: true, baseTimestamp: 250 });
     expect(cleanAll([second], { nowMs: 249 }).isChanged).toBe(false);
-    expect(cleanAll([second], { nowMs: 300, expiry: "never" }).isChanged).toBe(false);
+    expect(cleanAll([second], { nowMs: 300, expiresBelow: 0 }).isChanged).toBe(false);
     const third = cleanAll([second], { nowMs: 250 }).bytes;
     expect(headersIn(third).map(({ baseOffset }) => baseOffset)).toEqual([0, 4]);
   });

@@ -14,10 +14,15 @@ export interface CleanOrder {
   /** `delete.retention.ms` */
   readonly deleteRetentionMs: number;
   /**
-   * Whether tombstones and markers go when their horizon has passed. `never`: something older of the
-   * log lies elsewhere, uncompacted, and without them its records would be there again.
+   * Tombstones and markers of batches that end below it go when their horizon has passed. Above it,
+   * something older of the log may lie elsewhere, not cleaned, that would be there again without them.
    */
-  readonly expiry: "due" | "never";
+  readonly expiresBelow: number;
+  /**
+   * A horizon in a batch that ends above it is not this log's, and a new one takes its place: the
+   * batch was copied from where it had been cleaned before.
+   */
+  readonly horizonsBelow: number;
   readonly transactions: TransactionState;
   /** Aborted transactions that begin in the piece, or before it and were not told yet. */
   readonly aborted: readonly AbortedTransaction[];
@@ -96,12 +101,9 @@ class Cleaning {
   #isChanged = false;
   /** Of the batch at hand: 1 for each record that stays. */
   #kept: Uint8Array = new Uint8Array(0);
-  /** One for all look-ups. */
-  readonly #key: { bytes: Uint8Array; from: number; length: number } = {
-    bytes: new Uint8Array(0),
-    from: 0,
-    length: 0,
-  };
+  /** Of the records at hand: the offset that the map has. */
+  #found: Float64Array = new Float64Array(0);
+  #keepsTombstone = false;
 
   constructor(batches: Uint8Array, map: KeyMap, order: CleanOrder, tools: CompactionTools) {
     this.#batches = batches;
@@ -175,7 +177,7 @@ class Cleaning {
     const isSpent = this.#transactions.isSpent(format.readProducerId(view, at), lastOffset, marker);
     if (count === 0) return this.#staysEmpty(at) ? kept : emptied;
     if (!isSpent) return kept;
-    if (!format.hasDeleteHorizon(view, at)) return this.#allWithHorizon(at, count);
+    if (!this.#hasHorizon(at)) return this.#allWithHorizon(at, count);
     if (!this.#isHorizonPassed(at)) return kept;
     this.#removed += count;
     return emptied;
@@ -185,35 +187,42 @@ class Cleaning {
     const { format } = this.#tools;
     const records = format.openRecords(this.#batches, at);
     if (records === undefined) return undefined;
-    const hasHorizon = format.hasDeleteHorizon(this.#view, at);
+    const hasHorizon = this.#hasHorizon(at);
     const isPassed = hasHorizon && this.#isHorizonPassed(at);
     this.#kept = new Uint8Array(count);
+    this.#keepsTombstone = false;
     let keptCount = 0;
-    let keepsTombstone = false;
     for (let step = records.next(); step !== "end"; step = records.next()) {
       if (step === "damaged") return undefined;
-      if (!this.#stays(records, isPassed)) continue;
-      this.#kept[records.index] = 1;
-      keptCount += 1;
-      if (!records.hasValue) keepsTombstone = true;
+      keptCount += this.#markKept(records, isPassed ? "expired" : "alive");
     }
     this.#removed += count - keptCount;
     if (keptCount === 0) return emptied;
-    const horizonMs = keepsTombstone && !hasHorizon ? this.#horizonMs() : undefined;
+    const horizonMs = this.#keepsTombstone && !hasHorizon ? this.#horizonMs() : undefined;
     if (horizonMs !== undefined) return { kind: "rewritten", records, horizonMs };
     return keptCount === count ? kept : { kind: "rewritten", records };
   }
 
-  #stays(record: OpenRecords, isHorizonPassed: boolean): boolean {
-    const { offset, keyBytes } = record;
-    if (offset >= this.#order.endOffset) return true;
-    if (keyBytes < 0) return false;
-    if (!record.hasValue && isHorizonPassed) return false;
-    const key = this.#key;
-    key.bytes = record.body;
-    key.from = record.keyAt;
-    key.length = keyBytes;
-    return offset >= this.#map.offsetOf(key);
+  /** Marks which of the records at hand stay; their number. */
+  #markKept(records: OpenRecords, tombstones: "alive" | "expired"): number {
+    const { count, first, hasValue, keyBytes, offsets } = records;
+    if (this.#found.length < count) this.#found = new Float64Array(count);
+    const found = this.#found;
+    this.#map.findAll(records, found);
+    const { endOffset } = this.#order;
+    const isExpired = tombstones === "expired";
+    let keptCount = 0;
+    for (let i = 0; i < count; i++) {
+      const offset = offsets[i] as number;
+      if (offset < endOffset) {
+        if ((keyBytes[i] as number) < 0 || offset < (found[i] as number)) continue;
+        if (isExpired && hasValue[i] === 0) continue;
+      }
+      this.#kept[first + i] = 1;
+      keptCount += 1;
+      if (hasValue[i] === 0) this.#keepsTombstone = true;
+    }
+    return keptCount;
   }
 
   #allWithHorizon(at: number, count: number): Fate | undefined {
@@ -225,9 +234,16 @@ class Cleaning {
     return { kind: "rewritten", records, horizonMs };
   }
 
+  #hasHorizon(at: number): boolean {
+    const { format } = this.#tools;
+    const isOwn = format.readLastOffset(this.#view, at) < this.#order.horizonsBelow;
+    return isOwn && format.hasDeleteHorizon(this.#view, at);
+  }
+
   #isHorizonPassed(at: number): boolean {
-    const { expiry, nowMs } = this.#order;
-    return expiry === "due" && this.#tools.format.readBaseTimestamp(this.#view, at) <= nowMs;
+    const { format } = this.#tools;
+    const mayExpire = format.readLastOffset(this.#view, at) < this.#order.expiresBelow;
+    return mayExpire && format.readBaseTimestamp(this.#view, at) <= this.#order.nowMs;
   }
 
   /** Undefined: `delete.retention.ms` is for ever. */

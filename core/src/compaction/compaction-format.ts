@@ -1,4 +1,5 @@
 import type { BatchFormat } from "../log/batch-format.ts";
+import type { RecordKeys } from "./key-map.ts";
 
 /**
  * What compaction needs of the record format beyond `BatchFormat`: functions over bytes, handed in.
@@ -28,16 +29,14 @@ export interface CompactionFormat extends BatchFormat {
   readMarker(bytes: Uint8Array, at: number): "commit" | "abort" | "none";
 }
 
-/** A batch's records, one after another. What it tells of one stands until the next call of `next`. */
-export interface OpenRecords {
-  next(): "record" | "end" | "damaged";
-  /** The record's place in the batch, from 0. */
-  readonly index: number;
-  readonly offset: number;
-  readonly hasValue: boolean;
-  /** The memory that the key lies in. */
-  readonly body: Uint8Array;
-  readonly keyAt: number;
-  /** -1: the record has no key. */
-  readonly keyBytes: number;
+/**
+ * A batch's records, some at a time, as columns. What they tell stands until the next call of
+ * `next`, of these or of any other records that the format opens.
+ */
+export interface OpenRecords extends RecordKeys {
+  next(): "records" | "end" | "damaged";
+  /** The place in the batch of the first of those at hand, from 0. */
+  readonly first: number;
+  /** 1: the record has a value. */
+  readonly hasValue: Uint8Array;
 }

@@ -75,14 +75,12 @@ function indexRecords(
   map: KeyMap,
   from: number,
 ): "ok" | "unreadable" | number {
-  const key = { bytes: records.body, from: 0, length: 0 };
   for (let step = records.next(); step !== "end"; step = records.next()) {
     if (step === "damaged") return "unreadable";
-    const { keyBytes, offset } = records;
-    if (keyBytes < 0 || offset < from) continue;
-    key.from = records.keyAt;
-    key.length = keyBytes;
-    if (map.put(key, offset) === "full") return offset;
+    const { count, keyBytes, offsets } = records;
+    for (let i = 0; i < count && (offsets[i] as number) < from; i++) keyBytes[i] = -1;
+    const put = map.putAll(records);
+    if (put < count) return offsets[put] as number;
   }
   return "ok";
 }

@@ -1,98 +1,97 @@
 /**
- * SipHash-1-3 with 128 bits of output (Aumasson and Bernstein; the variant that hash tables use).
+ * Chaskey-12, a keyed hash of 128 bits (Mouha and others, SAC 2014; ISO/IEC 29192-6).
  *
  * A secret seed makes it a function of its own for every round of compaction, so that nobody can
  * send keys that collide in it; and among 2^40 keys two have the same hash with a probability of
- * 2^-49. A plain hash would be faster, and its collisions, found once, would be there for ever.
+ * 2^-49. A plain hash would be faster, and its collisions, found once, would be there for ever. It
+ * is made for words of 32 bits, which is what JavaScript computes with: SipHash, whose words of 64
+ * bits are two here and a carry, takes several times as long.
  */
 
 /** Bytes of the seed. */
 export const hashSeedBytes = 16;
 
-/** Writes the hash of `bytes[from, from + length)` as four words; `seed` has four words, too. */
-export function hashKey(
-  { bytes, from, length }: KeyBytes,
-  seed: Uint32Array | Int32Array,
-  into: Int32Array,
-): void {
-  // By index: to take an array apart goes through its iterator, which costs as much as the hash.
-  // Each 64-bit word as two halves: the low one (l) and the high one (h).
-  let v0l = (seed[0] as number) ^ 0x70736575;
-  let v0h = (seed[1] as number) ^ 0x736f6d65;
-  let v1l = (seed[2] as number) ^ 0x6e646f6d ^ outputMark;
-  let v1h = (seed[3] as number) ^ 0x646f7261;
-  let v2l = (seed[0] as number) ^ 0x6e657261;
-  let v2h = (seed[1] as number) ^ 0x6c796765;
-  let v3l = (seed[2] as number) ^ 0x79746573;
-  let v3h = (seed[3] as number) ^ 0x74656462;
-  const blocks = (length >>> 3) + 1;
-  const half = blocks + finalRounds;
-  const end = from + length;
-  for (let step = 0; step < half + finalRounds; step++) {
-    let ml = 0;
-    let mh = 0;
-    if (step < blocks) {
-      const at = from + step * 8;
-      ml = wordAt(bytes, at, end);
-      mh = wordAt(bytes, at + 4, end);
-      if (step === blocks - 1) mh |= length << 24;
-    } else if (step === blocks) {
-      v2l ^= outputMark;
-    } else if (step === half) {
-      into[0] = v0l ^ v1l ^ v2l ^ v3l;
-      into[1] = v0h ^ v1h ^ v2h ^ v3h;
-      v1l ^= secondOutputMark;
-    }
-    v3l ^= ml;
-    v3h ^= mh;
-    // One round: four additions of 64 bits, each word rotated.
-    let low = (v0l + v1l) | 0;
-    v0h = (v0h + v1h + (low >>> 0 < v0l >>> 0 ? 1 : 0)) | 0;
-    v0l = low;
-    let high = (v1h << 13) | (v1l >>> 19);
-    v1l = ((v1l << 13) | (v1h >>> 19)) ^ v0l;
-    v1h = high ^ v0h;
-    low = (v2l + v3l) | 0;
-    v2h = (v2h + v3h + (low >>> 0 < v2l >>> 0 ? 1 : 0)) | 0;
-    v2l = low;
-    high = (v3h << 16) | (v3l >>> 16);
-    v3l = ((v3l << 16) | (v3h >>> 16)) ^ v2l;
-    v3h = high ^ v2h;
-    // The first word was to be turned by 32 bits: its halves have changed places here.
-    low = (v0h + v3l) | 0;
-    const v0hNext = (v0l + v3h + (low >>> 0 < v0h >>> 0 ? 1 : 0)) | 0;
-    v0l = low;
-    v0h = v0hNext;
-    high = (v3h << 21) | (v3l >>> 11);
-    v3l = ((v3l << 21) | (v3h >>> 11)) ^ v0l;
-    v3h = high ^ v0h;
-    low = (v2l + v1l) | 0;
-    v2h = (v2h + v1h + (low >>> 0 < v2l >>> 0 ? 1 : 0)) | 0;
-    v2l = low;
-    high = (v1h << 17) | (v1l >>> 15);
-    v1l = ((v1l << 17) | (v1h >>> 15)) ^ v2l;
-    v1h = high ^ v2h;
-    low = v2l;
-    v2l = v2h;
-    v2h = low;
-    v0l ^= ml;
-    v0h ^= mh;
+/** Words of a hash. */
+export const hashWords = 4;
+
+/** Some keys, as columns: entry i of each is about the i-th. */
+export interface KeyColumns {
+  readonly count: number;
+  /** The memory that the keys lie in. */
+  readonly body: Uint8Array;
+  readonly keyAts: Int32Array;
+  /** -1: there is no key. */
+  readonly keyBytes: Int32Array;
+}
+
+/** What the hashes of a seed of four words are made with: it, doubled once, and doubled twice. */
+export function expandSeed(seed: Int32Array): Int32Array {
+  const expanded = new Int32Array(3 * hashWords);
+  expanded.set(seed.subarray(0, hashWords));
+  for (let at = hashWords; at < expanded.length; at++) {
+    const word = expanded[at - hashWords] as number;
+    // A number of 128 bits, the lowest word first; what leaves it at the top comes in as 0x87.
+    const isLowest = at % hashWords === 0;
+    const before = expanded[isLowest ? at - 1 : at - hashWords - 1] as number;
+    expanded[at] = (word << 1) ^ (isLowest ? (before >> 31) & 0x87 : before >>> 31);
   }
-  into[2] = v0l ^ v1l ^ v2l ^ v3l;
-  into[3] = v0h ^ v1h ^ v2h ^ v3h;
+  return expanded;
 }
 
-export interface KeyBytes {
-  readonly bytes: Uint8Array;
-  readonly from: number;
-  readonly length: number;
+/** Writes the hashes of the keys, four words each, those of nulls excepted. */
+export function hashKeys(keys: KeyColumns, expandedSeed: Int32Array, into: Int32Array): void {
+  const { count, keyBytes } = keys;
+  for (let i = 0; i < count; i++) {
+    if ((keyBytes[i] as number) >= 0) hashKey(keys, i, expandedSeed, into);
+  }
 }
 
-const outputMark = 0xee;
-const secondOutputMark = 0xdd;
-const finalRounds = 3;
+function hashKey(keys: KeyColumns, index: number, seed: Int32Array, into: Int32Array): void {
+  const { body } = keys;
+  let at = keys.keyAts[index] as number;
+  const end = at + (keys.keyBytes[index] as number);
+  let v0 = seed[0] as number;
+  let v1 = seed[1] as number;
+  let v2 = seed[2] as number;
+  let v3 = seed[3] as number;
+  // The last block, which no key is without, is made with the first doubling where it is whole.
+  let last = 0;
+  for (; last === 0; at += blockBytes) {
+    if (at + blockBytes >= end) last = at + blockBytes === end ? hashWords : 2 * hashWords;
+    v0 ^= wordAt(body, at, end);
+    v1 ^= wordAt(body, at + 4, end);
+    v2 ^= wordAt(body, at + 8, end);
+    v3 ^= wordAt(body, at + 12, end);
+    if (last !== 0) {
+      v0 ^= seed[last] as number;
+      v1 ^= seed[last + 1] as number;
+      v2 ^= seed[last + 2] as number;
+      v3 ^= seed[last + 3] as number;
+    }
+    for (let round = 0; round < rounds; round++) {
+      v0 = (v0 + v1) | 0;
+      v1 = ((v1 << 5) | (v1 >>> 27)) ^ v0;
+      v0 = (v0 << 16) | (v0 >>> 16);
+      v2 = (v2 + v3) | 0;
+      v3 = ((v3 << 8) | (v3 >>> 24)) ^ v2;
+      v0 = (v0 + v3) | 0;
+      v3 = ((v3 << 13) | (v3 >>> 19)) ^ v0;
+      v2 = (v2 + v1) | 0;
+      v1 = ((v1 << 7) | (v1 >>> 25)) ^ v2;
+      v2 = (v2 << 16) | (v2 >>> 16);
+    }
+  }
+  const out = index * hashWords;
+  into[out] = v0 ^ (seed[last] as number);
+  into[out + 1] = v1 ^ (seed[last + 1] as number);
+  into[out + 2] = v2 ^ (seed[last + 2] as number);
+  into[out + 3] = v3 ^ (seed[last + 3] as number);
+}
 
-/** Four bytes, the lowest first; zeros behind the end. */
+const rounds = 12;
+const blockBytes = 16;
+
+/** Four bytes, the lowest first; behind the end a 1, and then zeros. */
 function wordAt(bytes: Uint8Array, at: number, end: number): number {
   if (at + 4 <= end) {
     return (
@@ -102,7 +101,8 @@ function wordAt(bytes: Uint8Array, at: number, end: number): number {
       ((bytes[at + 3] as number) << 24)
     );
   }
-  let word = 0;
+  if (at > end) return 0;
+  let word = 1 << ((end - at) * 8);
   for (let i = at; i < end; i++) word |= (bytes[i] as number) << ((i - at) * 8);
   return word;
 }

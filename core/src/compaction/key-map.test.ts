@@ -1,8 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { seed } from "../../../test/fixtures/compaction.ts";
-import type { KeyBytes } from "./key-hash.ts";
-import { KeyMap } from "./key-map.ts";
+import { type KeyBytes, KeyMap } from "./key-map.ts";
 import { keyMapLoadPercentMax } from "./limits.ts";
 
 function keyOf(text: string): KeyBytes {

@@ -83,26 +83,27 @@ export class LogCompaction {
   }
 
   /**
-   * Whole batches from a position of a segment on, in an ArrayBuffer of their own: as many as
-   * `bytesMax` holds, but one at least. Undefined at the segment's end, or when it is gone.
+   * Whole batches from a position of a segment on: as many as there is room for in `into`, where they
+   * are then; a single larger one comes in an ArrayBuffer of its own. Undefined at the segment's end,
+   * or when it is gone.
    */
   read(at: {
     readonly baseOffset: number;
     readonly position: number;
-    readonly bytesMax: number;
+    readonly into: Uint8Array<ArrayBuffer>;
   }): Uint8Array<ArrayBuffer> | undefined {
     const { segments } = this.#log;
     const segment = segments.all[segments.indexOf(at.baseOffset)];
     if (this.#isClosed || segment?.baseOffset !== at.baseOffset) return undefined;
     const left = segment.sizeBytes - at.position;
     if (left <= 0) return undefined;
-    const bytes = new Uint8Array(Math.min(left, at.bytesMax));
+    const bytes = at.into.subarray(0, left);
     segment.read(at.position, bytes);
-    const { end, firstBytes } = this.#wholeBatches(bytes);
-    if (end === bytes.length) return bytes;
-    if (end > 0) return bytes.slice(0, end);
+    const { end, firstBytes, nextOffset } = this.#wholeBatches(bytes, segment.path);
     const isBatch = firstBytes >= this.#log.files.format.BATCH_HEADER_BYTES && firstBytes <= left;
     if (!isBatch) throw damaged(segment.path, at.position);
+    this.#assertFollowed(segment, at.position + (end > 0 ? end : firstBytes), nextOffset);
+    if (end > 0) return bytes.subarray(0, end);
     const batch = new Uint8Array(firstBytes);
     segment.read(at.position, batch);
     return batch;
@@ -213,19 +214,44 @@ export class LogCompaction {
     };
   }
 
+  /**
+   * Throws a DiskError where what follows at `position` begins before the offset at which the batch
+   * before it ends: nobody else would see that an offset is wrong.
+   */
+  #assertFollowed(segment: Segment, position: number, nextOffset: number): void {
+    const { files, segments } = this.#log;
+    const { format } = files;
+    const following = segments.all[segments.indexOf(segment.baseOffset) + 1];
+    let base = following?.baseOffset ?? Number.POSITIVE_INFINITY;
+    if (segment.sizeBytes - position >= format.BATCH_HEADER_BYTES) {
+      const header = new Uint8Array(format.BATCH_HEADER_BYTES);
+      segment.read(position, header);
+      base = Math.min(base, format.readBaseOffset(viewOf(header), 0));
+    }
+    if (base < nextOffset) throw damaged(segment.path, position);
+  }
+
   /** Where the last whole batch in `bytes` ends, and what the first one has. */
-  #wholeBatches(bytes: Uint8Array): { readonly end: number; readonly firstBytes: number } {
+  #wholeBatches(
+    bytes: Uint8Array,
+    path: string,
+  ): { readonly end: number; readonly firstBytes: number; readonly nextOffset: number } {
     const { format } = this.#log.files;
     const view = viewOf(bytes);
     let end = 0;
     let firstBytes = 0;
+    let nextOffset = 0;
     while (bytes.length - end >= format.BATCH_HEADER_BYTES) {
       const batchBytes = format.readBatchBytes(view, end);
+      // No CRC covers an offset. One that is wrong would be written anew, and be right from then on.
+      if (format.readBaseOffset(view, end) < nextOffset) throw damaged(path, end);
       if (end === 0) firstBytes = batchBytes;
-      if (batchBytes < format.BATCH_HEADER_BYTES || end + batchBytes > bytes.length) break;
+      const isWhole = batchBytes >= format.BATCH_HEADER_BYTES && end + batchBytes <= bytes.length;
+      if (isWhole || end === 0) nextOffset = format.readLastOffset(view, end) + 1;
+      if (!isWhole) break;
       end += batchBytes;
     }
-    return { end, firstBytes };
+    return { end, firstBytes, nextOffset };
   }
 }
 

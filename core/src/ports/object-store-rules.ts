@@ -33,9 +33,10 @@ export function assertObjectKey(key: string): void {
   assert(isObjectKey(key), `not a key of an object: ${key.slice(0, 100)}`);
 }
 
-export function assertObjectRange({ from, bytes }: ObjectRange): void {
+export function assertObjectRange({ from, bytes, into }: ObjectRange): void {
   const isRange = Number.isSafeInteger(from) && from >= 0;
   assert(isRange && Number.isSafeInteger(from + bytes) && bytes >= 0, "not a range of bytes");
+  assert(into === undefined || into.length >= bytes, "no memory for what is read");
 }
 
 /** A prefix is the beginning of a key: all its whole segments are those of one. */

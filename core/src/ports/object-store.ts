@@ -31,6 +31,11 @@ export interface ObjectStore {
 export interface ObjectRange {
   readonly from: number;
   readonly bytes: number;
+  /**
+   * Memory of at least `bytes` for what is read, whose beginning is then the answer; else the store
+   * takes memory of its own. Once the call settled, nothing is written into it any more.
+   */
+  readonly into?: Uint8Array;
 }
 
 export interface ObjectListing {

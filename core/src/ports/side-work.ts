@@ -28,6 +28,9 @@ export interface SideCall {
    * when the work begins, and not while the call waits, so that waiting takes no memory.
    * `moved`: each is the whole of its ArrayBuffer and none shares it; the caller may not touch them
    * again, whatever becomes of the call. Nothing is copied.
+   * What lies in a SharedArrayBuffer is neither copied nor moved, whatever this says: the task works
+   * in it, and the caller leaves it alone until the call settles; for ever, where it was rejected,
+   * because a thread that is being ended may write on for a while.
    */
   readonly bytes: readonly Uint8Array[];
   readonly bytesAre: "copied" | "moved";
@@ -52,14 +55,19 @@ export type PlainValue =
   | { readonly [name: string]: PlainValue };
 
 /**
- * One task. The bytes are its own: it may change them, and give them back among its outcome's. An
- * outcome's bytes that are the whole of their ArrayBuffer are handed over without a copy. What a
- * task throws rejects its call with `threw`.
+ * One task. The bytes are its own: it may change them, and give them back among its outcome's, but
+ * for shared ones, which the caller has anyway. An outcome's bytes that are the whole of their
+ * ArrayBuffer are handed over without a copy. What a task throws rejects its call with `threw`.
  */
 export type SideTask = (asked: {
   readonly told: PlainValue;
   readonly bytes: readonly Uint8Array[];
 }) => SideOutcome;
+
+/** Whether the bytes are worked on where they lie. */
+export function isShared({ buffer }: Uint8Array): boolean {
+  return buffer instanceof SharedArrayBuffer;
+}
 
 /** By the name that a call asks for. */
 export type SideTasks = Readonly<Record<string, SideTask>>;

@@ -19,7 +19,7 @@ const recordBytes = 1024;
 const topic = "cold";
 const tailTopic = "tail";
 const tailRecordsPerSecond = 5_000;
-const plainReadMsMax = 300_000;
+const readMsMax = 300_000;
 
 function loadOf(bench: Bench): ConsumeLoad {
   return { topic, recordBytes, totalBytes: bench.scale.coldBytes };
@@ -67,16 +67,25 @@ async function whileHot(bench: Bench, broker: Broker): Promise<Measurements> {
   return { "hot MB/s": megabytesPerSecond, "tail beside hot": besideHot };
 }
 
-async function readPlainly(bench: Bench, place: Place): Promise<number> {
-  const numbers = [delayMs, tierLimits.readsInFlightMax, tierLimits.chunkBytes];
-  const script = join(bench.repository, "test/bench/object-reader.ts");
-  const args = [script, objectsFolder(place), ...numbers.map(String)];
+/** MB/s, by the reader's own clock. */
+async function readBy(
+  bench: Bench,
+  reader: "object-reader" | "batch-reader",
+  numbers: readonly (string | number)[],
+): Promise<number> {
+  const args = [join(bench.repository, `test/bench/${reader}.ts`), ...numbers.map(String)];
   const command = { file: process.execPath, args, cwd: bench.scratch };
-  const { bytes, seconds } = JSON.parse(await runOrThrow(command, plainReadMsMax)) as {
+  const { bytes, seconds } = JSON.parse(await runOrThrow(command, readMsMax)) as {
     readonly bytes: number;
     readonly seconds: number;
   };
   return bytes / 1e6 / seconds;
+}
+
+function readPlainly(bench: Bench, place: Place): Promise<number> {
+  const { chunkBytes, readsInFlightMax } = tierLimits;
+  const numbers = [delayMs, readsInFlightMax, chunkBytes];
+  return readBy(bench, "object-reader", [objectsFolder(place), ...numbers]);
 }
 
 /** Throws when so many bytes did not come out of the object store, or faster than they may. */
@@ -96,10 +105,14 @@ async function whileCold(bench: Bench, broker: Broker): Promise<Measurements> {
   // Not measured: this broker's code has never run.
   await consume(bench, broker, loadOf(bench));
   const { megabytesPerSecond } = await consume(bench, broker, loadOf(bench));
+  const batches = await readBy(bench, "batch-reader", [broker.port, topic, topicPartitions]);
+  const one = await readBy(bench, "batch-reader", [broker.port, topic, 1]);
   if (localLogBytes(broker) > 0) throw new Error("what was cold lies on the disk");
-  await checkReads(broker, 2 * loadOf(bench).totalBytes);
+  await checkReads(broker, 3 * loadOf(bench).totalBytes);
   return {
     "cold MB/s": megabytesPerSecond,
+    "batches MB/s": batches,
+    "one MB/s": one,
     "tail alone": await tailBeside(bench, broker, "nothing"),
     "tail beside cold": await tailBeside(bench, broker, "a reader"),
   };
@@ -121,6 +134,8 @@ function measureRun(bench: Bench): Promise<Measurements> {
       ...cold,
       "plain MB/s": plain,
       "to plain": of("cold MB/s") / plain,
+      "batches to plain": of("batches MB/s") / plain,
+      "one to plain": of("one MB/s") / plain,
       "to hot": of("cold MB/s") / of("hot MB/s"),
       "tail ratio": of("tail beside cold") / of("tail alone"),
       "tail ratio, hot": of("tail beside hot") / of("tail alone"),
@@ -143,7 +158,8 @@ export const coldRead: Figure = {
     `started again so that each read of an object begins ${delayMs} ms later ` +
     "(`MILLRACE_TEST_OBJECT_READ_DELAY_MS`). ConsumerPerformance reads everything twice from the " +
     "beginning, the second time measured, by its own clock; the same while the logs were hot, which " +
-    "shows what the tool itself gets through. Plain GETs: test/bench/object-reader.ts reads all " +
+    "shows what the tool itself gets through. test/bench/batch-reader.ts is a consumer that opens no " +
+    "batch, of all partitions and of one of them: what the broker gives. Plain GETs: test/bench/object-reader.ts reads all " +
     "objects over the same adapter, with the same delay, in the broker's chunks of 1 MiB, " +
     `${tierLimits.readsInFlightMax} in flight, which is the broker's bound, and does nothing with ` +
     `them. Tail: FixedRate at ${tailRecordsPerSecond.toLocaleString("en")} records a second into ` +
@@ -155,6 +171,13 @@ export const coldRead: Figure = {
     rowOf("plain parallel GETs of the same objects", "MB/s", "plain MB/s"),
     rowOf("that consumer to plain GETs", "×", "to plain", { kind: "least", min: 0.8 }),
     rowOf("that consumer to itself when all is hot", "×", "to hot"),
+    rowOf("a consumer that opens no batch, 6 partitions", "MB/s", "batches MB/s"),
+    rowOf("that one to plain GETs", "×", "batches to plain", { kind: "least", min: 0.8 }),
+    rowOf("the same, one partition", "MB/s", "one MB/s"),
+    rowOf("that one to plain GETs, one partition", "×", "one to plain", {
+      kind: "least",
+      min: 0.8,
+    }),
     rowOf("end to end at the tail meanwhile, p99", "ms", "tail beside cold"),
     rowOf("that p99 to the tail's alone", "×", "tail ratio", { kind: "most", max: 1.5 }),
     rowOf("the tail's p99 beside a reader of hot data, to alone", "×", "tail ratio, hot"),

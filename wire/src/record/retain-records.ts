@@ -103,17 +103,30 @@ function copyRecords(open: OpenBatch, kept: Uint8Array, baseTimestamp: number): 
   let end = 0;
   let count = 0;
   let maxTimestamp = layout.NO_TIMESTAMP;
-  while (reader.next() === "record") {
-    if (kept[reader.index] !== 1) continue;
+  // Neighbours that stay as they are are copied together.
+  let runFrom = 0;
+  let runEnd = 0;
+  for (let index = 0; index < open.recordCount; index++) {
+    if (kept[index] !== 1) {
+      reader.skip();
+      continue;
+    }
+    reader.next();
     count += 1;
     maxTimestamp = Math.max(maxTimestamp, open.baseTimestamp + reader.timestampDelta);
-    if (shiftMs === 0) {
-      copy.set(body.subarray(reader.start, reader.end), end);
-      end += reader.end - reader.start;
-    } else {
+    if (shiftMs !== 0) {
       end = copyShifted(body, reader, { shiftMs, copy, end });
+      continue;
     }
+    if (reader.start !== runEnd) {
+      copy.set(body.subarray(runFrom, runEnd), end);
+      end += runEnd - runFrom;
+      runFrom = reader.start;
+    }
+    runEnd = reader.end;
   }
+  copy.set(body.subarray(runFrom, runEnd), end);
+  end += runEnd - runFrom;
   return { body: copy.subarray(0, end), count, maxTimestamp };
 }
 

@@ -37,6 +37,7 @@ import { type HttpListener, serveHttp } from "./http/serve.ts";
 import { shutdownGraceMsMax } from "./limits.ts";
 import { type ListenerAddress, listenerAddresses } from "./listener-address.ts";
 import { observeTurns } from "./metrics/event-loop-watch.ts";
+import type { Metrics } from "./metrics/registry.ts";
 import { observeProcess } from "./metrics/process-usage.ts";
 import { type Configuration, type OpenBroker, openBroker } from "./open-broker.ts";
 import { sideWorkEntry } from "./side-work/entry.ts";
@@ -47,6 +48,8 @@ import { startScreen } from "./start-screen.ts";
 
 const exitFailure = 1;
 const exitUsage = 2;
+const starting: readonly string[] = ["the broker is starting"];
+const httpOpensWithinMs = 300;
 
 void main();
 
@@ -80,13 +83,22 @@ async function run(options: Options): Promise<void> {
   const dataDirectory = resolve(options.dataDirectory);
   const lock = await lockDirectory(dataDirectory);
   if (lock.kind === "held") throw new UsageError(`${dataDirectory} is in use by another broker`);
-  const readiness = { reasons: [] as readonly string[] };
+  const readiness = { reasons: starting };
+  const host = addresses.bind[0]?.host;
+  const serving: { metrics?: Metrics } = {};
+  const openHttpNow =
+    options.http === "on"
+      ? opensWithin(httpOpensWithinMs, () => {
+          return openHttp({ settings, host, readiness, log, metrics: () => serving.metrics });
+        })
+      : () => Promise.resolve(undefined);
   const onFailed = (): void => {
     readiness.reasons = ["a sync of the disk failed: appends are refused until a restart"];
   };
   const at = { dataDirectory, options, configuration, log, onFailed };
   const { close: closeOpened, opened } = await openOnNode(at);
   const { broker, dispatcher } = opened;
+  serving.metrics = broker.metrics;
   const server = new Server({
     dispatcher,
     clock: broker.clock,
@@ -96,16 +108,18 @@ async function run(options: Options): Promise<void> {
     settings,
   });
   const listeners: Listener[] = [];
+  // To bind, Node holds the host against a regular expression: it takes V8 4 ms to make machine code
+  // of it, and nothing to interpret it once.
+  setFlagsFromString("--no-regexp-optimization");
   for (const address of addresses.bind) {
     const advertised = addresses.advertised.get(address.name);
     listeners.push(await listenAt(server, address, advertised));
   }
+  const http = await openHttpNow();
+  setFlagsFromString("--regexp-optimization");
   observeProcess(broker.metrics, readProcessUsage);
   const turns = observeTurns(broker.metrics);
   const stopWatching = watchTurns((busyMs) => turns.observe(busyMs / 1000));
-  const host = addresses.bind[0]?.host;
-  const http =
-    options.http === "on" ? await openHttp(opened, { settings, host, readiness, log }) : undefined;
   const close = async (): Promise<void> => {
     readiness.reasons = ["the broker is shutting down"];
     stopWatching();
@@ -116,6 +130,7 @@ async function run(options: Options): Promise<void> {
     await lock.release();
   };
   closeOnSignals(close, log);
+  if (readiness.reasons === starting) readiness.reasons = [];
   process.stdout.write(
     startScreen({
       version: manifest.version,
@@ -238,20 +253,36 @@ function listenAt(
   return listen({ host: address.host, port: address.port, server, advertise });
 }
 
-function openHttp(
-  { broker }: OpenBroker,
-  at: {
-    readonly settings: Settings;
-    readonly host: string | undefined;
-    readonly readiness: { readonly reasons: readonly string[] };
-    readonly log: Logger;
-  },
-): Promise<HttpListener> {
+/**
+ * Opens when it is asked to, or by itself when that takes so long: whoever asks is then told that the
+ * broker is not ready. Not at once, because the port is not what clients wait for.
+ */
+function opensWithin<Opened>(ms: number, open: () => Promise<Opened>): () => Promise<Opened> {
+  let opening: Promise<Opened> | undefined;
+  const openOnce = (): Promise<Opened> => (opening ??= open());
+  const timer = setTimeout(() => {
+    // What fails is told to who asks.
+    openOnce().catch(() => undefined);
+  }, ms);
+  return () => {
+    clearTimeout(timer);
+    return openOnce();
+  };
+}
+
+function openHttp(at: {
+  readonly settings: Settings;
+  readonly host: string | undefined;
+  readonly readiness: { readonly reasons: readonly string[] };
+  readonly log: Logger;
+  /** Undefined while the broker is not open yet. */
+  readonly metrics: () => Metrics | undefined;
+}): Promise<HttpListener> {
   return serveHttp(
     { host: at.host, port: at.settings.httpPort },
     {
       notReady: () => at.readiness.reasons,
-      metrics: () => broker.metrics.exposition(),
+      metrics: () => at.metrics()?.exposition() ?? "",
       failed: (error) => at.log.error({ err: error }, "the HTTP port failed"),
     },
   );

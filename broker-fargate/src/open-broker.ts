@@ -19,6 +19,7 @@ import type { Broker } from "./broker.ts";
 import type { BufferPool } from "./buffer-pool.ts";
 import { Cluster } from "./cluster/cluster.ts";
 import { compactionTools } from "./compaction/compaction-format.ts";
+import type { CompactionLimits } from "./compaction/limits.ts";
 import { LogCleaner } from "./compaction/log-cleaner.ts";
 import { GroupCoordinator } from "./group/coordinator.ts";
 import type { DataFolder } from "./handlers/35-describe-log-dirs.ts";
@@ -49,6 +50,7 @@ export interface Ports {
   /** Smaller ones for tests. */
   readonly limits?: PartitionLimits;
   readonly tierLimits?: TierLimits;
+  readonly compactionLimits?: CompactionLimits;
   /** The disk can't be trusted with writes any more; what was acknowledged is safe. */
   readonly onFailed?: (cause: unknown) => void;
 }
@@ -91,8 +93,9 @@ export async function openBroker(ports: Ports, configuration: Configuration): Pr
     log: ports.log,
   });
   retention.start();
-  const { disk, sideWork } = ports;
+  const { compactionLimits: cleanerLimits, disk, sideWork } = ports;
   const cleaner = new LogCleaner({
+    ...(cleanerLimits === undefined ? {} : { limits: cleanerLimits }),
     ...{ clock, random, disk, sideWork, cluster, partitions, metrics },
     tools: compactionTools(ports),
     log: ports.log,

@@ -1,4 +1,4 @@
-import { PartitionLog, assert, finishReplacements } from "@millrace/core";
+import { DiskError, PartitionLog, assert, finishReplacements } from "@millrace/core";
 import type {
   Disk,
   Epoch,
@@ -12,6 +12,7 @@ import { logConfigOf } from "./log-config.ts";
 import type { TieredOwner } from "../tier/checkpointer.ts";
 import type { Tier } from "../tier/tier.ts";
 import type { TieredPartition } from "../tier/tiered-partition.ts";
+import type { HotRepairs } from "./hot-repairs.ts";
 import type { LogTrust } from "./journal-recovery.ts";
 import type { MarkedPartition, PartitionItems, PartitionPlace } from "./partition-items.ts";
 import { assertAllPlaced } from "./unplaced-records.ts";
@@ -23,6 +24,10 @@ const jitterSteps = 65_536;
 
 export function partitionDirectory({ partition, topicId }: Omit<PartitionPlace, "slot">): string {
   return `${partitionsRoot}/${topicId}-${partition}`;
+}
+
+export function segmentPath(place: Omit<PartitionPlace, "slot">, baseOffset: number): string {
+  return `${partitionDirectory(place)}/${String(baseOffset).padStart(20, "0")}.log`;
 }
 
 /** Bytes of a log's segments as its files say, without opening it. */
@@ -52,6 +57,7 @@ interface LogOpenerDeps {
   readonly random: Random;
   readonly wire: WireFormat;
   readonly items: PartitionItems;
+  readonly repairs: HotRepairs;
   readonly buffers?: ReadBuffers;
   /** The object store's side; undefined where there is none. */
   readonly tier: Pick<Tier<TieredOwner>, "load" | "producersOf"> | undefined;
@@ -67,8 +73,8 @@ export class LogOpener {
 
   /**
    * For use: what the dirty list names is read again, and where the files end before what the object
-   * store has, the log goes on there. Rejects with a DiskError where the partition is offline, and
-   * as Tier does.
+   * store has, the log goes on there. Rejects with a DiskError where the partition is offline: synced
+   * records are gone that lay between others, or files can't be read. And as Tier does.
    */
   async open(place: MarkedPartition, settings: TopicSettings): Promise<OpenedPartition> {
     const { disk, items } = this.#deps;
@@ -80,9 +86,11 @@ export class LogOpener {
     ]);
     const tiered = await this.#deps.tier?.load(place, startOffset);
     const recovery = recoveryFrom(dirtyFrom, place.openSlot.epoch);
-    const log = this.#open(place, { settings, startOffset, recovery, tiered });
+    const log = this.#openOrTell(place, { settings, startOffset, recovery, tiered });
     if (tiered !== undefined) {
+      this.#refuseLacking(log, tiered, startOffset);
       const { endOffset } = tiered.cold;
+      if (endOffset !== undefined) this.#refuseHole(place, log, endOffset);
       if (endOffset !== undefined && endOffset > log.endOffset) await this.#restart(log, tiered);
       else log.learnEpochs(tiered.cold.leaderEpochs());
       await this.#learnProducers(log, tiered);
@@ -116,9 +124,9 @@ export class LogOpener {
       isDirtyBelow || cutAt === undefined
         ? recoveryFrom(dirtyFrom, place.openSlot.epoch)
         : { kind: "truncateTo", offset: cutAt };
-    const log = this.#open(place, { settings, startOffset, recovery, tiered });
-    if (cutAt !== undefined) log.truncateTo(cutAt);
     const coldEnd = tiered?.cold.endOffset ?? 0;
+    const opening = { settings, startOffset, recovery, tiered };
+    const log = await this.#openOrReplace(place, opening, { trust, cutAt });
     const isShort =
       trust.kind === "below"
         ? coldEnd >= trust.offset &&
@@ -137,28 +145,82 @@ export class LogOpener {
     if (producers !== undefined) log.learnProducers(endOffset, producers);
   }
 
-  #open(
+  /** What is packed of the partition is lost: it is opened if its own files have all that is not in segments. */
+  #refuseLacking(log: PartitionLog, { cold, packs }: TieredPartition, startOffset: number): void {
+    if (packs.damage === undefined) return;
+    const isEmpty = log.segments().next().done === true;
+    const isCut = log.recovered.lostBelow !== undefined || log.endOffset < (cold.endOffset ?? 0);
+    if (!isEmpty && !isCut && log.logStartOffset === startOffset) return;
+    log.close();
+    throw packs.damage;
+  }
+
+  /**
+   * Between what the object store has and what is here records are missing: to go on would either
+   * delete the older ones, or hide that there were others.
+   */
+  #refuseHole(place: PartitionPlace, log: PartitionLog, coldEnd: number): void {
+    if (log.logStartOffset <= coldEnd) return;
+    const cause = new Error(`synced records from ${coldEnd} to ${log.logStartOffset} are gone`);
+    const hole = new DiskError("io", { path: partitionDirectory(place), applied: "no", cause });
+    this.#deps.repairs.failed(hole);
+    log.close();
+    throw hole;
+  }
+
+  /** What can't be opened is told once. */
+  #openOrTell(place: PartitionPlace, how: OpenLog): PartitionLog {
+    try {
+      return this.#open(place, how);
+    } catch (error) {
+      if (error instanceof DiskError && error.reason === "io") this.#deps.repairs.failed(error);
+      throw error;
+    }
+  }
+
+  /**
+   * Files that can't be read stand in nobody's way where the journal and the object store have all
+   * that was in them: they go, and the log is written anew.
+   */
+  async #openOrReplace(
     place: PartitionPlace,
-    how: {
-      readonly settings: TopicSettings;
-      readonly startOffset: number;
-      readonly recovery: LogRecovery;
-      readonly tiered: TieredPartition | undefined;
-    },
-  ): PartitionLog {
-    const { disk, random, wire, buffers } = this.#deps;
+    how: OpenLog,
+    { cutAt, trust }: { readonly trust: LogTrust; readonly cutAt: number | undefined },
+  ): Promise<PartitionLog> {
+    const open = (): PartitionLog => {
+      const log = this.#open(place, how);
+      if (cutAt !== undefined) log.truncateTo(cutAt);
+      return log;
+    };
+    try {
+      return open();
+    } catch (error) {
+      const coldEnd = how.tiered?.cold.endOffset ?? -1;
+      const isCovered = trust.kind === "below" && coldEnd >= trust.offset;
+      if (!(error instanceof DiskError) || error.reason === "full" || !isCovered) throw error;
+      const directory = partitionDirectory(place);
+      await this.#deps.disk.removeFolder(directory);
+      this.#deps.repairs.replaced(directory, error);
+      return open();
+    }
+  }
+
+  #open(place: PartitionPlace, how: OpenLog): PartitionLog {
+    const { buffers, disk, random, repairs, wire } = this.#deps;
     const { recovery, settings, startOffset } = how;
     const coldEndOffset = how.tiered?.cold.endOffset;
     const segmentJitterShare = random.below(jitterSteps) / jitterSteps;
     const { crc32c, findTimestamp, format } = wire;
-    return PartitionLog.open({
-      disk,
-      directory: partitionDirectory(place),
+    const directory = partitionDirectory(place);
+    const log = PartitionLog.open({
+      ...{ disk, directory },
       config: { ...logConfigOf(settings), segmentJitterShare },
       ...{ crc32c, findTimestamp, format, recovery, startOffset },
       ...(buffers === undefined ? {} : { buffers }),
       ...(coldEndOffset === undefined ? {} : { coldEndOffset }),
     });
+    repairs.opened(directory, log.recovered);
+    return log;
   }
 
   async #restart(log: PartitionLog, tiered: TieredPartition): Promise<void> {
@@ -167,6 +229,13 @@ export class LogOpener {
     assert(producers !== undefined && cold.endOffset !== undefined, "cold parts have an end");
     await log.restartAt(cold.endOffset, { producers, epochs: cold.leaderEpochs() });
   }
+}
+
+interface OpenLog {
+  readonly settings: TopicSettings;
+  readonly startOffset: number;
+  readonly recovery: LogRecovery;
+  readonly tiered: TieredPartition | undefined;
 }
 
 function recoveryFrom(dirtyFrom: number | undefined, leaderEpochMax: Epoch): LogRecovery {

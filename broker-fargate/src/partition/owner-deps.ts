@@ -3,6 +3,7 @@ import type { OpenSlot } from "../cluster/slot-claims.ts";
 import type { TieredPartition } from "../tier/tiered-partition.ts";
 import type { Duties } from "./duties.ts";
 import type { Examinations } from "./examinations.ts";
+import type { HotRepairs } from "./hot-repairs.ts";
 import type { Journal } from "./journal.ts";
 import type { PartitionLimits } from "./limits.ts";
 import type { PartitionOwner } from "./owner.ts";
@@ -17,6 +18,7 @@ export interface OwnerDeps {
   readonly items: PartitionItems;
   readonly duties: Duties;
   readonly examinations: Examinations;
+  readonly repairs: HotRepairs;
   /** The log grew by so many bytes, which the object store is to have. */
   readonly onTierable: (owner: PartitionOwner, bytes: number) => void;
   /** Something that an operator should know and the partition lives on with. */

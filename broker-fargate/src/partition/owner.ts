@@ -65,7 +65,7 @@ export class PartitionOwner extends PartitionReads implements EntryOwner {
 
   constructor(start: OwnerStart, deps: OwnerDeps) {
     const { log, openSlot, tiered } = start;
-    super({ log, tiered, leaderEpoch: openSlot.epoch }, deps.warn);
+    super({ log, tiered, leaderEpoch: openSlot.epoch }, deps.repairs);
     this.topicId = start.topicId;
     this.partition = start.partition;
     this.slot = start.slot;

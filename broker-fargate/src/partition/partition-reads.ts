@@ -8,6 +8,8 @@ import type {
   ReadRange,
 } from "@millrace/core";
 import type { TieredPartition } from "../tier/tiered-partition.ts";
+import type { HotRepairs } from "./hot-repairs.ts";
+import { segmentPath } from "./log-opener.ts";
 
 export type Isolation = "uncommitted" | "committed";
 
@@ -52,7 +54,7 @@ export class PartitionReads {
   readonly tiered: TieredPartition | undefined;
   /** Under which appends come in this life. */
   readonly leaderEpoch: Epoch;
-  readonly #warn: (what: string, cause: unknown) => void;
+  readonly #repairs: HotRepairs;
 
   constructor(
     of: {
@@ -60,12 +62,12 @@ export class PartitionReads {
       readonly tiered: TieredPartition | undefined;
       readonly leaderEpoch: Epoch;
     },
-    warn: (what: string, cause: unknown) => void,
+    repairs: HotRepairs,
   ) {
     this.log = of.log;
     this.tiered = of.tiered;
     this.leaderEpoch = of.leaderEpoch;
-    this.#warn = warn;
+    this.#repairs = repairs;
   }
 
   /** What is durable, by the topic's policy; the end of what may be read. */
@@ -115,7 +117,7 @@ export class PartitionReads {
       return { kind: "ok", records: found.records, isMore, ...ends, abortedTransactions: [] };
     } catch (error) {
       if (!(error instanceof DiskError)) throw error;
-      this.#warn("a read failed", error);
+      this.#repairs.failed(error);
       return { kind: "failed" };
     }
   }
@@ -124,19 +126,31 @@ export class PartitionReads {
    * The first readable record with at least this timestamp (ms). Rejects with DiskError, or
    * ColdReadError.
    */
-  async findByTimestamp(timestamp: number): Promise<FoundRecord | undefined> {
+  findByTimestamp(timestamp: number): Promise<FoundRecord | undefined> {
     const { highWatermark: upTo, logStartOffset: startOffset } = this;
-    const cold = await this.#findCold({ timestamp, startOffset });
-    return cold ?? this.log.findByTimestamp({ timestamp, upTo });
+    return this.#repairing(async () => {
+      const cold = await this.#findCold({ timestamp, startOffset });
+      return cold ?? this.log.findByTimestamp({ timestamp, upTo });
+    });
   }
 
   /** The first readable record with the largest timestamp. Rejects as `findByTimestamp`. */
-  async maxTimestamp(): Promise<FoundRecord | undefined> {
-    const local = this.log.maxTimestamp(this.highWatermark);
-    let timestamp = -1;
-    for (const part of this.#onlyCold()) timestamp = Math.max(timestamp, part.maxTimestamp);
-    if (timestamp < (local?.timestamp ?? 0)) return local;
-    return (await this.#findCold({ timestamp, startOffset: this.logStartOffset })) ?? local;
+  maxTimestamp(): Promise<FoundRecord | undefined> {
+    return this.#repairing(async () => {
+      const local = this.log.maxTimestamp(this.highWatermark);
+      let timestamp = -1;
+      for (const part of this.#onlyCold()) timestamp = Math.max(timestamp, part.maxTimestamp);
+      if (timestamp < (local?.timestamp ?? 0)) return local;
+      return (await this.#findCold({ timestamp, startOffset: this.logStartOffset })) ?? local;
+    });
+  }
+
+  /**
+   * Gives up what is damaged here and in the object store as well. False: nothing changed, so that
+   * whoever met the damage meets it again.
+   */
+  repairHot(damage: DiskError): boolean {
+    return this.#repairs.giveUp(this.log, this.#coldEnd, damage);
   }
 
   /** Where an epoch ended, for OffsetForLeaderEpoch; -1 and -1 for one that is not known. */
@@ -155,13 +169,42 @@ export class PartitionReads {
     }
   }
 
+  /** The same for the segment that begins at `baseOffset`, in which somebody else found damage. */
+  repairSegment(baseOffset: number, reason: string): boolean {
+    if (this.tiered === undefined) return false;
+    const path = segmentPath(this.tiered, baseOffset);
+    return this.repairHot(new DiskError("io", { path, applied: "no", cause: new Error(reason) }));
+  }
+
+  get #coldEnd(): number {
+    return this.tiered?.cold.endOffset ?? 0;
+  }
+
   /** Hot, or cold; a reader comes from one to the other without noticing. */
-  #readFrom(
-    from: number,
-    range: Omit<ReadRange, "from">,
-  ): Extract<LogRead, { kind: "ok" | "outOfRange" }> | Unread {
-    const hot = this.log.read({ ...range, from });
-    if (hot.kind !== "notLocal") return hot;
+  #readFrom(from: number, range: Omit<ReadRange, "from">): Served {
+    const hot = this.#readHot({ ...range, from });
+    if (!(hot instanceof DiskError)) {
+      return hot.kind === "notLocal" ? this.#readCold(from, range) : hot;
+    }
+    if (from >= this.#coldEnd) throw hot;
+    const cold = this.#readCold(from, range);
+    if (cold.kind === "failed") throw hot;
+    // Not before its substitute is there: else what is whole of it might be the last copy.
+    if (cold.kind === "ok") this.repairHot(hot);
+    return cold;
+  }
+
+  /** With a check of what the object store could give instead, which Kafka has no use for. */
+  #readHot(range: ReadRange): LogRead | DiskError {
+    try {
+      return this.log.read({ ...range, checkedBelow: this.#coldEnd });
+    } catch (error) {
+      if (error instanceof DiskError) return error;
+      throw error;
+    }
+  }
+
+  #readCold(from: number, range: Omit<ReadRange, "from">): Served {
     const cold = this.tiered?.reads.read({ ...range, from });
     if (cold?.kind === "past" && cold.nextOffset > from) {
       // Compaction left nothing in between.
@@ -169,6 +212,17 @@ export class PartitionReads {
     }
     if (cold === undefined || cold.kind === "past") return { kind: "failed" };
     return cold.kind === "ok" ? { ...cold, firstOffset: from } : cold;
+  }
+
+  /** Once more for each damage that can be given up: then what was asked for lies elsewhere. */
+  async #repairing<Result>(run: () => Promise<Result>): Promise<Result> {
+    for (;;) {
+      try {
+        return await run();
+      } catch (error) {
+        if (!(error instanceof DiskError) || !this.repairHot(error)) throw error;
+      }
+    }
   }
 
   /** The parts that hold something which is not on the disk. */
@@ -188,6 +242,8 @@ export class PartitionReads {
     return found;
   }
 }
+
+type Served = Extract<LogRead, { kind: "ok" | "outOfRange" }> | Unread;
 
 type Unread =
   | { readonly kind: "pending"; readonly ready: Promise<void> }

@@ -10,6 +10,8 @@ import { journalDirectory, journalRoot } from "./journal-files.ts";
 import { partitionLimits } from "./limits.ts";
 import type { PartitionLimits } from "./limits.ts";
 import { FormerJournals } from "./former-journals.ts";
+import { GivenUpCold } from "./given-up-cold.ts";
+import { HotRepairs } from "./hot-repairs.ts";
 import { LogOpener, partitionDirectory, partitionsRoot, sizeOnDisk } from "./log-opener.ts";
 import { PartitionOwner } from "./owner.ts";
 import { PartitionItems } from "./partition-items.ts";
@@ -19,7 +21,7 @@ import { SlotWrites } from "./slot-writes.ts";
 import { openTier } from "../tier/open-tier.ts";
 import type { Cover } from "../tier/checkpointer.ts";
 import type { Tier } from "../tier/tier.ts";
-import { isTiering } from "../tier/tiered-partition.ts";
+import { isGivenUp, isTiering } from "../tier/tiered-partition.ts";
 import { TopicRemovals } from "./topic-removals.ts";
 import { wireFormat } from "./wire-format.ts";
 import type { WireFormat } from "./wire-format.ts";
@@ -37,6 +39,7 @@ export class Partitions {
   readonly #limits: PartitionLimits;
   readonly #wire: WireFormat;
   readonly #examinations: Examinations;
+  readonly #repairs: HotRepairs;
   readonly #items: PartitionItems;
   readonly #logs: LogOpener;
   readonly #journalItems: JournalItems;
@@ -51,6 +54,7 @@ export class Partitions {
   /** Partitions whose log could not be synced when it was opened, until a restart. */
   readonly #unusable = new Map<string, DiskError>();
   readonly #removals: TopicRemovals;
+  readonly #givenUpCold: GivenUpCold;
   readonly #stopListening: (() => void)[] = [];
   #closed = false;
 
@@ -60,6 +64,7 @@ export class Partitions {
     this.#lanes = new Lanes(this.#limits.loadsInFlightMax);
     this.#wire = wireFormat(deps);
     this.#examinations = new Examinations({ ...deps, limits: this.#limits, warn: this.#warn });
+    this.#repairs = new HotRepairs(deps);
     const writes = new SlotWrites(deps);
     this.#items = new PartitionItems(deps, writes);
     const journalItems = new JournalItems(deps);
@@ -82,7 +87,12 @@ export class Partitions {
     const wire = this.#wire;
     this.#formerJournals = new FormerJournals({ disk: deps.disk, items: journalItems, warn });
     this.#tier = openTier({ ...deps, writes, journalItems, wire, warn, cover: this.#cover });
-    this.#logs = new LogOpener({ ...deps, wire, items: this.#items, tier: this.#tier });
+    const { repairs, items, tier } = {
+      repairs: this.#repairs,
+      items: this.#items,
+      tier: this.#tier,
+    };
+    this.#logs = new LogOpener({ ...deps, wire, items, tier, repairs });
     this.#removals = new TopicRemovals({
       ...{ ...deps, items: this.#items, retryMs: limits.removalRetryMs, warn },
       release: (topicId) => this.#release(topicId),
@@ -92,6 +102,10 @@ export class Partitions {
         this.#unusable.delete(`${topicId}-${partition}`);
       },
       removeCold: async (place) => this.#tier?.removePartition(place),
+    });
+    this.#givenUpCold = new GivenUpCold({
+      ...{ clock, warn, retryMs: limits.removalRetryMs },
+      roundOver: async () => this.#tier?.checkpointer.idle(),
     });
     const { metrics } = deps;
     if (metrics !== undefined) observePartitions(metrics, { duties: this.#duties, journal });
@@ -152,7 +166,17 @@ export class Partitions {
     const topic = this.#deps.cluster.topics.byId(topicId);
     if (topic === undefined) return;
     const settings = this.#deps.cluster.topicSettings(topic);
-    for (const owner of this.#owners.get(topicId)?.values() ?? []) owner.settingsChanged(settings);
+    for (const owner of this.#owners.get(topicId)?.values() ?? []) {
+      owner.settingsChanged(settings);
+      this.#givenUpCold.look(owner);
+    }
+    if (this.#tier === undefined || !isGivenUp(settings)) return;
+    for (let partition = 0; partition < topic.partitionCount; partition += 1) {
+      // Loading one begins its deletion; where it fails the next touch does.
+      this.open(topicId, partition).catch((error: unknown) => {
+        this.#warn("a partition could not be loaded to be deleted from the object store", error);
+      });
+    }
   }
 
   /**
@@ -320,7 +344,7 @@ export class Partitions {
     const { journal } = this;
     const owner = new PartitionOwner(start, {
       ...{ ...deps, journal, duties: this.#duties, warn: this.#warn },
-      examinations: this.#examinations,
+      ...{ examinations: this.#examinations, repairs: this.#repairs },
       onTierable: (grown, bytes) => this.#tier?.checkpointer.appended(grown, bytes),
     });
     const byIndex = this.#owners.get(start.topicId) ?? new Map<number, PartitionOwner>();
@@ -329,6 +353,7 @@ export class Partitions {
     const { log, tiered } = start;
     const isBehind = (tiered?.cold.endOffset ?? log.logStartOffset) < log.endOffset;
     if (owner.isTiering && isBehind) this.#tier?.checkpointer.appended(owner, 0);
+    this.#givenUpCold.look(owner);
     return owner;
   }
 

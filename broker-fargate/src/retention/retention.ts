@@ -1,4 +1,4 @@
-import { acrossTiers, decideLocalRetention, decideRetention } from "@millrace/core";
+import { acrossTiers, decideLocalRetention, decideRetention, DiskError } from "@millrace/core";
 import type { Clock, RetainedLog, Timer, Topic, TopicId, TopicSettings } from "@millrace/core";
 import type { Cluster } from "../cluster/cluster.ts";
 import { FencedError } from "../cluster/slot-claims.ts";
@@ -9,6 +9,7 @@ import type { Partitions } from "../partition/partitions.ts";
 import { UnknownPartitionError, type WarningLog } from "../partition/partitions-deps.ts";
 import { PacedLooks } from "../paced-looks.ts";
 import { isRetriable, isStoreError } from "../partition/store-error.ts";
+import { isGivenUp } from "../tier/tiered-partition.ts";
 import type { IdleLogs } from "./idle-logs.ts";
 import type { RetentionLimits } from "./limits.ts";
 import { retentionLimits } from "./limits.ts";
@@ -117,7 +118,7 @@ export class Retention {
       await this.#looks.next();
       if (this.#closed) return;
       const owner = partitions.find(topic.id, partition);
-      if (owner !== undefined) await this.#tryTo(() => this.#checkLoaded(owner));
+      if (owner !== undefined) await this.#tryTo(() => this.#checkLoaded(owner), owner);
       else if (!isQuiet) dueMs = Math.min(dueMs, await this.#checkIdle(topic, partition, settings));
     }
     if (!isQuiet) this.#quiet.set(topic.id, { settings, dueMs });
@@ -154,7 +155,8 @@ export class Retention {
   /** `local.retention.ms` and `local.retention.bytes`: of what the object store has as well. */
   #dropHotCopies(owner: PartitionOwner, nowMs: number): void {
     const tieredEnd = owner.tiered?.cold.endOffset;
-    if (tieredEnd === undefined) return;
+    // What is given up there would be the last copy soon.
+    if (tieredEnd === undefined || isGivenUp(owner.settings)) return;
     const { highWatermark, log, logStartOffset } = owner;
     const segments = [...log.segments()];
     const hot = { segments, logStartOffset, highWatermark, logEndOffset: log.endOffset, tieredEnd };
@@ -166,7 +168,7 @@ export class Retention {
   }
 
   /** False where it failed; what is not expected is thrown. */
-  async #tryTo(run: () => Promise<void>): Promise<boolean> {
+  async #tryTo(run: () => Promise<void>, owner?: PartitionOwner): Promise<boolean> {
     try {
       await run();
       return true;
@@ -175,7 +177,8 @@ export class Retention {
       if (error instanceof UnknownPartitionError || error instanceof FencedError) return true;
       if (!isStoreError(error)) throw error;
       this.#metrics.failed();
-      this.#triesSoon ||= isRetriable(error);
+      const isRepaired = error instanceof DiskError && owner?.repairHot(error) === true;
+      this.#triesSoon ||= isRepaired || isRetriable(error);
       this.#deps.log.warn({ err: error }, "retention could not do a partition");
       return false;
     }

@@ -21,6 +21,7 @@ import { planMoves } from "./plan-moves.ts";
 import { SegmentRound } from "./segment-round.ts";
 import type { SlotPacks } from "./slot-packs.ts";
 import { TailGoneError, tailOf, TailReader } from "./tail-reader.ts";
+import { isTiering } from "./tiered-partition.ts";
 import type { TieredPartition } from "./tiered-partition.ts";
 
 /** A partition whose log goes into the object store. */
@@ -113,12 +114,17 @@ export class Checkpointer<Owner extends TieredOwner> {
     this.#arm(this.#deps.limits.checkpointDueMs);
   }
 
+  /** Resolves when the round that is under way, if one is, is over. */
+  async idle(): Promise<void> {
+    await this.#running;
+  }
+
   /** The partition is over: resolves when no round works on it any more. */
   async forget(owner: Owner): Promise<void> {
     if (!isTierable(owner)) return;
     this.#dirty.delete(owner);
     await this.#running;
-    this.#segments.forget(owner);
+    await owner.tiered.changes.close();
   }
 
   /** One more round with everything that there is, and none after it. */
@@ -179,12 +185,15 @@ export class Checkpointer<Owner extends TieredOwner> {
     const { cover, limits } = this.#deps;
     const { log } = owner;
     try {
-      await this.#segments.settle(owner);
       for (;;) {
+        // Not any more: what waits for it is let go.
+        if (!isTiering(owner.settings)) return true;
         cover.begin(owner);
         const tail = tailOf(owner);
         const plan = planTail(tail, limits.coldSegmentBytesMin);
         if (plan.kind === "nothing") return true;
+        const isPackable = owner.tiered.packs.damage === undefined;
+        if (plan.kind === "packed" && !isPackable) return false;
         if (plan.kind === "packed") {
           const producers = log.producers.snapshot();
           packed.push({ owner, from: plan.from, to: tail.to, producers });
@@ -222,7 +231,7 @@ export class Checkpointer<Owner extends TieredOwner> {
     }
   }
 
-  /** False: it could not be read. */
+  /** False: it could not be read, or not all of it fits one image. */
   async #packTail(round: PackRound, tail: PackedTail<Owner>): Promise<boolean> {
     const { owner } = tail;
     if (owner.isOver) return false;
@@ -233,7 +242,8 @@ export class Checkpointer<Owner extends TieredOwner> {
       await round.flush();
     }
     round.addTail(owner.tiered, image);
-    return true;
+    // Where a gap between offsets ended it, the rest is the next round's.
+    return image.at("", 0).nextOffset >= tail.to;
   }
 
   async #tryToRead(tail: PackedTail<Owner>): Promise<WrittenImage | undefined> {

@@ -1,26 +1,39 @@
-import { ObjectError } from "@millrace/core";
+import { ObjectError, type ReadBuffers } from "@millrace/core";
 import { describe, expect, it } from "vitest";
 import { type Chunk, ChunkCache } from "./chunk-cache.ts";
-import { smallLimits, turn } from "./fixtures.ts";
+import { BufferPool } from "../buffer-pool.ts";
+import { smallLimits, spoiledBuffers, turn } from "./fixtures.ts";
 
 const { cachedBytesMax, chunkBytes, readsInFlightMax } = smallLimits;
 const cachedChunksMax = cachedBytesMax / chunkBytes;
 
 interface Request {
   readonly chunk: string;
-  readonly answer: (bytes: Uint8Array | undefined) => void;
+  /** With so many of the bytes that were asked for; undefined: there is no such object. */
+  readonly answer: (bytes: number | undefined) => void;
   readonly fail: () => void;
 }
 
 /** A cache over a store that answers when it is told to. */
 class Rig {
   nowMs = 0;
+  buffers: ReadBuffers = spoiledBuffers;
   readonly warnings: string[] = [];
+  /** What was ever read into. */
+  readonly memory = new Set<ArrayBufferLike>();
   /** Those that were not answered yet, oldest first. */
   readonly requests: Request[] = [];
   readonly cache = new ChunkCache({
-    readRange: (object, { from }) => {
-      return new Promise((answer, failed) => {
+    buffers: {
+      take: (bytes) => this.buffers.take(bytes),
+      giveBack: (view) => this.buffers.giveBack(view),
+    },
+    readRange: (object, { from, into = new Uint8Array() }) => {
+      return new Promise((resolve, failed) => {
+        this.memory.add(into.buffer);
+        const answer = (bytes: number | undefined): void => {
+          resolve(bytes === undefined ? bytes : into.subarray(0, bytes));
+        };
         const fail = (): void => {
           failed(new ObjectError("down", { retriable: true, applied: "no" }));
         };
@@ -35,7 +48,7 @@ class Rig {
   /** Answers everything that is asked now, and what is asked then. */
   async answerAll(): Promise<void> {
     for (await turn(); this.requests.length > 0; await turn()) {
-      for (const { answer } of this.requests.splice(0)) answer(new Uint8Array(chunkBytes));
+      for (const { answer } of this.requests.splice(0)) answer(chunkBytes);
     }
   }
 
@@ -87,6 +100,30 @@ describe("a cache of chunks", () => {
     expect(read.filter((number) => rig.has(number))).toEqual(read.slice(half));
   });
 
+  it("reads into the memory of chunks that went, and of reads that failed", async () => {
+    const rig = new Rig();
+    rig.buffers = new BufferPool(1);
+    for (const number of numbers(10 * cachedChunksMax)) {
+      await rig.load(number);
+      const failing = rig.cache.load(chunk(1_000 + number));
+      await turn();
+      rig.requests.shift()?.fail();
+      await failing;
+    }
+    expect(rig.memory.size).toBeLessThanOrEqual(cachedChunksMax + 1);
+  });
+
+  it("counts what is on its way as kept, since its memory is taken", async () => {
+    const rig = new Rig();
+    await rig.load(...numbers(cachedChunksMax));
+    const loads = numbers(readsInFlightMax).map((number) => rig.cache.load(chunk(100 + number)));
+    await turn();
+    expect(rig.cache.bytes).toBe(cachedBytesMax - readsInFlightMax * chunkBytes);
+    await rig.answerAll();
+    await Promise.all(loads);
+    expect(rig.cache.bytes).toBe(cachedBytesMax);
+  });
+
   it("has no room ahead while half of it is for what nobody has read, and for some time", async () => {
     const rig = new Rig();
     const half = cachedChunksMax / 2;
@@ -116,7 +153,7 @@ describe("a cache of chunks", () => {
     await turn();
     expect(rig.requests).toHaveLength(1);
     for (let answered = 0; answered < 2; answered += 1) {
-      rig.requests.shift()?.answer(new Uint8Array(large.bytes));
+      rig.requests.shift()?.answer(large.bytes);
       await turn();
     }
     await Promise.all(loads);
@@ -146,7 +183,7 @@ describe("a cache of chunks", () => {
     const loads = numbers(3 * readsInFlightMax).map((number) => rig.cache.load(chunk(number)));
     await turn();
     expect(rig.requests).toHaveLength(readsInFlightMax);
-    rig.requests.shift()?.answer(new Uint8Array(chunkBytes));
+    rig.requests.shift()?.answer(chunkBytes);
     await turn();
     expect(rig.requests).toHaveLength(readsInFlightMax);
     expect(rig.requests.at(-1)?.chunk).toBe(`o ${readsInFlightMax * chunkBytes}`);
@@ -176,7 +213,7 @@ describe("a cache of chunks", () => {
     const loads = [rig.cache.load(chunk(1)), rig.cache.load(chunk(2))];
     await turn();
     rig.requests.shift()?.answer(undefined);
-    rig.requests.shift()?.answer(new Uint8Array(chunkBytes - 1));
+    rig.requests.shift()?.answer(chunkBytes - 1);
     await Promise.all(loads);
     expect(rig.cache.faultOf(chunk(1))).toBe("missing");
     expect(rig.cache.faultOf(chunk(2))).toBe("missing");

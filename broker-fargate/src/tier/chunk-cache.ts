@@ -1,6 +1,7 @@
-import { Lanes } from "@millrace/core";
-import type { ColdPart } from "@millrace/core";
+import { assert, Lanes } from "@millrace/core";
+import type { ColdPart, ObjectRange, ReadBuffers } from "@millrace/core";
 import type { TierLimits } from "./limits.ts";
+import { ReadersAhead } from "./readers-ahead.ts";
 
 /** A piece of an object: the unit in which batches are read. */
 export interface Chunk {
@@ -20,10 +21,9 @@ interface Failure {
 
 export interface ChunkCacheDeps {
   /** Undefined: there is no such object. Rejects when the store does not answer. */
-  readonly readRange: (
-    object: string,
-    range: { readonly from: number; readonly bytes: number },
-  ) => Promise<Uint8Array | undefined>;
+  readonly readRange: (object: string, range: ObjectRange) => Promise<Uint8Array | undefined>;
+  /** Memory for chunks; one that goes gives its back. */
+  readonly buffers: ReadBuffers;
   readonly monotonicMs: () => number;
   readonly limits: TierLimits;
   readonly warn: (what: string, cause: unknown) => void;
@@ -40,14 +40,20 @@ interface Fresh {
 }
 
 /**
- * Chunks of objects in memory: at most `cachedBytesMax`, and what is on its way. One that is asked
+ * Chunks of objects in memory: at most `cachedBytesMax`, with what is on its way. One that is asked
  * for twice is read once. One larger than all that may be kept is kept alone.
+ *
+ * The memory of a chunk that goes is used again at once: fresh memory costs its page faults and
+ * garbage collections, which together were more than everything else about a cold read. So whoever
+ * finds a chunk copies what it wants before anything else is asked of the cache.
  *
  * Half of it is for chunks that nobody has read yet. As long as they have no more, those that were
  * read go first, the least recently used ahead; and beyond it nothing is read ahead (see
  * `hasRoomAhead`). So what many readers ask for is not driven out before they come for it.
  */
 export class ChunkCache {
+  /** Those whom chunks are read ahead of. */
+  readonly readers: ReadersAhead;
   readonly #deps: ChunkCacheDeps;
   readonly #lanes: Lanes;
   /** For what is larger than a chunk: one after another. */
@@ -60,10 +66,13 @@ export class ChunkCache {
   readonly #failures = new Map<string, Failure>();
   #freshBytes = 0;
   #usedBytes = 0;
+  /** Of those that are asked for, and of those of them whose memory is taken. */
   #loadingBytes = 0;
+  #readingBytes = 0;
 
   constructor(deps: ChunkCacheDeps) {
     this.#deps = deps;
+    this.readers = new ReadersAhead(deps);
     this.#lanes = new Lanes(deps.limits.readsInFlightMax);
   }
 
@@ -77,7 +86,7 @@ export class ChunkCache {
     const nowMs = this.#deps.monotonicMs();
     for (const [key, { sinceMs }] of this.#fresh) {
       if (nowMs < sinceMs + freshMs) break;
-      this.#takeFresh(key);
+      this.#release(this.#takeFresh(key));
     }
     return this.#loadingBytes + this.#freshBytes < this.#deps.limits.cachedBytesMax / 2;
   }
@@ -87,12 +96,13 @@ export class ChunkCache {
     return this.#failures.size;
   }
 
+  /** The chunk's bytes, until the next call. */
   find(chunk: Chunk): Uint8Array | undefined {
     const key = keyOf(chunk);
     const found = this.#takeFresh(key) ?? this.#takeUsed(key);
     if (found === undefined) return undefined;
     this.#used.set(key, found);
-    this.#usedBytes += found.length;
+    this.#usedBytes += memoryOf(found);
     return found;
   }
 
@@ -125,35 +135,47 @@ export class ChunkCache {
 
   async #read(chunk: Chunk, key: string): Promise<void> {
     const { monotonicMs, readRange, warn } = this.#deps;
-    const fail = (fault: ChunkFault): void => {
-      // Behind all others, so that those that are over come first.
-      this.#failures.delete(key);
-      this.#failures.set(key, { fault, untilMs: monotonicMs() + failureMs });
-      this.#forgetOldFailures();
-    };
+    const { bytes, from } = chunk;
+    const into = this.#takeMemory(bytes);
+    this.#readingBytes += memoryOf(into);
+    let found: Uint8Array | "unreachable" | undefined;
     try {
-      const bytes = await readRange(chunk.object, chunk);
-      if (bytes === undefined || bytes.length !== chunk.bytes) return fail("missing");
-      this.#failures.delete(key);
-      this.#keep(key, bytes);
+      found = await readRange(chunk.object, { from, bytes, into });
     } catch (error) {
       warn("an object could not be read", error);
-      fail("unreachable");
+      found = "unreachable";
     }
+    this.#readingBytes -= memoryOf(into);
+    if (found === "unreachable" || found?.length !== bytes) {
+      this.#release(into);
+      return this.#failed(key, found === "unreachable" ? found : "missing");
+    }
+    assert(found.buffer === into.buffer, "it is read into the memory that was given");
+    this.#failures.delete(key);
+    this.#fresh.set(key, { bytes: into, sinceMs: monotonicMs() });
+    this.#freshBytes += memoryOf(into);
   }
 
-  #keep(key: string, bytes: Uint8Array): void {
-    const { cachedBytesMax } = this.#deps.limits;
-    this.#fresh.set(key, { bytes, sinceMs: this.#deps.monotonicMs() });
-    this.#freshBytes += bytes.length;
-    while (this.bytes > cachedBytesMax) {
+  /** Of so many bytes; chunks go that have no room beside it. */
+  #takeMemory(bytes: number): Uint8Array {
+    const { buffers, limits } = this.#deps;
+    const { cachedBytesMax, chunkBytes } = limits;
+    while (this.bytes + this.#readingBytes + bytes > cachedBytesMax) {
       const [oldestFresh] = this.#fresh.keys();
       const [oldestUsed] = this.#used.keys();
-      const mayGo = oldestFresh === key ? undefined : oldestFresh;
-      const isUsedNext = this.#freshBytes <= cachedBytesMax / 2 || mayGo === undefined;
-      if (oldestUsed !== undefined && isUsedNext) this.#takeUsed(oldestUsed);
-      else if (mayGo === undefined) return;
-      else this.#takeFresh(mayGo);
+      const isUsedNext = this.#freshBytes + bytes <= cachedBytesMax / 2;
+      if (oldestUsed !== undefined && (isUsedNext || oldestFresh === undefined)) {
+        this.#release(this.#takeUsed(oldestUsed));
+      } else if (oldestFresh !== undefined) this.#release(this.#takeFresh(oldestFresh));
+      else break;
+    }
+    // A large one comes seldom, and nothing else has a use for its memory.
+    return bytes > chunkBytes ? new Uint8Array(bytes) : buffers.take(bytes);
+  }
+
+  #release(bytes: Uint8Array | undefined): void {
+    if (bytes !== undefined && bytes.length <= this.#deps.limits.chunkBytes) {
+      this.#deps.buffers.giveBack(bytes);
     }
   }
 
@@ -161,7 +183,7 @@ export class ChunkCache {
     const found = this.#fresh.get(key);
     if (found === undefined) return undefined;
     this.#fresh.delete(key);
-    this.#freshBytes -= found.bytes.length;
+    this.#freshBytes -= memoryOf(found.bytes);
     return found.bytes;
   }
 
@@ -169,15 +191,18 @@ export class ChunkCache {
     const found = this.#used.get(key);
     if (found === undefined) return undefined;
     this.#used.delete(key);
-    this.#usedBytes -= found.length;
+    this.#usedBytes -= memoryOf(found);
     return found;
   }
 
-  #forgetOldFailures(): void {
+  #failed(key: string, fault: ChunkFault): void {
     const nowMs = this.#deps.monotonicMs();
-    for (const [key, { untilMs }] of this.#failures) {
+    // Behind all others, so that those that are over come first.
+    this.#failures.delete(key);
+    this.#failures.set(key, { fault, untilMs: nowMs + failureMs });
+    for (const [other, { untilMs }] of this.#failures) {
       if (untilMs > nowMs) break;
-      this.#failures.delete(key);
+      this.#failures.delete(other);
     }
   }
 }
@@ -187,6 +212,11 @@ export function chunkAt(part: ColdPart, position: number, chunkBytes: number): C
   const from = position - (position % chunkBytes);
   const bytes = Math.min(chunkBytes, part.batchesBytes - from);
   return { object: part.object, from: part.position + from, bytes };
+}
+
+/** What it holds in memory: a buffer may be larger than the chunk that is in it. */
+function memoryOf(bytes: Uint8Array): number {
+  return bytes.buffer.byteLength;
 }
 
 function keyOf({ bytes, from, object }: Chunk): string {

@@ -153,6 +153,24 @@ describe("a reader of cold parts", () => {
     expect(waits).toBeLessThanOrEqual(3);
   });
 
+  it("is one of several at once, for each of whom every chunk is read once, and ahead", async () => {
+    const readers = Array.from({ length: 3 }, (_, i) => {
+      const beside = new ColdRig(evenly(60, 20), { beside: rig, name: `${i}-` });
+      return { at: 0, waits: 0, rig: beside };
+    });
+    for (let left = readers; left.length > 0; left = left.filter(({ at }) => at < 60)) {
+      for (const reader of left) {
+        const read = reader.rig.reads.read({ ...all, maxBytes: 110, from: reader.at });
+        if (read.kind === "ok") reader.at = read.nextOffset;
+        else reader.waits += 1;
+      }
+      await rig.settle();
+    }
+    const keys = rig.store.reads.map(({ from, object }) => `${object} ${from}`);
+    expect(new Set(keys).size).toBe(keys.length);
+    expect(Math.max(...readers.map(({ waits }) => waits))).toBeLessThanOrEqual(6);
+  });
+
   it("is one of more than are remembered, and each gets every batch once, in order", async () => {
     const readers = Array.from({ length: 3 * smallLimits.readCursorsMax }, (_, start) => {
       return { from: 7 * start, at: 7 * start, seen: [] as number[] };

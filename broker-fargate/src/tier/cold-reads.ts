@@ -6,6 +6,7 @@ import type { Chunk, ChunkCache } from "./chunk-cache.ts";
 import { findInPart } from "./cold-search.ts";
 import type { ImageTails } from "./image-tails.ts";
 import type { TierLimits } from "./limits.ts";
+import type { SequentialReader } from "./readers-ahead.ts";
 import { bytesAt, copyFrom } from "./window.ts";
 import type { Window } from "./window.ts";
 
@@ -35,8 +36,8 @@ interface Place {
   readonly part: ColdPart;
   /** Of the next batch, in the image's batches. */
   readonly position: number;
-  /** Chunks that are read ahead of it. */
-  readonly ahead: number;
+  /** Who comes there. */
+  readonly reader: SequentialReader;
   /** What begins there, where it is read in one piece. */
   readonly whole?: Chunk;
 }
@@ -62,11 +63,11 @@ export interface ColdReadsDeps {
  *
  * A read never waits: it gives what the chunks in memory hold, or says `pending` and has the rest
  * read. Where reads ended is remembered, so that a reader that goes on from there is not looked up
- * again, and is read ahead of: two chunks at first, then twice as many each time, over the ends of
- * parts. So a reader from the beginning is limited by the store's bandwidth, not by its round
- * trips. A batch of more than a quarter of what is kept is read in one piece, and so is what any
- * reader waits for while there are so many that nothing is read ahead: else its own rest, or what
- * others wait for, could drive its beginning out for ever.
+ * again, and is read ahead of: two chunks at first, then twice as many each time up to its share,
+ * over the ends of parts. So a reader from the beginning is limited by the store's bandwidth, not by
+ * its round trips. A batch of more than a quarter of what is kept is read in one piece, and so is
+ * what a reader without a share waits for while nothing can be read ahead: else its own rest, or
+ * what others wait for, could drive its beginning out for ever.
  */
 export class ColdReads {
   readonly #cold: ColdLog;
@@ -107,7 +108,10 @@ export class ColdReads {
     for (const part of this.#cold.parts()) {
       if (part.maxTimestamp < query.timestamp || part.nextOffset <= query.startOffset) continue;
       const found = await findInPart(part, query, this.#deps);
-      if (found !== undefined) return found;
+      if (found === undefined) continue;
+      const isReplaced = found === "failed" && !this.#cold.has([part]);
+      // What has taken its place may be searched as well as it.
+      return isReplaced ? this.findByTimestamp(query) : found;
     }
     return undefined;
   }
@@ -117,10 +121,10 @@ export class ColdReads {
     if (cursor !== undefined && this.#cold.find(from) === cursor.part) return cursor;
     const part = this.#cold.find(from);
     if (part === undefined) return { kind: "past", nextOffset: from };
-    if (part.baseOffset >= from) return { part, position: 0, ahead: firstAhead };
+    if (part.baseOffset >= from) return { part, position: 0, reader: { reads: 0 } };
     const tail = this.#deps.tails.find(part);
     if (tail !== undefined) {
-      return { part, position: tail.index.floorByOffset(from), ahead: firstAhead };
+      return { part, position: tail.index.floorByOffset(from), reader: { reads: 0 } };
     }
     if (this.#broken.delete(part)) return { kind: "failed" };
     return { kind: "pending", ready: this.#loadTail(part) };
@@ -142,8 +146,10 @@ export class ColdReads {
         wantedBytes = run.needBytes;
         continue;
       }
+      // First: chunks that are read ahead take the memory of others.
+      const outcome = this.#outcome(run, { place, window, range });
       if (!isLarge && place.whole === undefined) this.#readAhead(place, window.bytes);
-      return this.#outcome(run, { place, window, range });
+      return outcome;
     }
   }
 
@@ -172,18 +178,18 @@ export class ColdReads {
   /** Has read what is missing, and remembers how far the batches were passed. */
   #missing(run: MissingBatch, { place, range, window }: Looked): ColdRead {
     const { chunks, limits } = this.#deps;
-    const { ahead, part, whole } = place;
+    const { part, reader, whole } = place;
     if (whole !== undefined && window.bytes === 0) return this.#pending(whole);
     const position = place.position + run.at;
-    if (this.#isLarge(run) || !chunks.hasRoomAhead()) {
+    if (this.#isLarge(run) || !(chunks.readers.hasShare(reader) || chunks.hasRoomAhead())) {
       const left = part.batchesBytes - position;
       const wanted = Math.min(range.maxBytes, limits.chunkBytes, left);
       const bytes = Math.max(run.needBytes - run.at, wanted);
       const piece = { object: part.object, from: part.position + position, bytes };
-      this.#remember(range.from, { part, position, ahead, whole: piece });
+      this.#remember(range.from, { part, position, reader, whole: piece });
       return this.#pending(piece);
     }
-    if (run.at > 0 || whole !== undefined) this.#remember(range.from, { part, position, ahead });
+    if (run.at > 0 || whole !== undefined) this.#remember(range.from, { part, position, reader });
     const missingAt = whole === undefined ? place.position + window.bytes : position;
     return this.#pending(this.#chunkAt(part, missingAt));
   }
@@ -271,10 +277,17 @@ export class ColdReads {
     const position = place.position + end;
     const isAtEnd = position >= part.batchesBytes;
     const nextOffset = isAtEnd ? Math.min(part.nextOffset, range.upTo) : run.nextOffset;
-    const ahead = Math.min(place.ahead * 2, this.#deps.limits.readAheadChunksMax);
     const next = isAtEnd ? this.#cold.find(nextOffset) : part;
-    if (next !== undefined && (!isAtEnd || next.baseOffset >= nextOffset)) {
-      this.#remember(nextOffset, { part: next, position: isAtEnd ? 0 : position, ahead });
+    const { reader } = place;
+    const { readers } = this.#deps.chunks;
+    if (next === undefined) {
+      readers.hasEnded(reader);
+    } else {
+      readers.hasRead(reader);
+      const begin = isAtEnd ? 0 : position;
+      if (!isAtEnd || next.baseOffset >= nextOffset) {
+        this.#remember(nextOffset, { part: next, position: begin, reader });
+      }
     }
     return { kind: "ok", records: [records], nextOffset };
   }
@@ -283,7 +296,7 @@ export class ColdReads {
   #readAhead(place: Place, haveBytes: number): void {
     const { chunks } = this.#deps;
     let { part, position } = place;
-    let left = place.ahead;
+    let left = chunks.readers.chunksFor(place.reader);
     position += haveBytes;
     for (;;) {
       for (; position < part.batchesBytes && left > 0; left -= 1) {
@@ -313,9 +326,6 @@ export class ColdReads {
     }
   }
 }
-
-/** Chunks that a sequential reader is read ahead of at first. */
-const firstAhead = 2;
 
 type Run =
   | {

@@ -5,8 +5,6 @@ import { chunkAt } from "./chunk-cache.ts";
 import type { ChunkCache } from "./chunk-cache.ts";
 import type { ImageTails } from "./image-tails.ts";
 import type { TierLimits } from "./limits.ts";
-import { copyFrom } from "./window.ts";
-import type { Window } from "./window.ts";
 
 export interface TimeQuery {
   /** ms */
@@ -63,33 +61,32 @@ async function batchAt(
   const { format } = deps.wire;
   let wanted = format.BATCH_HEADER_BYTES;
   for (;;) {
-    const window = await load(part, { position, bytes: wanted }, deps);
-    if (window === undefined || window.bytes < wanted) return undefined;
+    if (position + wanted > part.batchesBytes) return undefined;
     const batch = new Uint8Array(wanted);
-    copyFrom(window, 0, batch);
+    if (!(await fill(batch, part, position, deps))) return undefined;
     const batchBytes = format.readBatchBytes(viewOf(batch), 0);
     if (batchBytes === wanted) return batch;
-    if (batchBytes < wanted || batchBytes > part.batchesBytes - position) return undefined;
+    if (batchBytes < wanted) return undefined;
     wanted = batchBytes;
   }
 }
 
-async function load(
+/** Reads the part's bytes from `position` on; false: they cannot be had. */
+async function fill(
+  into: Uint8Array,
   part: ColdPart,
-  range: { readonly position: number; readonly bytes: number },
+  position: number,
   { chunks, limits }: ColdSearchDeps,
-): Promise<Window | undefined> {
-  const { bytes, position } = range;
-  const pieces: Uint8Array[] = [];
-  let have = 0;
-  while (have < bytes && position + have < part.batchesBytes) {
-    const chunk = chunkAt(part, position + have, limits.chunkBytes);
+): Promise<boolean> {
+  for (let filled = 0; filled < into.length; ) {
+    const chunk = chunkAt(part, position + filled, limits.chunkBytes);
     if (chunks.find(chunk) === undefined) await chunks.load(chunk);
     const found = chunks.find(chunk);
-    if (found === undefined) return undefined;
-    const skip = part.position + position + have - chunk.from;
-    pieces.push(found.subarray(skip));
-    have += found.length - skip;
+    if (found === undefined) return false;
+    const skip = part.position + position + filled - chunk.from;
+    const some = found.subarray(skip, skip + into.length - filled);
+    into.set(some, filled);
+    filled += some.length;
   }
-  return { pieces, bytes: have };
+  return true;
 }

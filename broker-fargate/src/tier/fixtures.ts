@@ -16,6 +16,7 @@ import type {
   PartitionLog,
   Slot,
   TopicSettings,
+  ReadBuffers,
 } from "@millrace/core";
 import { crc32c, jsCodecs, TIER_NONCE_BYTES } from "@millrace/wire";
 import { appendAll, openTestLog, testBatch } from "../../../test/fixtures/partition-log.ts";
@@ -28,6 +29,7 @@ import { Checkpointer } from "./checkpointer.ts";
 import { CheckpointWriter } from "./checkpoint-writer.ts";
 import { ChunkCache } from "./chunk-cache.ts";
 import { ColdReads } from "./cold-reads.ts";
+import { ColdChanges } from "./cold-changes.ts";
 import type { RegisteredCheckpoint } from "./former-checkpoints.ts";
 import { ImageTails } from "./image-tails.ts";
 import { ImageWriter } from "./image-writer.ts";
@@ -156,7 +158,13 @@ export class CheckpointerRig {
     });
     const readRange = objects.readRange.bind(objects);
     const monotonicMs = (): number => clock.monotonicMs();
-    this.#chunks = new ChunkCache({ readRange, monotonicMs, limits, warn });
+    this.#chunks = new ChunkCache({
+      readRange,
+      buffers: spoiledBuffers,
+      monotonicMs,
+      limits,
+      warn,
+    });
     this.#tails = new ImageTails({ wire, limits, readRange, warn });
     this.checkpointer = new Checkpointer<TestOwner>({
       ...{ clock, random, wire, limits, objects, manifest, writer: this.writer },
@@ -190,11 +198,22 @@ export class CheckpointerRig {
       ...{ chunks: this.#chunks, tails: this.#tails, limits: this.#limits, wire },
       ...{ buffers: freshBuffers, warn: (what) => void this.warnings.push(what) },
     });
-    const cutStart = async (offset: number): Promise<void> => {
-      if (cold.cutStart(offset).length > 0) packs.isChanged = true;
-    };
+    const changes = new ColdChanges(
+      { at, cold, left: new Set() },
+      {
+        ...{ objects: this.objects, manifest: this.manifest, random: this.random, clusterId },
+        onGone: (were) => void (packs.isChanged ||= were === "packed"),
+        warn: (what) => void this.warnings.push(what),
+      },
+    );
     const tiered: TieredPartition = {
-      ...{ topicId: topic, partition, at, cold, reads, packs, cutStart },
+      ...{ topicId: topic, partition, at, cold, reads, packs, changes },
+      parts: {
+        tailOf: (part) => this.#tails.loadOrFail(part),
+        readRange: this.objects.readRange.bind(this.objects),
+        newImage: (range) => new ImageWriter({ topicId: topic, partition, ...range }, wire),
+      },
+      cutStart: (offset) => changes.cutStart(offset),
     };
     packs.put(tiered);
     return { log, settings: defaultSettings, isOver: false, tiered };
@@ -244,9 +263,15 @@ export class CheckpointerRig {
   }
 }
 
-const defaultSettings: TopicSettings = topicSettings(new Map(), {
+const defaultSettings: TopicSettings = topicSettings(new Map([["remote.storage.enable", "true"]]), {
   ...{ broker: new Map(), cluster: new Map(), fixed: new Map() },
 });
+
+/** What is given back has other content at once: whoever still reads it gets no batches. */
+export const spoiledBuffers: ReadBuffers = {
+  take: (bytes) => new Uint8Array(bytes),
+  giveBack: (view) => void view.fill(0xee),
+};
 
 export const freshBuffers: {
   readonly take: (bytes: number) => Uint8Array;

@@ -8,6 +8,8 @@ export interface ImageRange {
   readonly topicId: TopicId;
   readonly partition: number;
   readonly baseOffset: number;
+  /** Of batches that are not there any more; absent: none are known. */
+  readonly leaderEpochs?: readonly LeaderEpochStart[];
 }
 
 /** An image, ready to be put. */
@@ -28,12 +30,13 @@ export class ImageWriter {
   readonly #wire: WireFormat;
   readonly #index: ImageIndexBuilder;
   readonly #runs: Uint8Array[] = [];
-  readonly #epochs: LeaderEpochStart[] = [];
+  readonly #epochs: LeaderEpochStart[];
   #crc = 0;
 
   constructor(range: ImageRange, wire: WireFormat) {
     this.#range = range;
     this.#wire = wire;
+    this.#epochs = [...(range.leaderEpochs ?? [])];
     this.#index = new ImageIndexBuilder(range.baseOffset);
   }
 
@@ -44,6 +47,22 @@ export class ImageWriter {
   /** After its last batch; its base offset while it has none. */
   get nextOffset(): number {
     return this.#index.nextOffset;
+  }
+
+  /**
+   * How many bytes of the run's first batches the image has room for, by its bytes and by the span
+   * of its offsets, which gaps may make long. The run ends below `nextOffset`.
+   */
+  roomFor(run: Uint8Array, nextOffset: number): number {
+    const { format } = this.#wire;
+    const whole = { bytes: run.length, lastOffset: nextOffset - 1 };
+    if (this.#index.hasRoomFor(whole)) return run.length;
+    const view = viewOf(run);
+    const isTooMuch = (at: number): boolean => {
+      const end = at + format.readBatchBytes(view, at);
+      return !this.#index.hasRoomFor({ bytes: end, lastOffset: format.readLastOffset(view, at) });
+    };
+    return splitBatches(run).starts.find(isTooMuch) ?? run.length;
   }
 
   /** Takes whole batches that follow those before. */

@@ -34,11 +34,11 @@ export interface TierLimits {
   readonly checkpointsMax: number;
   /** The unit of reads, and of what is cached. */
   readonly chunkBytes: number;
-  /** Bytes of chunks that are kept; past it the least recently used go. */
+  /** Bytes of chunks that are kept or on their way; past it the least recently used go. */
   readonly cachedBytesMax: number;
   /** Reads of the object store under way; further ones wait, in order. */
   readonly readsInFlightMax: number;
-  /** Chunks that are read ahead of one sequential reader; it begins with two. */
+  /** Chunks that are read ahead of one sequential reader, if it is alone; it begins with two. */
   readonly readAheadChunksMax: number;
   /** Images whose index is kept. */
   readonly cachedIndexesMax: number;
@@ -65,7 +65,7 @@ export const tierLimits: TierLimits = checked({
   chunkBytes: mebibyte,
   cachedBytesMax: 64 * mebibyte,
   readsInFlightMax: 24,
-  readAheadChunksMax: 16,
+  readAheadChunksMax: 32,
   cachedIndexesMax: 256,
   firstSweepMs: 120_000,
   sweepEveryMs: 24 * 3_600_000,

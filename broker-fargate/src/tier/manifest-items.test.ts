@@ -61,6 +61,26 @@ describe("a partition's manifest", () => {
     expect(await manifest.segments(placeOf(1))).toEqual(segments.slice(149));
   });
 
+  it("has segments take the place of others at once, and says which are clean", async () => {
+    const { manifest, store } = rig();
+    const segments = [segment(0, 9), segment(9, 20), segment(20, 30)];
+    await manifest.add(placeOf(1), segments);
+    const cleaned = { ...segment(0, 20), object: "cleaned", isCleaned: true };
+    let transactions = 0;
+    const transact = store.transact.bind(store);
+    store.transact = (writes) => {
+      transactions += 1;
+      return transact(writes);
+    };
+    await manifest.replace(placeOf(1), segments.slice(0, 2), [cleaned]);
+    expect(transactions).toBe(1);
+    expect(await manifest.segments(placeOf(1))).toEqual([cleaned, segments[2]]);
+    expect(await manifest.objectAt(placeOf(1), 9)).toBeUndefined();
+    const [last = cleaned] = segments.slice(2);
+    await manifest.replace(placeOf(1), [last], [{ ...last, isCleaned: true }]);
+    expect(await manifest.segments(placeOf(1))).toEqual([cleaned, { ...last, isCleaned: true }]);
+  });
+
   it("is not changed by an owner whose slot has a newer epoch", async () => {
     const { manifest, store } = rig();
     await manifest.add(placeOf(1), [segment(0, 9)]);

@@ -44,6 +44,23 @@ export class ManifestItems {
     return this.#writes.write(at, writes);
   }
 
+  /**
+   * Names `by` in the place of the segments at these offsets, all or none: at most
+   * `segmentsPerCommitMax` of both.
+   */
+  replace(at: MarkedPartition, old: readonly ColdPart[], by: readonly ColdPart[]): Promise<void> {
+    const puts = new Map(by.map((part) => [keyOf(at, part), part]));
+    const writes: Write[] = [];
+    for (const part of old) {
+      const key = keyOf(at, part);
+      if (!puts.has(key)) writes.push({ kind: "delete", key });
+    }
+    for (const [key, part] of puts) {
+      writes.push({ kind: "put", key, value: valueOf(part, at.openSlot.epoch) });
+    }
+    return this.#writes.write(at, writes);
+  }
+
   /** Forgets them, when their objects are gone. */
   async remove(at: MarkedPartition, parts: readonly ColdPart[]): Promise<void> {
     for (let from = 0; from < parts.length; from += removedAtOnce) {
@@ -65,7 +82,8 @@ function keyOf(at: PartitionPlace, { baseOffset }: ColdPart): string {
 function valueOf(part: ColdPart, epoch: number): ItemValue {
   const { object, bytes, batchesBytes, nextOffset, maxTimestamp } = part;
   const leaderEpochs = part.leaderEpochs.map((start) => [start.epoch, start.startOffset]);
-  return { epoch, object, bytes, batchesBytes, nextOffset, maxTimestamp, leaderEpochs };
+  const facts = { epoch, object, bytes, batchesBytes, nextOffset, maxTimestamp, leaderEpochs };
+  return part.isCleaned === true ? { ...facts, cleaned: true } : facts;
 }
 
 function partOf(item: Item): ColdPart {
@@ -82,5 +100,6 @@ function partOf(item: Item): ColdPart {
     return { epoch, startOffset };
   });
   const facts = { bytes, batchesBytes, baseOffset, nextOffset, maxTimestamp };
-  return { object, position: 0, ...facts, leaderEpochs: starts };
+  const part = { object, position: 0, ...facts, leaderEpochs: starts };
+  return item.value["cleaned"] === true ? { ...part, isCleaned: true } : part;
 }

@@ -53,6 +53,7 @@ export class PackRound {
     // What changes from here on comes into the next section.
     packs.isChanged = false;
     try {
+      if (packs.damage !== undefined) throw packs.damage;
       const named = await this.#addSection(packs);
       this.#written.set(packs, named);
     } catch (error) {

@@ -1,5 +1,6 @@
 import type { ColdPart, Epoch, Slot, TopicId } from "@millrace/core";
 import type { PackedPart, PackedPartition } from "@millrace/wire";
+import type { CheckpointDamagedError } from "./former-checkpoints.ts";
 import { checkpointNumber } from "./object-keys.ts";
 
 /** A partition with its packed parts, oldest first. A loaded partition's ColdLog is one. */
@@ -18,6 +19,11 @@ export class SlotPacks {
   readonly epoch: Epoch;
   /** The section differs from what the newest checkpoint says, or lies elsewhere. */
   isChanged: boolean;
+  /**
+   * What its newest section is lost by: nobody knows which packed parts its partitions have, and no
+   * other section takes its place, which would say that they have none.
+   */
+  readonly damage: CheckpointDamagedError | undefined;
   /** Objects that the newest registered section names. */
   named: ReadonlySet<string> = new Set();
   readonly #owners = new Map<string, PackedOwner>();
@@ -26,11 +32,16 @@ export class SlotPacks {
   constructor(
     slot: Slot,
     epoch: Epoch,
-    from: { readonly partitions: readonly PackedOwner[]; readonly isChanged: boolean },
+    from: {
+      readonly partitions: readonly PackedOwner[];
+      readonly isChanged: boolean;
+      readonly damage?: CheckpointDamagedError;
+    },
   ) {
     this.slot = slot;
     this.epoch = epoch;
     this.isChanged = from.isChanged;
+    this.damage = from.damage;
     for (const owner of from.partitions) this.#owners.set(keyOf(owner), owner);
   }
 

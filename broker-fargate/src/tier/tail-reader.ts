@@ -1,5 +1,5 @@
-import { viewOf } from "@millrace/core";
-import type { PartitionLog, Random, ReadRange, Tail } from "@millrace/core";
+import { DiskError, viewOf } from "@millrace/core";
+import type { LogRead, PartitionLog, Random, ReadRange, Tail } from "@millrace/core";
 import { TIER_NONCE_BYTES } from "@millrace/wire";
 import type { WireFormat } from "../partition/wire-format.ts";
 import { ImageWriter } from "./image-writer.ts";
@@ -60,14 +60,21 @@ export class TailReader {
       const maxBytes = Math.min(limits.chunkBytes, leftBytes);
       const range = { from: next, maxBytes, upTo: to, atLeastOneBatch: true };
       const run = await this.#read(owner, range);
-      for (const bytes of run.records) {
-        // A start may lie inside a batch: the part begins with the batch.
-        const baseOffset = Math.min(from, wire.format.readBaseOffset(viewOf(bytes), 0));
-        image ??= new ImageWriter({ topicId, partition, baseOffset }, wire);
-        image.add(bytes);
-        leftBytes -= bytes.length;
-      }
       next = run.nextOffset;
+      for (const bytes of run.records) {
+        const runOffset = wire.format.readBaseOffset(viewOf(bytes), 0);
+        // A start may lie inside a batch: the part begins with the batch.
+        const baseOffset = Math.min(from, runOffset);
+        image ??= new ImageWriter({ topicId, partition, baseOffset }, wire);
+        const room = image.roomFor(bytes, run.nextOffset);
+        if (room > 0) image.add(bytes.subarray(0, room));
+        leftBytes -= room;
+        if (room === bytes.length) continue;
+        // It ends here; one that has no batch at all leaves out what nothing lies in.
+        next = image.batchesBytes === 0 ? runOffset : image.nextOffset;
+        leftBytes = 0;
+        break;
+      }
     }
     image ??= new ImageWriter({ topicId, partition, baseOffset: from }, wire);
     const nonce = random.bytes(TIER_NONCE_BYTES);
@@ -75,15 +82,17 @@ export class TailReader {
     return image.finish({ nextOffset: next, producers: isLast ? producers : none, nonce });
   }
 
-  /** Whole batches from `from` on, hot or cold. */
+  /** Whole batches from `from` on, hot or cold; cold, too, where the hot copy is damaged. */
   async #read(
     { log, tiered }: TailOwner,
     range: ReadRange,
   ): Promise<{ readonly records: readonly Uint8Array[]; readonly nextOffset: number }> {
     const { from, upTo } = range;
     for (;;) {
-      const hot = log.read(range);
-      if (hot.kind === "ok") {
+      const hot = readHot(log, range);
+      if (hot instanceof DiskError) {
+        if (from >= (tiered.cold.endOffset ?? 0)) throw hot;
+      } else if (hot.kind === "ok") {
         // Nothing is left below `upTo`: compaction took it.
         const nextOffset = hot.records.length === 0 ? upTo : hot.nextOffset;
         return { records: hot.records, nextOffset };
@@ -96,6 +105,19 @@ export class TailReader {
       if (cold.kind !== "pending") throw new TailGoneError(from);
       await cold.ready;
     }
+  }
+}
+
+/**
+ * Every batch's CRC is checked: what goes into the object store wrong is wrong for good, once its hot
+ * copy is deleted.
+ */
+function readHot(log: PartitionLog, range: ReadRange): LogRead | DiskError {
+  try {
+    return log.read({ ...range, checkedBelow: Number.POSITIVE_INFINITY });
+  } catch (error) {
+    if (error instanceof DiskError) return error;
+    throw error;
   }
 }
 

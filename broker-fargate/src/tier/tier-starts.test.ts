@@ -13,6 +13,7 @@ const limits = checked({
   chunkBytes: 256,
   cachedBytesMax: 8_192,
   readsInFlightMax: 8,
+  readAheadChunksMax: 16,
 });
 
 async function append(owner: PartitionOwner, values: readonly number[]): Promise<void> {

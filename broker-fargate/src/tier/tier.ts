@@ -10,6 +10,7 @@ import type {
 } from "@millrace/core";
 import { ProducerState, summarizeBatch, viewOf } from "@millrace/core";
 import { splitBatches } from "@millrace/wire";
+import type { ImageTail } from "@millrace/wire";
 import { read } from "../cluster/persist.ts";
 import type { StoreAccess } from "../cluster/persist.ts";
 import type { OpenSlot } from "../cluster/slot-claims.ts";
@@ -21,8 +22,10 @@ import { Checkpointer } from "./checkpointer.ts";
 import type { Cover, TieredOwner } from "./checkpointer.ts";
 import { CheckpointWriter } from "./checkpoint-writer.ts";
 import { ChunkCache } from "./chunk-cache.ts";
+import { ColdChanges } from "./cold-changes.ts";
 import { ColdReads } from "./cold-reads.ts";
 import { CheckpointDamagedError, FormerCheckpoints } from "./former-checkpoints.ts";
+import { ImageWriter } from "./image-writer.ts";
 import { ImageTails } from "./image-tails.ts";
 import { Janitor } from "./janitor.ts";
 import { tierLimits } from "./limits.ts";
@@ -30,6 +33,7 @@ import type { TierLimits } from "./limits.ts";
 import { ManifestItems } from "./manifest-items.ts";
 import type { ObjectAccess } from "./object-access.ts";
 import { SlotPacks } from "./slot-packs.ts";
+import type { PackedOwner } from "./slot-packs.ts";
 import type { TieredPartition } from "./tiered-partition.ts";
 
 /** What the tier needs of the cluster. */
@@ -73,6 +77,7 @@ export class Tier<Owner extends TieredOwner> {
   readonly #manifest: ManifestItems;
   readonly #former: FormerCheckpoints;
   readonly #tails: ImageTails;
+  readonly #readRange: ObjectAccess["readRange"];
   readonly #slots = new Map<Slot, SlotPacks>();
   readonly #loadingSlots = new Map<Slot, Promise<SlotPacks>>();
 
@@ -86,8 +91,9 @@ export class Tier<Owner extends TieredOwner> {
     this.#manifest = new ManifestItems(deps, deps.writes);
     this.#former = new FormerCheckpoints({ ...deps, crc32c, clusterId, limits });
     const readRange = objects.readRange.bind(objects);
+    this.#readRange = readRange;
     const monotonicMs = (): number => deps.clock.monotonicMs();
-    this.chunks = new ChunkCache({ readRange, monotonicMs, limits, warn });
+    this.chunks = new ChunkCache({ readRange, buffers, monotonicMs, limits, warn });
     this.#tails = new ImageTails({ wire, limits, readRange, warn });
     const ids = { clusterId, incarnation };
     this.checkpointer = new Checkpointer({
@@ -124,16 +130,35 @@ export class Tier<Owner extends TieredOwner> {
     const { partition, topicId } = at;
     const isAbove = ({ nextOffset }: ColdPart): boolean => nextOffset > startOffset;
     const left = new Set(segments.filter((part) => !isAbove(part)));
-    const packed = packs.find(topicId, partition);
-    const cold = new ColdLog(segments.filter(isAbove), packed.filter(isAbove));
-    packs.isChanged ||= !packed.every(isAbove);
+    const found = packs.find(topicId, partition);
+    const named = segments.filter(isAbove);
+    const packed = following(named.at(-1)?.nextOffset ?? startOffset, found.filter(isAbove));
+    const cold = new ColdLog(named, packed);
+    packs.isChanged ||= packed.length !== found.length;
     const reads = new ColdReads(cold, {
       ...{ chunks: this.chunks, tails: this.#tails, limits: this.#limits },
       ...{ wire: this.#deps.wire, buffers: this.#deps.buffers, warn: this.#deps.warn },
     });
+    const changes = new ColdChanges(
+      { at, cold, left },
+      {
+        ...{ objects: this.#deps.objects, manifest: this.#manifest, random: this.#deps.random },
+        ...{ clusterId: this.#deps.cluster.clusterId, warn: this.#deps.warn },
+        onGone: (were) => {
+          reads.forget();
+          packs.isChanged ||= were === "packed";
+          if (packs.isChanged) this.checkpointer.slotChanged();
+        },
+      },
+    );
     const tiered: TieredPartition = {
-      ...{ topicId, partition, at, cold, reads, packs },
-      cutStart: (offset) => this.#cutStart(tiered, offset, left),
+      ...{ topicId, partition, at, cold, reads, packs, changes },
+      parts: {
+        tailOf: (part) => this.#tailOf(part),
+        readRange: this.#readRange,
+        newImage: (range) => new ImageWriter({ topicId, partition, ...range }, this.#deps.wire),
+      },
+      cutStart: (offset) => changes.cutStart(offset),
     };
     packs.put(tiered);
     return tiered;
@@ -146,7 +171,7 @@ export class Tier<Owner extends TieredOwner> {
   async producersOf({ cold }: TieredPartition): Promise<ProducerState> {
     const later: ColdPart[] = [];
     for (const part of [...cold.parts()].toReversed()) {
-      const tail = this.#tails.find(part) ?? (await this.#tails.loadOrFail(part));
+      const tail = await this.#tailOf(part);
       if (tail === undefined) throw new CheckpointDamagedError(`${part.object} is of no use`);
       const known = tail.producers.length === 0 ? undefined : ProducerState.restore(tail.producers);
       if (known !== undefined) return this.#withBatches(known, later.toReversed());
@@ -176,21 +201,8 @@ export class Tier<Owner extends TieredOwner> {
     await this.#manifest.remove({ ...place, openSlot }, segments);
   }
 
-  /** `left`: segments that the manifest names and nobody reads, since deleting them failed. */
-  async #cutStart(tiered: TieredPartition, offset: number, left: Set<ColdPart>): Promise<void> {
-    const gone = tiered.cold.cutStart(offset);
-    if (gone.length > 0) tiered.reads.forget();
-    for (const part of gone) {
-      // Packed parts go with the checkpoint that holds them, once no section names them.
-      if (part.position === 0 && part.object.includes("/data/")) left.add(part);
-      else tiered.packs.isChanged = true;
-    }
-    if (tiered.packs.isChanged) this.checkpointer.slotChanged();
-    const segments = [...left].filter(({ nextOffset }) => nextOffset <= offset);
-    if (segments.length === 0) return;
-    await this.#deps.objects.delete(segments.map(({ object }) => object));
-    await this.#manifest.remove(tiered.at, segments);
-    for (const part of segments) left.delete(part);
+  async #tailOf(part: ColdPart): Promise<ImageTail | undefined> {
+    return this.#tails.find(part) ?? (await this.#tails.loadOrFail(part));
   }
 
   #packsOf(slot: Slot, { epoch }: OpenSlot): Promise<SlotPacks> {
@@ -217,13 +229,33 @@ export class Tier<Owner extends TieredOwner> {
   async #loadSlot(slot: Slot, epoch: Epoch): Promise<SlotPacks> {
     const item = await read(this.#deps, keys.head(slot));
     const sources = item === undefined ? [] : readHead(item).sources;
-    const told = await this.#former.partitionsOf(sources, slot);
+    const told = await this.#tellOf(sources, slot);
+    if (told instanceof CheckpointDamagedError) {
+      const packs = new SlotPacks(slot, epoch, { partitions: [], isChanged: false, damage: told });
+      this.#slots.set(slot, packs);
+      return packs;
+    }
     // A death may have come between a topic's deletion and the next section.
     const partitions = told.filter(({ topicId }) => this.#deps.cluster.isKnown(topicId));
     const isChanged = told.length > 0;
     const packs = new SlotPacks(slot, epoch, { partitions, isChanged });
     this.#slots.set(slot, packs);
     return packs;
+  }
+
+  /** The slot's partitions with their packed parts, or why nobody knows them any more. */
+  async #tellOf(
+    sources: readonly Source[],
+    slot: Slot,
+  ): Promise<readonly PackedOwner[] | CheckpointDamagedError> {
+    try {
+      return await this.#former.partitionsOf(sources, slot);
+    } catch (error) {
+      if (!(error instanceof CheckpointDamagedError)) throw error;
+      const what = `what is packed of slot ${slot} is lost: partitions that need it are offline`;
+      this.#deps.warn(what, error);
+      return error;
+    }
   }
 
   async #withBatches(producers: ProducerState, parts: readonly ColdPart[]): Promise<ProducerState> {
@@ -238,6 +270,20 @@ export class Tier<Owner extends TieredOwner> {
     }
     return producers;
   }
+}
+
+/**
+ * The packed parts up to the first gap, from `end` on. A gap is what a death left of a deletion of
+ * all that was there: the segments go at once, packed parts with the next section.
+ */
+function following(end: number, packed: readonly ColdPart[]): readonly ColdPart[] {
+  let to = end;
+  const gap = packed.findIndex(({ baseOffset, nextOffset }) => {
+    if (baseOffset > to) return true;
+    to = Math.max(to, nextOffset);
+    return false;
+  });
+  return gap < 0 ? packed : packed.slice(0, gap);
 }
 
 /**

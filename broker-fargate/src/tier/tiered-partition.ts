@@ -1,7 +1,23 @@
 import type { ColdLog, ColdPart, TopicId, TopicSettings } from "@millrace/core";
+import type { ImageTail } from "@millrace/wire";
 import type { MarkedPartition } from "../partition/partition-items.ts";
+import type { ColdChanges } from "./cold-changes.ts";
 import type { ColdReads } from "./cold-reads.ts";
+import type { ImageRange, ImageWriter } from "./image-writer.ts";
 import type { SlotPacks } from "./slot-packs.ts";
+
+/** Parts as they lie in the object store. Rejects with ObjectError when it does not answer. */
+export interface StoredParts {
+  /** Undefined: it is missing, or damaged. */
+  tailOf(part: ColdPart): Promise<ImageTail | undefined>;
+  /** Fewer bytes at the object's end; undefined: there is no such object. */
+  readRange(
+    object: string,
+    range: { readonly from: number; readonly bytes: number },
+  ): Promise<Uint8Array | undefined>;
+  /** For one more. */
+  newImage(range: Omit<ImageRange, "topicId" | "partition">): ImageWriter;
+}
 
 /** What the object store holds of one loaded partition, and how it is read. */
 export interface TieredPartition {
@@ -12,6 +28,10 @@ export interface TieredPartition {
   readonly reads: ColdReads;
   /** Of the partition's slot. */
   readonly packs: SlotPacks;
+  /** To be read from end to end, past the cache. */
+  readonly parts: StoredParts;
+  /** Whatever changes its cold segments. */
+  readonly changes: ColdChanges;
   /** Removes the parts that end at or before `offset`, with their objects; the start is stored. */
   cutStart(offset: number): Promise<void>;
 }
@@ -19,6 +39,11 @@ export interface TieredPartition {
 /** Whether what is appended to the topic goes into the object store. */
 export function isTiering(settings: TopicSettings): boolean {
   return settings.remoteStorageEnable && !settings.remoteLogCopyDisable;
+}
+
+/** Whether what is in the object store is to be deleted (KIP-950). */
+export function isGivenUp(settings: TopicSettings): boolean {
+  return !settings.remoteStorageEnable && settings.remoteLogDeleteOnDisable;
 }
 
 /** Of their batches. */

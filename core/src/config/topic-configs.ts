@@ -165,7 +165,7 @@ const definitions: readonly TopicConfigDefinition[] = [
     "Whether nothing more goes into the object store; what is there is still read.",
   ),
   from(key("boolean", "remote.log.delete.on.disable", false)).says(
-    "Accepted as in Kafka; what is in the object store stays until retention takes it.",
+    "Whether what is in the object store is deleted where `remote.storage.enable` is false.",
   ),
   from(key("long", "local.retention.ms", -2, atLeast(-2)), "log.local.retention.ms").says(
     "How long records stay on local disk; -2 means as long as they are kept at all.",

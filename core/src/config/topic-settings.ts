@@ -26,6 +26,7 @@ export interface TopicSettings {
   readonly fileDeleteDelayMs: number;
   readonly remoteStorageEnable: boolean;
   readonly remoteLogCopyDisable: boolean;
+  readonly remoteLogDeleteOnDisable: boolean;
   readonly cleanupPolicy: { readonly compact: boolean; readonly delete: boolean };
   readonly deleteRetentionMs: number;
   readonly minCompactionLagMs: number;
@@ -78,6 +79,7 @@ export function topicSettings(
     fileDeleteDelayMs: number("file.delete.delay.ms"),
     remoteStorageEnable: values.get("remote.storage.enable") === true,
     remoteLogCopyDisable: values.get("remote.log.copy.disable") === true,
+    remoteLogDeleteOnDisable: values.get("remote.log.delete.on.disable") === true,
     cleanupPolicy: { compact: policies.includes("compact"), delete: policies.includes("delete") },
     deleteRetentionMs: number("delete.retention.ms"),
     minCompactionLagMs: number("min.compaction.lag.ms"),

@@ -1,26 +1,48 @@
+import { DiskError } from "../ports/disk.ts";
 import type { LogOptions } from "./log-options.ts";
 import type { SegmentList } from "./segment-list.ts";
+import type { Segment } from "./segment.ts";
+
+interface Dropped {
+  readonly isAny: boolean;
+  /** Of them, those that could not be read to their end. */
+  readonly damaged: number;
+}
 
 /**
  * Removes segments that were deleted in an earlier life and are there nevertheless: a death came
  * after the start was stored, or a loss of power brought their names back, some and not others. To
  * be done before anything is recovered, which would take the others for lost, and with them all that
- * follows. Returns whether there were any.
+ * follows.
  *
  * Below the stored start nothing is needed. Of what is in the object store as well the hot copies go
- * that are cut off from the log's end.
+ * that are cut off from the log's end, by a file that is missing or by one that is damaged.
  */
-export function dropDeleted(segments: SegmentList, options: LogOptions): boolean {
-  const { coldEndOffset, config, startOffset } = options;
-  let dropped = segments.removeBefore(startOffset).length > 0;
-  if (coldEndOffset === undefined) return dropped;
-  for (const [index, segment] of segments.all.entries()) {
-    const following = segments.all[index + 1];
-    if (following === undefined || following.baseOffset > coldEndOffset) return dropped;
-    if (segment.tail(config).nextOffset === following.baseOffset) continue;
+export function dropDeleted(segments: SegmentList, options: LogOptions): Dropped {
+  const { coldEndOffset = -1, startOffset } = options;
+  let isAny = segments.removeBefore(startOffset).length > 0;
+  let damaged = 0;
+  for (let index = 0; ; ) {
+    const [segment, following] = segments.all.slice(index, index + 2);
+    if (segment === undefined || following === undefined) break;
+    if (following.baseOffset > coldEndOffset) break;
+    const end = endOf(segment, options);
+    index += 1;
+    if (end === following.baseOffset) continue;
+    if (end === "damaged") damaged += 1;
     segments.removeBefore(following.baseOffset);
-    dropped = true;
-    return dropDeleted(segments, options) || dropped;
+    isAny = true;
+    index = 0;
   }
-  return dropped;
+  return { isAny, damaged };
+}
+
+function endOf(segment: Segment, { config }: LogOptions): number | "damaged" {
+  try {
+    const { damagedAt, nextOffset } = segment.tail(config);
+    return damagedAt < 0 ? nextOffset : "damaged";
+  } catch (error) {
+    if (error instanceof DiskError) return "damaged";
+    throw error;
+  }
 }

@@ -24,3 +24,8 @@ export function parseFileName(name: string): LogFileName | undefined {
   if (!Number.isSafeInteger(offset)) return undefined;
   return { offset, kind: match[2] as LogFileKind };
 }
+
+/** What the path of a segment and those of its indexes have in common. */
+export function withoutEnding(path: string): string {
+  return path.slice(0, path.lastIndexOf("."));
+}

@@ -55,7 +55,7 @@ async function compact(
   const cleaned = log.compaction.begin({ baseOffset, endOffset: last.endOffset });
   for (const segment of group) {
     for (let position = 0; ; ) {
-      const at = { baseOffset: segment.baseOffset, position, bytesMax: 200 };
+      const at = { baseOffset: segment.baseOffset, position, into: new Uint8Array(200) };
       const piece = log.compaction.read(at);
       if (piece === undefined) break;
       position += piece.length;
@@ -202,7 +202,7 @@ describe("a cleaned segment", () => {
     const group = { baseOffset: 0, endOffset: end };
     const cleaned = log.compaction.begin(group);
     disk.setCapacity(disk.usedBytes + 10);
-    const piece = log.compaction.read({ baseOffset: 0, position: 0, bytesMax: 300 });
+    const piece = log.compaction.read({ baseOffset: 0, position: 0, into: new Uint8Array(300) });
     expect(() => cleaned.append([piece ?? new Uint8Array(0)])).toThrow(DiskError);
     cleaned.discard();
     expect(disk.list(directory).filter((name) => name.includes("cleaned"))).toEqual([]);

@@ -17,3 +17,17 @@ export function damaged(path: string, position: number): DiskError {
   const cause = new Error(`no whole batch at byte ${position}`);
   return new DiskError("io", { path, applied: "no", cause });
 }
+
+/** A file of the log is not there. */
+export function missing(path: string): DiskError {
+  return new DiskError("io", { path, applied: "no", cause: new Error("the file is missing") });
+}
+
+/** Does what is tried again later, if need be: another failure, of the same disk, is the one to tell. */
+export function ignoringDisk(run: () => void): void {
+  try {
+    run();
+  } catch (error) {
+    if (!(error instanceof DiskError)) throw error;
+  }
+}

@@ -165,7 +165,7 @@ async function closeAndOpen(world: World): Promise<void> {
   world.log.close();
   reopen(world, { kind: "clean" });
   expect(world.log.endOffset).toBe(world.model.endOffset);
-  expect(world.log.recovered).toEqual({ cutBytes: 0, lostBelow: undefined });
+  expect(world.log.recovered).toMatchObject({ cutBytes: 0, lostBelow: undefined });
   world.model.durableTo = world.model.endOffset;
   expectSameState(world);
 }

@@ -33,7 +33,8 @@ export interface LogOptions {
   readonly startOffset: number;
   /**
    * What lies between the start and here is in the object store as well, and may be missing here:
-   * the log may begin anywhere up to it, and end before it (see `restartAt`).
+   * the log may begin anywhere up to it, and end before it (see `restartAt`). Damage below it cuts
+   * off nothing that lies above.
    */
   readonly coldEndOffset?: number;
   /** Where reads put what they return; fresh memory by default. */
@@ -46,4 +47,6 @@ export interface RecoveryReport {
   readonly cutBytes: number;
   /** Set when the log ends below what was to be trusted: synced data is gone. */
   readonly lostBelow: number | undefined;
+  /** Files with damage, or missing, of which the object store has all that is damaged. */
+  readonly coveredDamages: number;
 }

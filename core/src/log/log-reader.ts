@@ -1,8 +1,7 @@
-import type { BatchFormat } from "./batch-format.ts";
 import { viewOf } from "./batch-format.ts";
 import { readCursorsMax } from "./limits.ts";
 import type { LogConfig } from "./log-config.ts";
-import { damaged } from "./log-files.ts";
+import { damaged, type LogFiles } from "./log-files.ts";
 import type { Segment } from "./segment.ts";
 import type { SegmentList } from "./segment-list.ts";
 
@@ -15,6 +14,11 @@ export interface ReadRange {
   readonly upTo: number;
   /** Whether a first batch larger than `maxBytes` is read nevertheless. */
   readonly atLeastOneBatch: boolean;
+  /**
+   * Batches that end below it are checked, at the cost of that: their CRC, and that what follows in
+   * the segment does so in its offsets, too, which no CRC covers. None by default.
+   */
+  readonly checkedBelow?: number;
 }
 
 export type LogRead =
@@ -34,6 +38,11 @@ export type LogRead =
 interface Place {
   readonly segment: Segment;
   readonly position: number;
+}
+
+interface PlaceToEnd extends Place {
+  /** All batches of the segment end before it. */
+  readonly endOffset: number;
 }
 
 /** Where the bytes that are read get their memory. */
@@ -59,25 +68,32 @@ const freshBuffers: ReadBuffers = {
  */
 export class LogReader {
   readonly #segments: SegmentList;
-  readonly #format: BatchFormat;
+  readonly #files: Pick<LogFiles, "format" | "crc32c">;
   readonly #buffers: ReadBuffers;
   /** By offset, the least recently used first. */
   readonly #cursors = new Map<number, Place>();
 
-  constructor(segments: SegmentList, format: BatchFormat, buffers: ReadBuffers = freshBuffers) {
+  constructor(
+    segments: SegmentList,
+    files: Pick<LogFiles, "format" | "crc32c">,
+    buffers: ReadBuffers = freshBuffers,
+  ) {
     this.#segments = segments;
-    this.#format = format;
+    this.#files = files;
     this.#buffers = buffers;
   }
 
-  /** `upTo` is at most the log's end, `from` at least its start. */
-  read(range: ReadRange, config: LogConfig): LogRead {
+  /** `upTo` is at most the log's end, which is `endOffset`; `from` at least its start. */
+  read(range: ReadRange, endOffset: number, config: LogConfig): LogRead {
     if (range.from >= range.upTo) return nothing(range.from);
-    const place = this.#find(range.from, config);
-    if (place === undefined) return nothing(range.from);
-    const { segment, position } = place;
+    const found = this.#find(range.from, config);
+    if (found === undefined) return nothing(range.from);
+    const { segment, position } = found;
+    const { all } = this.#segments;
+    const following = all[this.#segments.indexOf(segment.baseOffset) + 1];
+    const place = { segment, position, endOffset: following?.baseOffset ?? endOffset };
     const available = segment.sizeBytes - position;
-    const header = this.#format.BATCH_HEADER_BYTES;
+    const header = this.#files.format.BATCH_HEADER_BYTES;
     if (available < header) throw damaged(segment.path, position);
     const wanted = Math.min(available, Math.max(range.maxBytes, header));
     let bytes = this.#buffers.take(wanted);
@@ -93,6 +109,7 @@ export class LogReader {
       this.#buffers.giveBack(bytes);
       return nothing(range.from);
     }
+    if (run.nextOffset <= (range.checkedBelow ?? 0)) run = this.#beforeGap(run, place);
     this.#remember(run.nextOffset, { segment, position: position + run.bytes });
     const { firstOffset, nextOffset } = run;
     return { kind: "ok", records: [bytes.subarray(0, run.bytes)], firstOffset, nextOffset };
@@ -116,19 +133,22 @@ export class LogReader {
   }
 
   /** The first batches in `bytes` that are whole, within the bytes asked for, and below `upTo`. */
-  #wholeBatches(bytes: Uint8Array, place: Place, range: ReadRange): BatchRun {
-    const format = this.#format;
+  #wholeBatches(bytes: Uint8Array, place: PlaceToEnd, range: ReadRange): BatchRun {
+    const { format } = this.#files;
     const view = viewOf(bytes);
     const end = Math.min(bytes.length, range.maxBytes);
     const lastStart = bytes.length - format.BATCH_HEADER_BYTES;
     const available = place.segment.sizeBytes - place.position;
-    const run = { bytes: 0, firstBytes: 0, firstOffset: range.from, nextOffset: range.from };
+    const { from } = range;
+    const run = { ...{ bytes: 0, firstBytes: 0, lastBytes: 0 }, ...startingAt(from) };
     for (let at = 0; at <= lastStart; at = run.bytes) {
       const batchBytes = format.readBatchBytes(view, at);
       const lastOffset = format.readLastOffset(view, at);
       const isWhole = batchBytes >= format.BATCH_HEADER_BYTES && batchBytes <= available - at;
-      // One that ends before what came before it would lead a reader back.
-      if (!isWhole || lastOffset < run.nextOffset) {
+      // One that ends before what came before it would lead a reader back; one that ends after what
+      // follows its segment would lead it past records, or to wait for ever.
+      const isInPlace = lastOffset >= run.nextOffset && lastOffset < place.endOffset;
+      if (!isWhole || !isInPlace) {
         // What lies before it is whole, and is given first.
         if (at > 0) break;
         throw damaged(place.segment.path, place.position);
@@ -136,11 +156,39 @@ export class LogReader {
       if (lastOffset >= range.upTo) break;
       if (at === 0) run.firstBytes = batchBytes;
       if (at + batchBytes > end) break;
+      const isChecked = lastOffset < (range.checkedBelow ?? 0);
+      if (isChecked && !this.#isSound(bytes.subarray(at, at + batchBytes), view, at)) {
+        if (at > 0) break;
+        throw damaged(place.segment.path, place.position);
+      }
       if (at === 0) run.firstOffset = format.readBaseOffset(view, 0);
+      run.lastStart = run.nextOffset;
+      run.lastBytes = batchBytes;
       run.nextOffset = lastOffset + 1;
       run.bytes = at + batchBytes;
     }
     return run;
+  }
+
+  /**
+   * The run without its last batch where what follows that one says that it begins before its end:
+   * one of the two has a wrong offset. Throws where there is no other batch.
+   */
+  #beforeGap(run: BatchRun, { position, segment }: PlaceToEnd): BatchRun {
+    const { format } = this.#files;
+    const end = position + run.bytes;
+    if (segment.sizeBytes - end < format.BATCH_HEADER_BYTES) return run;
+    const header = new Uint8Array(format.BATCH_HEADER_BYTES);
+    segment.read(end, header);
+    if (format.readBaseOffset(viewOf(header), 0) >= run.nextOffset) return run;
+    if (run.bytes === run.lastBytes) throw damaged(segment.path, position);
+    return { ...run, bytes: run.bytes - run.lastBytes, nextOffset: run.lastStart };
+  }
+
+  #isSound(batch: Uint8Array, view: DataView, at: number): boolean {
+    const { crc32c, format } = this.#files;
+    if (format.readMagic(view, at) !== magic) return false;
+    return crc32c(batch.subarray(format.CRC_COVERS_FROM)) === format.readCrc(view, at);
   }
 
   #remember(offset: number, place: Place): void {
@@ -158,8 +206,17 @@ interface BatchRun {
   readonly bytes: number;
   /** Of the first batch, if it may be read at all; 0 if not. */
   readonly firstBytes: number;
+  /** Of the last batch, and the offset at which it was to begin. */
+  readonly lastBytes: number;
+  readonly lastStart: number;
   readonly firstOffset: number;
   readonly nextOffset: number;
+}
+
+const magic = 2;
+
+function startingAt(offset: number): Record<"firstOffset" | "lastStart" | "nextOffset", number> {
+  return { firstOffset: offset, lastStart: offset, nextOffset: offset };
 }
 
 function nothing(from: number): LogRead {

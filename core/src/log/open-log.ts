@@ -1,5 +1,6 @@
 import { assert } from "../assert.ts";
-import type { ProducerState } from "../producer/producer-state.ts";
+import { DiskError } from "../ports/disk.ts";
+import { ProducerState } from "../producer/producer-state.ts";
 import { cleanedOffsetName, leaderEpochsName, parseFileName } from "./file-names.ts";
 import { dropDeleted } from "./deleted-segments.ts";
 import { LeaderEpochs } from "./leader-epochs.ts";
@@ -9,6 +10,7 @@ import type { LogOptions, RecoveryReport } from "./log-options.ts";
 import { ProducerSnapshots } from "./producer-snapshots.ts";
 import { parseBesideName } from "./replacement.ts";
 import type { Segment } from "./segment.ts";
+import type { SegmentRecovery } from "./segment-rules.ts";
 import { SegmentList } from "./segment-list.ts";
 
 export interface OpenedLog {
@@ -44,12 +46,13 @@ export function openLog(files: LogFiles, options: LogOptions): OpenedLog {
   const names = files.disk.list(files.directory);
   const segments = new SegmentList(files, baseOffsetsOf(names));
   removeStrays(files, names, segments);
-  const hadDeleted = dropDeleted(segments, options);
+  const dropped = dropDeleted(segments, options);
   const recovered = recover(segments, options);
   const first = segments.all[0];
   let endOffset = segments.active?.tail(config).nextOffset ?? startOffset;
   let cutBytes = recovered.cutBytes;
   const { coldEndOffset = 0 } = options;
+  const snapshots = new ProducerSnapshots(files, names, (offset) => segments.has(offset));
   const expected = expectedEnd(options);
   // What ends before the object store's end goes on there: nothing of it is lost.
   const lostBelow = expected > Math.max(endOffset, coldEndOffset) ? expected : undefined;
@@ -58,16 +61,13 @@ export function openLog(files: LogFiles, options: LogOptions): OpenedLog {
     endOffset = startOffset;
   }
   const epochs = new LeaderEpochs(files.disk, files.directory, files.crc32c);
-  const snapshots = new ProducerSnapshots(files, names, (offset) => segments.has(offset));
   const cutSnapshots = snapshots.cutEnd(endOffset);
-  const { missesProducers, producers } = replay({
-    segments,
-    epochs,
-    snapshots,
-    config,
-    recovered,
-    endOffset,
+  const replayed = replayBatches({
+    ...{ segments, epochs, snapshots, config, recovered, endOffset },
+    coveredTo: Math.min(coldEndOffset, endOffset),
   });
+  const { missesProducers, producers } = replayed;
+  const stepped = segments.all.filter(({ hasDamage }) => hasDamage).length;
   const unsynced = recovered.unsynced.filter((segment) => segments.all.includes(segment));
   return {
     segments,
@@ -79,8 +79,12 @@ export function openLog(files: LogFiles, options: LogOptions): OpenedLog {
     endOffset,
     recoveryPoint: Math.min(recovered.trustedTo ?? endOffset, endOffset),
     unsynced,
-    namesChanged: hadDeleted || cutBytes > 0 || cutSnapshots > 0,
-    report: { cutBytes, lostBelow },
+    namesChanged: dropped.isAny || cutBytes > 0 || cutSnapshots > 0,
+    report: {
+      cutBytes,
+      lostBelow,
+      coveredDamages: dropped.damaged + Math.max(stepped, replayed.damages),
+    },
   };
 }
 
@@ -139,20 +143,35 @@ function recover(segments: SegmentList, options: LogOptions): Recovered {
 }
 
 /** What was to be trusted ends in bytes that are no batch: as much is kept as is sound. */
-function cutTornTail(segments: SegmentList, { config }: LogOptions): number {
+function cutTornTail(segments: SegmentList, options: LogOptions): number {
+  const { coldEndOffset: coveredTo = 0, config } = options;
   const active = segments.active;
-  if (active === undefined || active.tail(config).damagedAt < 0) return 0;
-  const rules = { from: active.baseOffset, beyond: "verify", leaderEpochMax } as const;
-  return active.recover(rules, config);
+  if (active === undefined || isWhole(active, options)) return 0;
+  const from = Math.max(active.baseOffset, coveredTo);
+  return active.recover({ from, beyond: "verify", leaderEpochMax, coveredTo }, config);
+}
+
+/** Whether it ends in a batch. Throws a DiskError of what nobody else has and can't be read at all. */
+function isWhole(active: Segment, { coldEndOffset = 0, config }: LogOptions): boolean {
+  try {
+    return active.tail(config).damagedAt < 0;
+  } catch (error) {
+    if (!(error instanceof DiskError) || coldEndOffset <= active.baseOffset) throw error;
+    return false;
+  }
 }
 
 /** Cuts at `offset` without a look at what lies there: it may be any bytes. */
-function cutAt(segments: SegmentList, { config }: LogOptions, offset: number): Recovered {
+function cutAt(segments: SegmentList, options: LogOptions, offset: number): Recovered {
+  const { coldEndOffset = 0, config } = options;
+  // Where the object store has more, the log goes on there.
+  const coveredTo = coldEndOffset <= offset ? coldEndOffset : 0;
   const holder = segments.indexOf(offset);
   let cutBytes = segments.removeFrom(holder + 1);
   // A log that begins later than it is to end keeps its end in the name of an empty segment.
   const active = segments.active ?? segments.truncateTo(offset, config).active;
-  cutBytes += active.recover({ from: offset, beyond: "cut", leaderEpochMax }, config);
+  const rules = { from: offset, beyond: "cut", leaderEpochMax, coveredTo } as const;
+  cutBytes += active.recover(rules, config);
   const unsynced = cutBytes > 0 ? [active] : [];
   return { cutBytes, trustedTo: undefined, unsynced };
 }
@@ -162,10 +181,14 @@ const leaderEpochMax = Number.MAX_VALUE;
 function verifyFrom(segments: SegmentList, options: LogOptions, from: number): Recovered {
   const { recovery, config } = options;
   const limit = recovery.kind === "verifyFrom" ? recovery.leaderEpochMax : undefined;
-  const rules = { from, beyond: "verify", leaderEpochMax: limit ?? leaderEpochMax } as const;
-  const start = Math.max(0, segments.indexOf(from));
-  let cutBytes = 0;
   const { coldEndOffset = 0, startOffset } = options;
+  // What the object store has is not looked at here: damage in it is found when it is read.
+  const verifiedFrom = Math.max(from, coldEndOffset);
+  const rules: SegmentRecovery = {
+    ...{ from: verifiedFrom, beyond: "verify" as const, coveredTo: coldEndOffset },
+    leaderEpochMax: limit ?? leaderEpochMax,
+  };
+  let cutBytes = 0;
   const first = segments.all[0]?.baseOffset ?? 0;
   const localStart = first <= coldEndOffset ? Math.max(first, startOffset) : startOffset;
   if (segments.indexOf(Math.max(from, localStart)) < 0) {
@@ -173,7 +196,7 @@ function verifyFrom(segments: SegmentList, options: LogOptions, from: number): R
     return { cutBytes: segments.removeFrom(0), trustedTo: from, unsynced: [] };
   }
   let expected: number | undefined;
-  for (let i = start; i < segments.all.length; i++) {
+  for (let i = Math.max(0, segments.indexOf(verifiedFrom)); i < segments.all.length; i++) {
     const segment = segments.all[i];
     if (segment === undefined) break;
     if (expected !== undefined && segment.baseOffset !== expected) {
@@ -184,7 +207,11 @@ function verifyFrom(segments: SegmentList, options: LogOptions, from: number): R
     cutBytes += segment.recover(rules, config);
     expected = segment.tail(config).nextOffset;
   }
-  return { cutBytes, trustedTo: from, unsynced: segments.all.slice(start) };
+  return {
+    cutBytes,
+    trustedTo: from,
+    unsynced: segments.all.slice(Math.max(0, segments.indexOf(from))),
+  };
 }
 
 interface Replay {
@@ -194,6 +221,31 @@ interface Replay {
   readonly config: LogConfig;
   readonly recovered: Recovered;
   readonly endOffset: number;
+  /** What lies below is in the object store as well. */
+  readonly coveredTo: number;
+}
+
+type Replayed = Pick<OpenedLog, "missesProducers" | "producers"> & { readonly damages: 0 | 1 };
+
+/** Where the batches to be told can't be read, only those that nobody else has are. */
+function replayBatches(from: Replay): Replayed {
+  const { config, coveredTo, endOffset, epochs, segments } = from;
+  try {
+    return { ...replay(from), damages: 0 };
+  } catch (error) {
+    const isCovered = coveredTo > firstOffset(segments, endOffset);
+    if (!(error instanceof DiskError) || !isCovered) throw error;
+  }
+  const producers = ProducerState.empty();
+  epochs.replace([]);
+  const holder = segments.all[segments.indexOf(coveredTo)];
+  if (holder !== undefined && holder.baseOffset < coveredTo) holder.giveUpTo(coveredTo, config);
+  segments.eachBatch(coveredTo, config, (batch) => {
+    if (batch.baseOffset < coveredTo) return;
+    epochs.note(batch.leaderEpoch, batch.baseOffset);
+    producers.apply(batch);
+  });
+  return { missesProducers: true, producers, damages: 1 };
 }
 
 function replay(from: Replay): Pick<OpenedLog, "missesProducers" | "producers"> {

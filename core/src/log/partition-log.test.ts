@@ -172,7 +172,7 @@ describe("a partition's log", () => {
     disk.failNext({ operation: "open", matches: old });
     const log = openTestLog(disk);
     expect([log.endOffset, log.recoveryPoint, log.isDirty]).toEqual([400, 400, false]);
-    expect(log.recovered).toEqual({ cutBytes: 0, lostBelow: undefined });
+    expect(log.recovered).toMatchObject({ cutBytes: 0, lostBelow: undefined });
     expect(readFrom(log, 300)).toEqual(evens(300, 400));
   });
 

@@ -8,9 +8,10 @@ import type { LogOptions, RecoveryReport } from "./log-options.ts";
 import type { LogRead, ReadRange } from "./log-reader.ts";
 import { LogCompaction } from "./log-compaction.ts";
 import { LogReader } from "./log-reader.ts";
+import { findByTimestamp, findMaxTimestamp } from "./log-search.ts";
 import { firstOffset, openLog } from "./open-log.ts";
 import type { ProducerSnapshots } from "./producer-snapshots.ts";
-import type { FoundRecord } from "./segment.ts";
+import type { FoundRecord } from "./segment-rules.ts";
 import { Segment } from "./segment.ts";
 import { type SegmentFacts, segmentFacts } from "./segment-facts.ts";
 import type { SegmentList } from "./segment-list.ts";
@@ -43,14 +44,16 @@ export class PartitionLog {
   #logStartOffset: number;
   #endOffset: number;
   #appendedBytes = 0;
+  #givenUpTo = 0;
 
   private constructor(options: LogOptions) {
     const { disk, directory, format, crc32c, findTimestamp } = options;
     this.config = options.config;
     this.#files = { disk, directory, format, crc32c, findTimestamp };
     const opened = openLog(this.#files, options);
+    const { segments } = opened;
+    this.#segments = segments;
     this.recovered = opened.report;
-    this.#segments = opened.segments;
     this.#epochs = opened.epochs;
     this.#snapshots = opened.snapshots;
     this.#producers = opened.producers;
@@ -58,11 +61,9 @@ export class PartitionLog {
     this.#logStartOffset = opened.logStartOffset;
     this.#endOffset = opened.endOffset;
     this.#syncs = new SyncTargets(this.#files, opened);
-    this.#reader = new LogReader(this.#segments, format, options.buffers);
-    this.compaction = new LogCompaction({
-      ...{ files: this.#files, segments: this.#segments, reader: this.#reader, syncs: this.#syncs },
-      config: () => this.config,
-    });
+    this.#reader = new LogReader(this.#segments, this.#files, options.buffers);
+    const parts = { files: this.#files, segments, reader: this.#reader, syncs: this.#syncs };
+    this.compaction = new LogCompaction({ ...parts, config: () => this.config });
     // A death may have come between the storing of the start and what follows from it.
     this.#epochs.cutStart(this.#logStartOffset);
   }
@@ -77,9 +78,10 @@ export class PartitionLog {
     return this.#logStartOffset;
   }
 
-  /** The first offset that is here. Above the start where older segments are only in the store. */
+  /** The first offset that is read here. What lies between the start and it is in the store only. */
   get localStartOffset(): number {
-    return Math.max(this.#logStartOffset, this.#segments.all[0]?.baseOffset ?? this.#endOffset);
+    const first = this.#segments.all[0]?.baseOffset ?? this.#endOffset;
+    return Math.max(this.#logStartOffset, this.#givenUpTo, first);
   }
 
   /** The offset that the next record gets (Kafka's LEO). */
@@ -168,7 +170,7 @@ export class PartitionLog {
     }
     if (range.from < this.localStartOffset) return { kind: "notLocal" };
     const upTo = Math.min(range.upTo, this.#endOffset);
-    return this.#reader.read({ ...range, upTo }, this.config);
+    return this.#reader.read({ ...range, upTo }, this.#endOffset, this.config);
   }
 
   /** Bytes of the batches from the one that holds `offset` on, as far as they are here. */
@@ -189,30 +191,14 @@ export class PartitionLog {
     readonly timestamp: number;
     readonly upTo: number;
   }): FoundRecord | undefined {
-    const { timestamp, upTo } = query;
-    for (const segment of this.#segments.all) {
-      const tail = segment.tail(this.config);
-      if (tail.maxTimestamp < timestamp || tail.nextOffset <= this.#logStartOffset) continue;
-      const wanted = { timestamp, startOffset: this.#logStartOffset };
-      const found = segment.findByTimestamp(wanted, this.config);
-      if (found !== undefined) return found.offset < upTo ? found : undefined;
-    }
-    return undefined;
+    const searched = { segments: this.#segments.all, config: this.config, upTo: query.upTo };
+    return findByTimestamp(searched, { ...query, startOffset: this.localStartOffset });
   }
 
   /** The first record with the log's largest timestamp, if below `upTo` (KIP-734). */
   maxTimestamp(upTo: number): FoundRecord | undefined {
-    let best: Segment | undefined;
-    let largest = -1;
-    for (const segment of this.#segments.all) {
-      const { maxTimestamp } = segment.tail(this.config);
-      if (maxTimestamp <= largest) continue;
-      best = segment;
-      largest = maxTimestamp;
-    }
-    const wanted = { timestamp: largest, startOffset: this.#logStartOffset };
-    const found = best?.findByTimestamp(wanted, this.config);
-    return found !== undefined && found.offset < upTo ? found : undefined;
+    const searched = { segments: this.#segments.all, config: this.config, upTo };
+    return findMaxTimestamp(searched, this.localStartOffset);
   }
 
   /** Each segment, oldest first; the last takes the appends. For retention. */
@@ -281,14 +267,32 @@ export class PartitionLog {
   }
 
   /**
-   * Deletes segments that end at or before `offset`, which the object store has. The start stays,
-   * and the history of leader epochs.
+   * Deletes segments that end at or before `offset`, which the object store has. The start and the
+   * leader epochs stay.
    */
   removeLocalBefore(offset: number): void {
     assert(offset <= this.#endOffset, "what is to be appended is not removed");
     if (offset <= this.localStartOffset) return;
     this.#reader.forget();
     this.#deleteBefore(offset);
+  }
+
+  /**
+   * The segment whose file is at `path` is damaged, and the object store has what lies below
+   * `coveredTo`: up to there, or that segment's end, nothing is read here any more, and what can be is
+   * deleted. Undefined: nothing of the segment is covered.
+   */
+  giveUpDamaged(path: string, coveredTo: number): number | undefined {
+    const { all } = this.#segments;
+    const at = all.findIndex((segment) => segment.isAt(path));
+    const end = Math.min(coveredTo, all[at + 1]?.baseOffset ?? this.#endOffset);
+    const segment = all[at];
+    if (segment === undefined || end <= segment.baseOffset) return undefined;
+    this.#givenUpTo = Math.max(this.#givenUpTo, end);
+    this.#reader.forget();
+    this.#deleteBefore(end);
+    if (all.includes(segment)) segment.giveUpTo(end, this.config);
+    return this.localStartOffset;
   }
 
   /**
@@ -351,9 +355,8 @@ export class PartitionLog {
   }
 
   #mustRoll(batch: BatchSummary, waitingBytes: number, nowMs: number): boolean {
-    const active = this.#segments.active;
-    if (active === undefined) return true;
-    return active.isFullFor(batch, this.config, { waitingBytes, nowMs });
+    const when = { waitingBytes, nowMs };
+    return this.#segments.active?.isFullFor(batch, this.config, when) ?? true;
   }
 
   #write(parts: readonly Uint8Array[], batches: readonly BatchSummary[]): void {

@@ -19,6 +19,9 @@ export interface SegmentTail {
 /** The same, while batches are being counted in. */
 export type MutableTail = { -readonly [Name in keyof SegmentTail]: SegmentTail[Name] } & {
   bytesSinceIndexPoint: number;
+  /** The last batch that was counted in: where it begins, and the offset that it was to have. */
+  lastBatchAt: number;
+  lastBatchDue: number;
 };
 
 /** What lies before the point's batch. */
@@ -32,6 +35,8 @@ export function tailAt(point: IndexPoint | "none", segmentOffset: number): Mutab
     lastLeaderEpoch: -1,
     damagedAt: -1,
     bytesSinceIndexPoint: 0,
+    lastBatchAt: found?.position ?? 0,
+    lastBatchDue: found?.baseOffset ?? segmentOffset,
   };
 }
 
@@ -56,6 +61,8 @@ export function noteBatch(
     tail.maxTimestamp = batch.maxTimestamp;
     tail.maxTimestampBatchOffset = batch.baseOffset;
   }
+  tail.lastBatchAt = tail.sizeBytes;
+  tail.lastBatchDue = tail.nextOffset;
   tail.sizeBytes += batch.bytes;
   tail.bytesSinceIndexPoint += batch.bytes;
   tail.nextOffset = batch.lastOffset + 1;

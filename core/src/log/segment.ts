@@ -1,40 +1,29 @@
 import { assert } from "../assert.ts";
 import type { DiskFile } from "../ports/disk.ts";
-import { DiskError } from "../ports/disk.ts";
-import { batchCrcHolds } from "./batch-crc.ts";
 import type { BatchSummary } from "./batch-format.ts";
 import { summarizeBatch, viewOf } from "./batch-format.ts";
 import { BatchScanner } from "./batch-scanner.ts";
-import { fileName } from "./file-names.ts";
+import { fileName, withoutEnding } from "./file-names.ts";
+import { findBatch } from "./find-batch.ts";
 import { segmentSpanMax } from "./limits.ts";
 import { type LogConfig, rollAfterMs } from "./log-config.ts";
 import type { LogFiles } from "./log-files.ts";
-import { damaged } from "./log-files.ts";
+import { damaged, ignoringDisk, missing } from "./log-files.ts";
 import { type IndexPoint, timeEntryBytes } from "./index-entry.ts";
+import { SegmentAge } from "./segment-age.ts";
 import { SegmentIndex } from "./segment-index.ts";
+import { findInBatch, isSoundBatch } from "./segment-rules.ts";
+import type { Due, FoundRecord, SegmentRecovery, TimestampQuery } from "./segment-rules.ts";
 import type { MutableTail, SegmentTail } from "./segment-tail.ts";
 import { noteBatch, tailAt } from "./segment-tail.ts";
 
-interface Start {
-  readonly point: IndexPoint | "none";
+interface Scan {
   readonly scanner: BatchScanner;
   readonly step: "batch" | "end" | "damaged";
 }
 
-export interface Due {
-  /** Wall time. */
-  readonly nowMs: number;
-  /** Of batches that will be written to the segment before this one. */
-  readonly waitingBytes: number;
-}
-
-export interface SegmentRecovery {
-  /** Batches that end before this offset were synced: their CRC is not computed again. */
-  readonly from: number;
-  /** What happens to the others. */
-  readonly beyond: "verify" | "cut";
-  /** A leader epoch above it cannot have been written. The CRC does not cover the field. */
-  readonly leaderEpochMax: number;
+interface Start extends Scan {
+  readonly point: IndexPoint | "none";
 }
 
 /**
@@ -55,8 +44,11 @@ export class Segment {
   /** A failed write may have left bytes past the end, which must go before the next one. */
   #remnant = false;
   #removed = false;
-  #firstTimestamp: number | undefined;
-  #seenMs: number | undefined;
+  readonly #age = new SegmentAge();
+  /** Damage below it is stepped over. */
+  #coveredTo = 0;
+  /** Whether damage was stepped over, below what the object store has. */
+  hasDamage = false;
 
   constructor(files: LogFiles, baseOffset: number) {
     this.baseOffset = baseOffset;
@@ -78,7 +70,11 @@ export class Segment {
     return this.#tail?.damagedAt === -1 ? this.#tail.sizeBytes : this.#open().size();
   }
 
-  /** Found once, then kept up to date by appends. */
+  /** Whether the file, its own or its index's, is this segment's. */
+  isAt(path: string): boolean {
+    return withoutEnding(path) === withoutEnding(this.path);
+  }
+
   tail(config: LogConfig): SegmentTail {
     this.#tail ??= this.#findTail(config);
     return this.#tail;
@@ -92,8 +88,7 @@ export class Segment {
 
   /**
    * Whether the batch has to go to a new segment: by bytes, by span of offsets, by the indexes'
-   * size, or by time. As Kafka has it, time is that of the records: the batch's largest timestamp
-   * against that of the segment's first batch.
+   * size, or by time.
    */
   isFullFor(batch: BatchSummary, config: LogConfig, when: Due): boolean {
     const sizeBytes = this.tail(config).sizeBytes + when.waitingBytes;
@@ -102,7 +97,8 @@ export class Segment {
     if (batch.lastOffset - this.baseOffset > segmentSpanMax) return true;
     const indexEntriesMax = Math.max(1, Math.floor(config.segmentIndexBytes / timeEntryBytes));
     if (this.#loadIndex(config).length >= indexEntriesMax) return true;
-    return this.#ageMs(batch, when.nowMs) > rollAfterMs(config);
+    const first = (): number | "empty" => this.#firstTimestamp();
+    return this.#age.ageMs(batch, when.nowMs, first) > rollAfterMs(config);
   }
 
   /** Writes the batches at the end. After a DiskError the segment is what it was before. */
@@ -118,7 +114,8 @@ export class Segment {
     try {
       file.write(tail.sizeBytes, parts);
     } catch (error) {
-      this.#tryCutRemnant(file, tail.sizeBytes);
+      // At once, since a later recovery would take refused batches for appended ones.
+      ignoringDisk(() => this.#cutRemnant(file, tail.sizeBytes));
       throw error;
     }
     this.#remnant = false;
@@ -127,8 +124,7 @@ export class Segment {
 
   /** The position of the first batch that ends at or after `offset`; undefined: all end before. */
   locate(offset: number, config: LogConfig): number | undefined {
-    const { scanner, step } = this.#startAt((index) => index.floorByOffset(offset), config);
-    for (let found = step; this.#isBatch(found, scanner); found = scanner.next()) {
+    for (const scanner of this.#walk((index) => index.floorByOffset(offset), config)) {
       if (scanner.lastOffset >= offset) return scanner.position;
     }
     return undefined;
@@ -140,38 +136,31 @@ export class Segment {
   }
 
   /** The first record at or after `startOffset` with at least this timestamp. */
-  findByTimestamp(
-    query: { readonly timestamp: number; readonly startOffset: number },
-    config: LogConfig,
-  ): FoundRecord | undefined {
-    const { format } = this.#files;
-    const { scanner, step } = this.#startAt((index) => {
-      return index.floorByTimestamp(query.timestamp);
-    }, config);
-    for (let found = step; this.#isBatch(found, scanner); found = scanner.next()) {
-      if (format.readMaxTimestamp(scanner.view, scanner.at) < query.timestamp) continue;
-      if (scanner.lastOffset < query.startOffset) continue;
-      const leaderEpoch = format.readPartitionLeaderEpoch(scanner.view, scanner.at);
-      const maxTimestamp = format.readMaxTimestamp(scanner.view, scanner.at);
-      const { baseOffset } = scanner;
-      const record = this.#files.findTimestamp(this.#readBatch(scanner), query);
-      // Of a batch that cannot be opened its header is all that is known.
-      if (record === "unreadable") {
-        const offset = Math.max(baseOffset, query.startOffset);
-        return { offset, timestamp: maxTimestamp, leaderEpoch };
-      }
-      if (record !== undefined) return { ...record, leaderEpoch };
+  findByTimestamp(query: TimestampQuery, config: LogConfig): FoundRecord | undefined {
+    for (const scanner of this.#walk((index) => index.floorByTimestamp(query.timestamp), config)) {
+      const readBatch = (): Uint8Array => this.#readAt(scanner.position, scanner.bytes);
+      const found = findInBatch(this.#files, scanner, query, readBatch);
+      if (found !== undefined) return found;
     }
     return undefined;
   }
 
   /** Calls `visit` with each batch that ends at or after `offset`, in order. */
   eachBatch(offset: number, config: LogConfig, visit: (batch: BatchSummary) => void): void {
-    const { scanner, step } = this.#startAt((index) => index.floorByOffset(offset), config);
-    for (let found = step; this.#isBatch(found, scanner); found = scanner.next()) {
+    for (const scanner of this.#walk((index) => index.floorByOffset(offset), config)) {
       if (scanner.lastOffset < offset) continue;
       visit(summarizeBatch(this.#files.format, scanner.view, scanner.at));
     }
+  }
+
+  /**
+   * Nobody reads what lies below `offset` here any more. What lies above is found again, if the
+   * batch that begins there is whole.
+   */
+  giveUpTo(offset: number, config: LogConfig): void {
+    this.#coveredTo = offset;
+    this.hasDamage = true;
+    this.#rebuildIndex(config);
   }
 
   /**
@@ -181,14 +170,15 @@ export class Segment {
    */
   recover(rules: SegmentRecovery, config: LogConfig): number {
     const { index, start } = this.#trustedStart(rules.from);
-    const { scanner } = start;
     // The point that the scan begins at stays; those after it are made again as batches pass.
-    index.cutTo(scanner.position + 1);
+    index.cutTo(start.scanner.position + 1);
     const tail = tailAt(start.point, this.baseOffset);
-    let step = start.step;
-    while (step === "batch" && this.#isSound(scanner, tail, rules)) {
-      noteBatch(tail, summarizeBatch(this.#files.format, scanner.view, scanner.at), index, config);
-      step = scanner.next();
+    this.#coveredTo = rules.coveredTo;
+    const file = this.#open();
+    const isSound = (scanner: BatchScanner): boolean =>
+      isSoundBatch(this.#files, { file, scanner }, tail, rules);
+    for (let scan: Scan | undefined = start; scan !== undefined; scan = this.#resume(tail)) {
+      this.#note(scan, { tail, index, config }, isSound);
     }
     this.#tail = tail;
     return this.#cutFile(tail.sizeBytes);
@@ -232,9 +222,8 @@ export class Segment {
 
   #open(): DiskFile {
     this.#file ??= this.#files.disk.open(this.path, { create: "never" });
-    if (this.#file !== undefined) return this.#file;
-    const cause = new Error("a segment's file is missing");
-    throw new DiskError("io", { path: this.path, applied: "no", cause });
+    if (this.#file === undefined) throw missing(this.path);
+    return this.#file;
   }
 
   #loadIndex(config: LogConfig): SegmentIndex {
@@ -249,16 +238,15 @@ export class Segment {
    * nobody has verified: the scan begins at the segment's start, and makes it on its way.
    */
   #trustedStart(from: number): { readonly index: SegmentIndex; readonly start: Start } {
-    const loaded =
-      this.#index ?? SegmentIndex.load({ ...this.#files, baseOffset: this.baseOffset });
+    const { baseOffset } = this;
+    const loaded = this.#index ?? SegmentIndex.load({ ...this.#files, baseOffset });
     if (loaded !== "damaged") {
       this.#index = loaded;
       const start = this.#tryStart(loaded.floorByOffset(from), "batches");
       if (start !== undefined) return { index: loaded, start };
     }
-    const index = this.#beginIndex();
-    const scanner = this.#scanner(0, "batches");
-    return { index, start: { point: "none", scanner, step: scanner.next() } };
+    const start: Start = { point: "none", ...this.#scanFrom(0, "batches") };
+    return { index: this.#beginIndex(), start };
   }
 
   /** Puts an empty index in the place of the one there was. */
@@ -273,12 +261,56 @@ export class Segment {
   #rebuildIndex(config: LogConfig): SegmentIndex {
     const index = this.#beginIndex();
     const tail = tailAt("none", this.baseOffset);
-    const scanner = this.#scanner(0);
-    // A batch that lost its place would be found for offsets that lie elsewhere.
-    while (scanner.next() === "batch" && scanner.baseOffset >= tail.nextOffset) {
-      noteBatch(tail, summarizeBatch(this.#files.format, scanner.view, scanner.at), index, config);
+    for (
+      let scan: Scan | undefined = this.#scanFrom(0);
+      scan !== undefined;
+      scan = this.#resume(tail)
+    ) {
+      this.#note(scan, { tail, index, config }, ({ baseOffset }) => baseOffset >= tail.nextOffset);
     }
     return index;
+  }
+
+  /**
+   * Where a scan that ended before the file did, in damage that the object store covers, goes on. The
+   * last batch may have led it astray. What is found gets an index point: nobody comes from before.
+   */
+  #resume(tail: MutableTail): Scan | undefined {
+    const baseOffset = this.#coveredTo;
+    const end = this.sizeBytes;
+    const { lastBatchAt, lastBatchDue, sizeBytes } = tail;
+    if (lastBatchDue > baseOffset || sizeBytes >= end) return undefined;
+    const position = findBatch(this.#files, this.#open(), { from: lastBatchAt, end, baseOffset });
+    const isNew = position !== lastBatchAt && position !== sizeBytes;
+    if (position === undefined || !isNew) return undefined;
+    this.hasDamage = true;
+    tail.sizeBytes = position;
+    tail.nextOffset = baseOffset;
+    tail.bytesSinceIndexPoint = Number.POSITIVE_INFINITY;
+    return this.#scanFrom(position);
+  }
+
+  #scanFrom(position: number, read: "headers" | "batches" = "headers"): Scan {
+    const range = { from: position, end: this.sizeBytes, read };
+    const scanner = new BatchScanner(this.#open(), this.#files.format, range);
+    return { scanner, step: scanner.next() };
+  }
+
+  /**
+   * Counts in the batches up to the first one that is not accepted: one that lost its place would be
+   * found for offsets that lie elsewhere. Says what the scan came to.
+   */
+  #note(
+    { scanner, step: first }: Scan,
+    into: { readonly tail: MutableTail; readonly index: SegmentIndex; readonly config: LogConfig },
+    accepts: (scanner: BatchScanner) => boolean,
+  ): Scan["step"] {
+    const { config, index, tail } = into;
+    let step = first;
+    for (; step === "batch" && accepts(scanner); step = scanner.next()) {
+      noteBatch(tail, summarizeBatch(this.#files.format, scanner.view, scanner.at), index, config);
+    }
+    return step;
   }
 
   /** A scan from the index point that `find` chooses, or from the segment's start without one. */
@@ -287,10 +319,9 @@ export class Segment {
     config: LogConfig,
   ): Start {
     const first = this.#tryStart(find(this.#loadIndex(config)));
-    if (first !== undefined) return first;
-    const second = this.#tryStart(find(this.#rebuildIndex(config)));
-    if (second === undefined) throw damaged(this.path, 0);
-    return second;
+    const found = first ?? this.#tryStart(find(this.#rebuildIndex(config)));
+    if (found === undefined) throw damaged(this.path, 0);
+    return found;
   }
 
   /** Undefined when the batch is not there that the point names. */
@@ -300,31 +331,33 @@ export class Segment {
   ): Start | undefined {
     if (point === "damaged") return undefined;
     if (point !== "none" && point.position >= this.sizeBytes) return undefined;
-    const scanner = this.#scanner(point === "none" ? 0 : point.position, read);
-    const step = scanner.next();
+    const { scanner, step } = this.#scanFrom(point === "none" ? 0 : point.position, read);
     if (point === "none") return { point, scanner, step };
     if (step !== "batch" || scanner.baseOffset !== point.baseOffset) return undefined;
     return { point, scanner, step };
   }
 
-  #scanner(from: number, read: "headers" | "batches" = "headers"): BatchScanner {
-    const range = { from, end: this.sizeBytes, read };
-    return new BatchScanner(this.#open(), this.#files.format, range);
-  }
-
-  #isBatch(step: "batch" | "end" | "damaged", scanner: BatchScanner): boolean {
-    if (step === "damaged") throw damaged(this.path, scanner.position);
-    return step === "batch";
+  /** The batches from the index point on that `find` chooses; the scanner is each one in turn. */
+  *#walk(
+    find: (index: SegmentIndex) => IndexPoint | "none" | "damaged",
+    config: LogConfig,
+  ): Generator<BatchScanner> {
+    const { scanner, step: first } = this.#startAt(find, config);
+    let step = first;
+    for (let end = 0; step === "batch" && scanner.baseOffset >= end; step = scanner.next()) {
+      end = scanner.lastOffset + 1;
+      yield scanner;
+    }
+    if (step !== "end") throw damaged(this.path, scanner.position);
   }
 
   #findTail(config: LogConfig): MutableTail {
-    const { point, scanner, step } = this.#startAt((index) => index.last(), config);
+    const start = this.#startAt((index) => index.last(), config);
+    const { scanner } = start;
     const index = this.#loadIndex(config);
-    const tail = tailAt(point, this.baseOffset);
-    let found = step;
-    for (; found === "batch" && scanner.baseOffset >= tail.nextOffset; found = scanner.next()) {
-      noteBatch(tail, summarizeBatch(this.#files.format, scanner.view, scanner.at), index, config);
-    }
+    const tail = tailAt(start.point, this.baseOffset);
+    const isInPlace = ({ baseOffset }: BatchScanner): boolean => baseOffset >= tail.nextOffset;
+    const found = this.#note(start, { tail, index, config }, isInPlace);
     // Batches of before the segment's first offset: the file is another one than its name says.
     const isEarlier = tail.sizeBytes === 0 ? found === "batch" : tail.nextOffset <= this.baseOffset;
     if (isEarlier) throw damaged(this.path, 0);
@@ -332,42 +365,23 @@ export class Segment {
     return tail;
   }
 
-  #isSound(scanner: BatchScanner, tail: SegmentTail, rules: SegmentRecovery): boolean {
-    const leaderEpoch = this.#files.format.readPartitionLeaderEpoch(scanner.view, scanner.at);
-    if (leaderEpoch < tail.lastLeaderEpoch || leaderEpoch > rules.leaderEpochMax) return false;
-    // Compaction leaves gaps between offsets, but only in what was synced long before.
-    if (scanner.lastOffset < rules.from) return scanner.baseOffset >= tail.nextOffset;
-    if (rules.beyond === "cut" || scanner.baseOffset < tail.nextOffset) return false;
-    if (scanner.baseOffset > tail.nextOffset && scanner.baseOffset > rules.from) return false;
-    return batchCrcHolds(this.#files, this.#open(), scanner);
+  #firstTimestamp(): number | "empty" {
+    if (this.sizeBytes === 0) return "empty";
+    const { format } = this.#files;
+    return format.readMaxTimestamp(viewOf(this.#readAt(0, format.BATCH_HEADER_BYTES)), 0);
   }
 
-  #readBatch(scanner: BatchScanner): Uint8Array {
-    const batch = new Uint8Array(scanner.bytes);
-    this.read(scanner.position, batch);
-    return batch;
-  }
-
-  #ageMs(batch: BatchSummary, nowMs: number): number {
-    this.#seenMs ??= nowMs;
-    // Of an empty segment the waiting batches are the first: they are as old as this one.
-    if (this.sizeBytes === 0) return 0;
-    this.#firstTimestamp ??= this.#readFirstTimestamp();
-    if (this.#firstTimestamp < 0) return nowMs - this.#seenMs;
-    return batch.maxTimestamp - this.#firstTimestamp;
-  }
-
-  #readFirstTimestamp(): number {
-    const header = new Uint8Array(this.#files.format.BATCH_HEADER_BYTES);
-    this.read(0, header);
-    return this.#files.format.readMaxTimestamp(viewOf(header), 0);
+  #readAt(position: number, bytes: number): Uint8Array {
+    const into = new Uint8Array(bytes);
+    this.read(position, into);
+    return into;
   }
 
   #cutFile(sizeBytes: number): number {
     const file = this.#open();
     const cut = file.size() - sizeBytes;
     if (cut > 0) file.resize(sizeBytes);
-    if (sizeBytes === 0) this.#firstTimestamp = undefined;
+    if (sizeBytes === 0) this.#age.forgetFirst();
     return Math.max(0, cut);
   }
 
@@ -376,25 +390,9 @@ export class Segment {
     this.#remnant = false;
   }
 
-  /** At once, since a later recovery would take refused batches for appended ones. */
-  #tryCutRemnant(file: DiskFile, sizeBytes: number): void {
-    try {
-      this.#cutRemnant(file, sizeBytes);
-    } catch (error) {
-      // The write's own error is the one to report; the next append tries the cut again.
-      if (!(error instanceof DiskError)) throw error;
-    }
-  }
-
   #removeIndexFiles(): void {
     const { disk, directory } = this.#files;
     disk.remove(`${directory}/${fileName(this.baseOffset, "index")}`);
     disk.remove(`${directory}/${fileName(this.baseOffset, "timeindex")}`);
   }
-}
-
-export interface FoundRecord {
-  readonly offset: number;
-  readonly timestamp: number;
-  readonly leaderEpoch: number;
 }

@@ -74,6 +74,68 @@ describe("a cold log", () => {
     expect(shown(cold.cutStart(20))).toBe("");
   });
 
+  it("is clean up to the end of the cleaned segments that it begins with", () => {
+    const isCleaned = true;
+    const clean = [part(3, 10, { isCleaned }), part(10, 20, { isCleaned })];
+    expect(new ColdLog([], []).cleanedTo).toBeUndefined();
+    expect(new ColdLog(clean, []).cleanedTo).toBe(20);
+    expect(new ColdLog(clean, [part(20, 30)]).cleanedTo).toBe(20);
+    expect(new ColdLog([], [part(20, 30)]).cleanedTo).toBe(20);
+    const dirty = [part(20, 30), part(30, 40, { isCleaned })];
+    expect(new ColdLog([...clean, ...dirty], []).cleanedTo).toBe(20);
+    expect(new ColdLog(dirty, []).cleanedTo).toBe(20);
+  });
+
+  it("has segments take the place of neighbours, packed ones too", () => {
+    const segments = [part(0, 10), part(10, 20), part(20, 30)];
+    const cold = new ColdLog(segments, [part(25, 40), part(40, 50)]);
+    const [first, second, third] = segments;
+    if (first === undefined || second === undefined || third === undefined) throw new Error();
+    const one = part(0, 20, { object: "one" });
+    expect(cold.has([first, second])).toBe(true);
+    expect(cold.replace([first, second], [one])).toEqual([]);
+    expect(cold.has([second])).toBe(false);
+    expect(shown(cold.parts())).toBe("one 20-30 25-40 40-50");
+    const [packed] = cold.packed;
+    if (packed === undefined) throw new Error();
+    cold.replace([third, packed], [part(20, 40)]);
+    expect(shown(cold.parts())).toBe("one 20-40 40-50");
+    cold.replace([one], [part(0, 5), part(5, 20)]);
+    expect(shown(cold.parts())).toBe("0-5 5-20 20-40 40-50");
+  });
+
+  it("keeps out of a replacement what the start has passed meanwhile", () => {
+    const segments = [part(0, 10), part(10, 20), part(20, 30)];
+    const cold = new ColdLog(segments, []);
+    cold.cutStart(12);
+    expect(cold.replace(segments.slice(0, 2), [part(0, 20)])).toEqual([]);
+    expect(shown(cold.parts())).toBe("0-20 20-30");
+    const [one] = cold.segments;
+    if (one === undefined) throw new Error();
+    cold.cutStart(25);
+    expect(shown(cold.replace([one], [part(0, 20, { object: "late" })]))).toBe("late");
+    expect(shown(cold.parts())).toBe("20-30");
+  });
+
+  it("does not replace a packed part that a segment has covered in part meanwhile", () => {
+    const packed = part(10, 30);
+    const cold = new ColdLog([part(0, 10)], [packed]);
+    const by = [part(10, 30, { object: "cleaned" })];
+    expect(cold.mayReplace([packed], by)).toBe(true);
+    cold.addSegment(part(10, 15));
+    expect(cold.has([packed])).toBe(true);
+    expect(cold.mayReplace([packed], by)).toBe(false);
+    expect(cold.mayReplace([packed], [part(15, 30)])).toBe(true);
+    cold.addSegment(part(15, 30));
+    expect(cold.mayReplace([packed], by)).toBe(false);
+  });
+
+  it("refuses a replacement that leaves a gap", () => {
+    const segments = [part(0, 10), part(10, 20), part(20, 30)];
+    const cold = new ColdLog(segments, []);
+    expect(() => cold.replace(segments.slice(0, 2), [part(0, 15)])).toThrow();
+  });
+
   it("has a segment follow a start that all segments ended below", () => {
     const cold = new ColdLog([part(0, 10)], []);
     cold.cutStart(15);

@@ -50,6 +50,15 @@ export class ColdLog {
     return this.#segments.at(-1)?.nextOffset ?? this.#packed[0]?.baseOffset;
   }
 
+  /**
+   * Where its clean part ends: the run of cleaned segments that it begins with. Undefined for an
+   * empty one.
+   */
+  get cleanedTo(): number | undefined {
+    const dirty = this.#segments.find(({ isCleaned }) => isCleaned !== true);
+    return dirty?.baseOffset ?? this.segmentsEnd;
+  }
+
   /** Of all batches. */
   get batchesBytes(): number {
     let bytes = 0;
@@ -91,6 +100,40 @@ export class ColdLog {
     this.#dropSuperseded();
   }
 
+  /** Whether all of these are parts of it, as they are. */
+  has(parts: readonly ColdPart[]): boolean {
+    const present = new Set(this.parts());
+    return parts.every((part) => present.has(part));
+  }
+
+  /** Whether segments may take the place of the parts: these are there, and no others are met. */
+  mayReplace(parts: readonly ColdPart[], by: readonly ColdPart[]): boolean {
+    const [from = 0, to = 0] = [by[0]?.baseOffset, by.at(-1)?.nextOffset];
+    const isBeside = (part: ColdPart): boolean => part.nextOffset <= from || part.baseOffset >= to;
+    const others = this.#segments.filter((part) => !parts.includes(part));
+    return this.has(parts) && others.every(isBeside);
+  }
+
+  /**
+   * Puts segments in the place of neighbouring parts, of which the start may have passed some since
+   * `mayReplace`; the segments cover the same offsets. Returns those that stay out, because the
+   * start has passed them.
+   */
+  replace(parts: readonly ColdPart[], by: readonly ColdPart[]): readonly ColdPart[] {
+    const [from, to] = [by[0]?.baseOffset, by.at(-1)?.nextOffset];
+    assert(from !== undefined && to !== undefined, "a part is replaced by something");
+    const old = new Set(parts);
+    const isKept = (part: ColdPart): boolean => !old.has(part);
+    const before = this.#segments.filter((part) => isKept(part) && part.nextOffset <= from);
+    const after = this.#segments.filter((part) => isKept(part) && part.baseOffset >= to);
+    const isPassed = ({ nextOffset }: ColdPart): boolean => nextOffset <= this.#cutTo;
+    this.#segments = [...before, ...by.filter((part) => !isPassed(part)), ...after];
+    assertFollows(this.#segments);
+    this.#packed = this.#packed.filter(isKept);
+    this.#dropSuperseded();
+    return by.filter(isPassed);
+  }
+
   /** Removes the parts that end at or before `offset`, and returns them. */
   cutStart(offset: number): readonly ColdPart[] {
     this.#cutTo = Math.max(this.#cutTo, offset);
@@ -98,6 +141,14 @@ export class ColdLog {
     const gone = [...this.#segments.filter(isGone), ...this.#packed.filter(isGone)];
     this.#segments = this.#segments.filter((part) => !isGone(part));
     this.#packed = this.#packed.filter((part) => !isGone(part));
+    return gone;
+  }
+
+  /** Removes all parts, and returns them; others may come at the same offsets. */
+  removeAll(): readonly ColdPart[] {
+    const gone = [...this.parts()];
+    this.#segments = [];
+    this.#packed = [];
     return gone;
   }
 

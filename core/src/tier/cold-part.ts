@@ -21,4 +21,9 @@ export interface ColdPart {
   readonly maxTimestamp: number;
   /** Of its batches; the first entry begins at or below the first batch. */
   readonly leaderEpochs: readonly LeaderEpochStart[];
+  /**
+   * A cold segment that a round of compaction has gone over: of each of its keys nothing older is
+   * left below it.
+   */
+  readonly isCleaned?: boolean;
 }

@@ -1,5 +1,8 @@
 import type { ColdPart } from "./cold-part.ts";
 
+/** Offsets that an image can span: with more, one would end where the part before it ended. */
+const packedSpanMax = 0xffff_ffff;
+
 /** What a partition has that no cold segment holds. */
 export interface Tail {
   /** Where the cold segments end, or the log begins. */
@@ -37,6 +40,7 @@ export function planTail(tail: Tail, segmentBytesMin: number): TailPlan {
   let from = packedEnd;
   for (const part of tail.packed.toReversed()) {
     if (powerOfTwo(part.batchesBytes) > powerOfTwo(bytes) || part.baseOffset < tail.from) break;
+    if (tail.to - part.baseOffset > packedSpanMax) break;
     bytes += part.batchesBytes;
     from = part.baseOffset;
   }

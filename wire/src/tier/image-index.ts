@@ -49,7 +49,7 @@ export class ImageIndexBuilder {
   }
 
   /** Whether an image can hold this batch too; if not, it ends before it. */
-  hasRoomFor({ bytes, lastOffset }: ImageBatch): boolean {
+  hasRoomFor({ bytes, lastOffset }: Pick<ImageBatch, "bytes" | "lastOffset">): boolean {
     const fits = this.#batchesBytes + bytes <= IMAGE_BATCHES_BYTES_MAX;
     return fits && lastOffset - this.#baseOffset <= IMAGE_OFFSET_SPAN_MAX;
   }

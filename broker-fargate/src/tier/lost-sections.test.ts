@@ -1,0 +1,88 @@
+import type { MemoryObjectStore } from "@millrace/adapter-memory";
+import type { TopicId } from "@millrace/core";
+import { describe, expect, it } from "vitest";
+import { batchOf, fetchAllRecords, offsetOf, Rig } from "../partition/fixtures.ts";
+import type { PartitionOwner } from "../partition/owner.ts";
+import { smallLimits } from "./fixtures.ts";
+import { CheckpointDamagedError } from "./former-checkpoints.ts";
+
+const checkpointMs = 70_000;
+
+async function append(owner: PartitionOwner, values: readonly number[]): Promise<void> {
+  for (const value of values) {
+    const records = batchOf([value], { padding: 20 });
+    offsetOf(await owner.append({ waitFor: "durable", records }));
+  }
+}
+
+async function valuesOf(owner: PartitionOwner): Promise<readonly number[]> {
+  return (await fetchAllRecords(owner)).map(({ value }) => value);
+}
+
+/** Sections of slots read from checkpoints have another byte; their indexes are what they were. */
+function damageSections(store: MemoryObjectStore): () => void {
+  const read = store.readRange.bind(store);
+  store.readRange = async (key, range) => {
+    const bytes = await read(key, range);
+    const whole = await read(key, { from: 0, bytes: 1 << 20 });
+    const isAtEnd = range.from + range.bytes >= (whole?.length ?? 0);
+    if (!key.includes("/checkpoint/") || isAtEnd) return bytes;
+    return bytes?.map((byte, i) => (i === 2 ? byte ^ 1 : byte));
+  };
+  return () => void (store.readRange = read);
+}
+
+interface Lives {
+  readonly rig: Rig;
+  readonly topic: TopicId;
+  readonly store: MemoryObjectStore;
+}
+
+/** Partitions 0 and 8 are of one slot, and both have a packed part. */
+async function packed(): Promise<Lives> {
+  const rig = await new Rig({ tierLimits: smallLimits }).start();
+  const configs = { "millrace.durability": "local" };
+  const topic = await rig.createTopic("t", { partitions: 9, configs });
+  await append(await rig.partitions.open(topic, 0), [1, 2]);
+  await append(await rig.partitions.open(topic, 8), [3, 4]);
+  await rig.pass(checkpointMs);
+  const { objects: store } = rig;
+  if (store === undefined) throw new Error("there is a store");
+  return { rig, topic, store };
+}
+
+describe("a slot whose section in a former checkpoint is damaged", () => {
+  it("has those partitions that have their own files, and reports the others", async () => {
+    const { rig, store, topic } = await packed();
+    await rig.partitions.close();
+    const restore = damageSections(store);
+    rig.disk.loseFolder(`partitions/${topic}-8`);
+    await rig.kill();
+    const owner = await rig.partitions.open(topic, 0);
+    expect(await valuesOf(owner)).toEqual([1, 2]);
+    await expect(rig.partitions.open(topic, 8)).rejects.toBeInstanceOf(CheckpointDamagedError);
+    await append(owner, [5]);
+    await rig.pass(2 * checkpointMs);
+    // What one section says of a slot would be all: it says nothing while one part is not known.
+    expect(owner.latestTieredOffset).toBe(-1);
+    expect(rig.warnings.filter((warning) => warning.includes("of slot"))).toHaveLength(1);
+    restore();
+    await rig.kill();
+    expect(await valuesOf(await rig.partitions.open(topic, 8))).toEqual([3, 4]);
+    expect(await valuesOf(await rig.partitions.open(topic, 0))).toEqual([1, 2, 5]);
+  });
+
+  it("has a partition with enough for cold segments in the object store", async () => {
+    const { rig, store, topic } = await packed();
+    await rig.partitions.close();
+    damageSections(store);
+    await rig.kill();
+    const owner = await rig.partitions.open(topic, 0);
+    const many = Array.from({ length: 20 }, (_, i) => 10 + i);
+    await append(owner, many);
+    await rig.pass(2 * checkpointMs);
+    expect(owner.latestTieredOffset).toBe(21);
+    await rig.kill();
+    expect(await valuesOf(await rig.partitions.open(topic, 0))).toEqual([1, 2, ...many]);
+  });
+});

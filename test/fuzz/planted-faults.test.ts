@@ -43,7 +43,7 @@ const decoders: readonly { readonly decoder: Decoder; readonly what: RegExp }[] 
   {
     decoder: decoderThat("goes round as often as the count says", (reader) => {
       let sum = 0;
-      for (let left = Math.min(reader.uint32(), 6e7); left > 0; left -= 1) sum ^= left;
+      for (let left = Math.min(reader.uint32(), 5e8); left > 0; left -= 1) sum ^= left;
       return sum;
     }),
     what: /took/u,

@@ -40,6 +40,8 @@ export class Admin extends ClientProcess {
       const found = (await this.metadata([name])).topics[0];
       if (found?.errorCode === ErrorCode.NONE && found.topicId !== zeroUuid) {
         cluster.put(topic, found.topicId, found.partitions.length);
+        const tiers = topic.isTiered ? "both" : "hot";
+        if (topic.isCompacted) this.scene.history.compactedTopics.set(found.topicId, tiers);
         return;
       }
       await this.sleep(50);

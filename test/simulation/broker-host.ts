@@ -13,6 +13,7 @@ import {
   type ObjectStore,
   parseSettings,
   type Settings,
+  type SideTasks,
   type TopicId,
 } from "@millrace/core";
 import { crc32c, jsCodecs } from "@millrace/wire";
@@ -29,7 +30,7 @@ import { WatchedDisk, watchedStore, type Watchers } from "./ports.ts";
 import { recordingLog } from "./recording-log.ts";
 import { simulatedSideWork } from "./side-work.ts";
 import { linkTo, type LinkedClient } from "./simulated-link.ts";
-import { smallLimits, smallTierLimits } from "./small-limits.ts";
+import { smallCompactionLimits, smallLimits, smallTierLimits } from "./small-limits.ts";
 import { watchedObjects } from "./watched-objects.ts";
 import type { World } from "./world.ts";
 
@@ -40,6 +41,8 @@ export interface Mutation {
   readonly disk?: (disk: Disk, start: MutatedStart) => Disk;
   readonly store?: (store: MetadataStore, start: MutatedStart) => MetadataStore;
   readonly objects?: (store: ObjectStore, start: MutatedStart) => ObjectStore;
+  /** Of the work beside the event loop. */
+  readonly sideTasks?: (tasks: SideTasks) => SideTasks;
   /** Changes the broker's code for one run; what it returns takes that back. */
   readonly patch?: () => () => void;
   /** Called when the broker is open, before the first client can reach it. */
@@ -329,7 +332,7 @@ export class BrokerHost {
       objects: mutation?.objects?.(objects, start) ?? objects,
       codecs: jsCodecs,
       crc32c,
-      sideWork: simulatedSideWork({ world, life, steps, table }),
+      sideWork: simulatedSideWork({ world, life, steps, table }, mutation?.sideTasks),
       folder: {
         path: "simulated",
         space: () => ({ totalBytes: 1 << 30, usableBytes: (1 << 30) - this.disk.usedBytes }),
@@ -340,6 +343,7 @@ export class BrokerHost {
       }),
       limits: smallLimits,
       tierLimits: smallTierLimits,
+      compactionLimits: smallCompactionLimits,
       buffers: new BufferPool(pooledBytesMin),
       onFailed: () => {
         this.needsRestart = true;

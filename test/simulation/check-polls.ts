@@ -1,7 +1,11 @@
+import type { CompactedKeys } from "./compacted-keys.ts";
 import type { Anomaly, EndOffset, Operation, Poll } from "./history.ts";
 
 /** Judges what consumers saw of the order and the end of partitions. */
-export function checkPolls(operations: readonly Operation[]): readonly Anomaly[] {
+export function checkPolls(
+  operations: readonly Operation[],
+  keys: CompactedKeys,
+): readonly Anomaly[] {
   const polls = operations.filter((operation) => operation.kind === "poll");
   const ends = operations.filter((operation) => operation.kind === "endOffset");
   const found: Anomaly[] = [];
@@ -14,7 +18,7 @@ export function checkPolls(operations: readonly Operation[]): readonly Anomaly[]
     others.push(poll);
   }
   for (const [partition, ofPartition] of byPartition) {
-    found.push(...skips(partition, ofPartition), ...backwards(ofPartition));
+    found.push(...skips(partition, ofPartition, keys), ...backwards(ofPartition));
     found.push(...epochs(partition, ofPartition));
   }
   found.push(...watermarks(polls, ends));
@@ -38,24 +42,51 @@ function withinOnePoll(poll: Poll): Anomaly[] {
   return found;
 }
 
-/** A poll that went from `from` to its last record contains every record that is known between. */
-function skips(partition: string, polls: readonly Poll[]): Anomaly[] {
-  const known = new Set<number>();
-  for (const { records } of polls) for (const { offset } of records) known.add(offset);
-  const sorted = [...known].sort((left, right) => left - right);
+/**
+ * A poll that went from `from` to its last record contains every record that is known between, but
+ * for those that may have been compacted away; and these are not seen again, unless the object store
+ * has an older copy.
+ */
+function skips(partition: string, polls: readonly Poll[], keys: CompactedKeys): Anomaly[] {
+  const known = new Map<number, number>();
+  for (const { records } of polls) {
+    for (const { offset, value } of records) known.set(offset, value);
+  }
+  const sorted = [...known.keys()].sort((left, right) => left - right);
+  const goneAt = new Map<number, number>();
   const found: Anomaly[] = [];
-  for (const { from, records, consumer } of polls) {
+  for (const { completedAt, consumer, from, records } of polls) {
     const last = records.at(-1)?.offset;
     if (last === undefined) continue;
     const seen = new Set(records.map(({ offset }) => offset));
     for (let at = lowerBound(sorted, from); (sorted[at] ?? last) < last; at += 1) {
       const offset = sorted[at];
       if (offset === undefined || seen.has(offset)) continue;
+      const record = { offset, value: known.get(offset) ?? -1 };
+      if (keys.mayBeGone(partition, record, completedAt)) {
+        goneAt.set(offset, Math.min(completedAt, goneAt.get(offset) ?? Infinity));
+        continue;
+      }
       const what = `${partition}: ${consumer} polled from ${from} to ${last} without ${offset}`;
       found.push({ kind: "pollSkip", what });
     }
   }
+  if (keys.tiersOf(partition) === "hot") found.push(...returned(partition, polls, goneAt));
   return found;
+}
+
+function returned(
+  partition: string,
+  polls: readonly Poll[],
+  goneAt: ReadonlyMap<number, number>,
+): Anomaly[] {
+  return polls.flatMap(({ consumer, invokedAt, records }) => {
+    const again = records.filter(({ offset }) => (goneAt.get(offset) ?? Infinity) < invokedAt);
+    return again.map(({ offset, value }): Anomaly => {
+      const what = `${partition}@${offset}: ${consumer} got ${value}, which had been gone`;
+      return { kind: "recordCameBack", what };
+    });
+  });
 }
 
 /** Within a stretch, a consumer's polls begin where, or after, the one before ended. */

@@ -1,4 +1,5 @@
-import type { Anomaly, Operation, Poll, Send } from "./history.ts";
+import type { CompactedKeys } from "./compacted-keys.ts";
+import type { Anomaly, Operation, Poll, PolledRecord, Send } from "./history.ts";
 
 export interface SendRules {
   /** Whether the send's acknowledgement means that the record is there for good. */
@@ -11,6 +12,7 @@ export interface SendRules {
    */
   readonly mayForgetProducers: (partition: string) => boolean;
   readonly drain: "complete" | "none";
+  readonly keys: CompactedKeys;
 }
 
 /** All that is known of one partition. */
@@ -71,10 +73,11 @@ function agreeOnOffsets(partition: string, facts: PartitionFacts, known: Known):
     }
   };
   for (const poll of facts.polls) {
-    for (const { offset, value } of poll.records) {
+    for (const record of poll.records) {
+      const { offset, value } = record;
       note(offset, value, poll.consumer);
       const send = known.sendOf.get(value);
-      if (send === undefined || send.partition !== partition) {
+      if (send === undefined || send.partition !== partition || !isSame(send, record)) {
         found.push({
           kind: "phantom",
           what: `${partition}@${offset}: ${value} was never sent here`,
@@ -90,6 +93,10 @@ function agreeOnOffsets(partition: string, facts: PartitionFacts, known: Known):
     }
   }
   return found;
+}
+
+function isSame(send: Send, record: PolledRecord): boolean {
+  return send.key === record.key && send.isTombstone === record.isTombstone;
 }
 
 /** Acknowledged for good, and not there. */
@@ -108,6 +115,7 @@ function lookForLost(partition: string, facts: PartitionFacts, rules: SendRules)
     const { offset, value, producer } = send;
     // An acknowledgement that says no offset may be of what was deleted since.
     if ((offset ?? 0) < rules.startOf(partition)) continue;
+    if (rules.keys.mayBeGone(partition, { value, offset }, Number.POSITIVE_INFINITY)) continue;
     const what = `${partition}@${offset ?? "?"}: ${value}, acknowledged to ${producer}`;
     if (offset !== undefined && passed > offset) {
       if (isPassedOver(facts, offset)) found.push({ kind: "lostWrite", what });

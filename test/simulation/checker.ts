@@ -1,5 +1,7 @@
 import { checkCommits } from "./check-commits.ts";
 import { checkSends } from "./check-sends.ts";
+import { checkSweeps } from "./check-sweeps.ts";
+import { CompactedKeys } from "./compacted-keys.ts";
 import { checkPolls } from "./check-polls.ts";
 import { withoutLost } from "./losses.ts";
 import { type Anomaly, type History, type Operation, type Send, topicOf } from "./history.ts";
@@ -56,11 +58,14 @@ export function checkHistory(
     mayForgetProducers: (partition: string): boolean => {
       return promises.power === "lost" || history.lostFolders.has(partition);
     },
+    keys: new CompactedKeys(judged, history.compactedTopics),
+    losses: history.losses,
     drain,
   };
   return [
     ...checkSends(judged, rules),
-    ...checkPolls(judged),
+    ...checkPolls(judged, rules.keys),
+    ...checkSweeps(judged, rules),
     ...checkCommits(judged, new Set(history.losses.map(({ partition }) => partition))),
   ];
 }

@@ -58,6 +58,15 @@ export class KnownCluster {
     return this.#deletedBelow.get(nameOf(ref)) ?? 0;
   }
 
+  keysOf({ topic }: PartitionRef): "keyed" | "none" {
+    return this.find(topic)?.isCompacted === true ? "keyed" : "none";
+  }
+
+  /** Those of compacted topics. */
+  get compacted(): readonly PartitionRef[] {
+    return this.partitions.filter((ref) => this.keysOf(ref) === "keyed");
+  }
+
   /** Those whose log goes into the object store. */
   get tiered(): readonly PartitionRef[] {
     return this.partitions.filter(({ topic }) => this.find(topic)?.isTiered === true);

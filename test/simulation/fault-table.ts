@@ -124,6 +124,8 @@ export class Steps {
 /** What kind of file a path is, for the table: `journal`, `segment`, `index`… */
 export function fileKind(path: string): string {
   if (path.startsWith("journal")) return "journal";
+  // What compaction writes beside the log; its indexes can be made again.
+  if (/\d\.(cleaned|swap)$/u.test(path)) return "cleaned";
   const extension = /\.(log|index|timeindex|snapshot)$/u.exec(path)?.[1];
   if (extension === "log") return "segment";
   if (extension !== undefined) return extension;

@@ -17,7 +17,7 @@ import type { Poll, PolledRecord } from "./history.ts";
 import { listOffset } from "./list-offset.ts";
 import type { KafkaConnection } from "./kafka-connection.ts";
 import { isKnown } from "./producer.ts";
-import { decodeValue } from "./values.ts";
+import { readPlanned } from "./values.ts";
 
 type Uuid = typeof zeroUuid;
 
@@ -29,6 +29,10 @@ export interface Position {
   stretch: number;
   /** How often the position was out of range; each time a new stretch begins. */
   resets?: number;
+  /** Answers without an error, one after another, that brought nothing. */
+  emptyAnswers?: number;
+  /** Gathers what comes, if it is there. */
+  readonly seen?: PolledRecord[];
   /** What was at the position is not there any more: the next poll begins at the log's start. */
   isOutOfRange?: boolean;
 }
@@ -89,7 +93,10 @@ export async function fetchOnce(
         poll.highWatermark = part.highWatermark;
         const polled = readBatches(client, position, part.records ?? new Uint8Array(0));
         poll.records = polled.records;
+        const isEmpty = position.next === polled.next;
+        position.emptyAnswers = isEmpty ? (position.emptyAnswers ?? 0) + 1 : 0;
         position.next = polled.next;
+        position.seen?.push(...polled.records);
         count += polled.records.length;
         history.end(poll, "ok");
       } else {
@@ -192,11 +199,13 @@ function readBatches(
       client.host.note(`${where}: a batch does not open: ${read.fault}`);
       continue;
     }
-    for (const { offset, value } of read.records) {
-      next = Math.max(next, offset + 1);
-      const number = value === null ? undefined : decodeValue(value);
-      if (number === undefined) client.host.note(`${where}: the record at ${offset} is damaged`);
-      else if (offset >= position.next) records.push({ offset, value: number, leaderEpoch });
+    // Of a compacted batch the last records may be gone, or all of them.
+    next = Math.max(next, header.baseOffset + header.lastOffsetDelta + 1);
+    for (const record of read.records) {
+      const { offset } = record;
+      const planned = readPlanned(record);
+      if (planned === undefined) client.host.note(`${where}: the record at ${offset} is damaged`);
+      else if (offset >= position.next) records.push({ offset, ...planned, leaderEpoch });
     }
   }
   const summary = `${records.length} to ${next}`;

@@ -2,7 +2,7 @@
  * What clients did and saw, in the order in which it was recorded. `at` is a place in that order,
  * not a time: one operation was over before another began exactly if its end's place is lower.
  */
-export type Operation = Send | Poll | Commit | CommittedRead | EndOffset | Assignment;
+export type Operation = Send | Poll | Sweep | Commit | CommittedRead | EndOffset | Assignment;
 
 /** `{topic id}/{partition}`. */
 export type PartitionName = string;
@@ -26,6 +26,10 @@ export interface Send extends Interval {
   readonly producer: string;
   readonly partition: PartitionName;
   readonly value: number;
+  /** Of a record that has one: those of compacted topics. */
+  readonly key?: number;
+  /** The record says that its key is deleted. */
+  readonly isTombstone?: true;
   readonly acks: -1 | 0 | 1;
   readonly idempotent: boolean;
   /** Where an acknowledgement says that it is; absent without one, or when it does not say. */
@@ -47,7 +51,26 @@ export interface Poll extends Interval {
 export interface PolledRecord {
   readonly offset: number;
   readonly value: number;
+  readonly key?: number;
+  readonly isTombstone?: true;
   readonly leaderEpoch: number;
+}
+
+/** One reading of a compacted partition from its start to what was its end when it began. */
+export interface Sweep extends Interval {
+  readonly kind: "sweep";
+  readonly consumer: string;
+  readonly partition: PartitionName;
+  /** Exclusive. */
+  to: number;
+  /**
+   * It took so much less than `delete.retention.ms` that whoever saw what a tombstone deletes saw the
+   * tombstone as well.
+   */
+  isTimely: boolean;
+  /** Nobody wrote meanwhile, so that `to` still was the end. */
+  readonly isQuiet: boolean;
+  records: readonly PolledRecord[];
 }
 
 export interface Commit extends Interval {
@@ -91,6 +114,9 @@ export interface Loss {
   readonly at: number;
 }
 
+/** `hot`: the log is on the disk alone. `both`: the object store may hold it as it was before. */
+export type Tiers = "hot" | "both";
+
 export type AnomalyKind =
   | "inconsistentOffsets"
   | "duplicate"
@@ -108,6 +134,12 @@ export type AnomalyKind =
   | "epochWentBack"
   | "partitionOwnedTwice"
   | "generationWentBack"
+  /** Of compacted topics: the last that is known of a key is not there. */
+  | "keyLost"
+  /** A deleted key's older record is there, and nothing says that it was deleted. */
+  | "keyCameBack"
+  /** A record that had been compacted away is there again. */
+  | "recordCameBack"
   /** Not from the history: what the simulation itself saw. */
   | "internal"
   | "stuck";
@@ -122,6 +154,8 @@ export class History {
   readonly operations: Operation[] = [];
   /** Partitions of topics that were deleted, or may have been: their records need not be there. */
   readonly deletedTopics: Set<string> = new Set();
+  /** Topics that are, or at times were, compacted. */
+  readonly compactedTopics: Map<string, Tiers> = new Map();
   readonly losses: Loss[] = [];
   /** Partitions whose folder was lost, whatever else had their records. */
   readonly lostFolders: Set<PartitionName> = new Set();

@@ -43,6 +43,8 @@ export class LastLook extends ClientProcess {
     for (const ref of cluster.tiered) {
       // Retention may delete the object while it is lost.
       if (cluster.find(ref.topic)?.deletion === "retention") continue;
+      // And compaction may put another object in its place, or say that it can't.
+      if (cluster.keysOf(ref) === "keyed") continue;
       const owner = await this.#load(ref);
       if (owner === undefined || owner.earliestLocalOffset <= owner.logStartOffset) continue;
       const part = owner.tiered?.cold.find(owner.logStartOffset);

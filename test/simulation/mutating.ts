@@ -12,6 +12,8 @@ export interface KnownMutation extends Mutation {
   readonly killIn?: string;
   /** The same for a named step. */
   readonly crashAt?: string;
+  /** Virtual time while faults happen, for a mistake that takes time to show. */
+  readonly faultsMsMin?: number;
   readonly foundAs: readonly AnomalyKind[];
   readonly seedsMax: number;
 }
@@ -76,4 +78,17 @@ export function mutateOwners(opened: OpenBroker, mutate: (owner: PartitionOwner)
   };
   const open = partitions.open.bind(partitions);
   partitions.open = async (topicId, partition) => once(await open(topicId, partition));
+}
+
+/** Puts `make`'s function in the place of a method; the function that is returned takes it back. */
+export function replaced<Target extends object, Name extends keyof Target>(
+  target: Target,
+  name: Name,
+  make: (original: Target[Name]) => Target[Name],
+): () => void {
+  const original = target[name];
+  target[name] = make(original);
+  return () => {
+    target[name] = original;
+  };
 }

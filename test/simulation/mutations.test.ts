@@ -11,12 +11,12 @@ test.for(mutations)("within $seedsMax seeds it is found that $name", async (muta
 });
 
 async function firstFound(mutation: KnownMutation): Promise<number | undefined> {
-  const { crashAt, regime, seedsMax, foundAs, killIn } = mutation;
+  const { crashAt, faultsMsMin = 0, foundAs, killIn, regime, seedsMax } = mutation;
   const focus = {
     ...(killIn === undefined ? {} : { killIn }),
     ...(crashAt === undefined ? {} : { crashAt }),
   };
-  const how = { events, regime, mutation, ...focus };
+  const how = { events, faultsMsMin, regime, mutation, ...focus };
   for (let seed = 1; seed <= seedsMax; seed += 1) {
     const { anomalies } = await simulate({ ...how, seed, anomaliesMax: 1 });
     if (anomalies.some(({ kind }) => foundAs.includes(kind))) return seed;

@@ -2,6 +2,7 @@ import { crc32c } from "@millrace/wire";
 import type { Answer, Reply } from "../../broker-fargate/src/server/dispatcher.ts";
 import { fileKind, keyKind } from "./fault-table.ts";
 import { forgetfulStore, type KnownMutation, mutatedDisk, mutateOwners } from "./mutating.ts";
+import { compactionMutations } from "./compaction-mutations.ts";
 import { tierMutations } from "./tier-mutations.ts";
 
 /** A snapshot of no producers, for the offset that the given one was made at. */
@@ -159,4 +160,5 @@ export const mutations: readonly KnownMutation[] = [
     store: (store) => forgetfulStore(store, ({ key }) => keyKind(key) === "offsets"),
   },
   ...tierMutations,
+  ...compactionMutations,
 ];

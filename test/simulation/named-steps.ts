@@ -8,6 +8,7 @@ import { fileKind, keyKind, objectKind } from "./fault-table.ts";
 export const namedSteps: readonly string[] = [
   "segment stored",
   "segment named",
+  "cold parts replaced",
   "tail counted",
   "checkpoint stored",
   "checkpoint registered",
@@ -17,6 +18,10 @@ export const namedSteps: readonly string[] = [
   "segments forgotten",
   "checkpoints deleted",
   "hot segment removed",
+  "cleaned segment written",
+  "swap named",
+  "old segment removed",
+  "swap put in place",
   "log restarted",
   "journal trimmed",
   "former journal closed",
@@ -29,23 +34,36 @@ export const namedSteps: readonly string[] = [
  */
 export class NamedSteps {
   readonly #items = new Map<string, ItemValue>();
+  /** Keys of the manifest's items. */
+  readonly #segments = new Set<string>();
   /** The life in which an incarnation's item was first seen. */
   readonly #bornIn = new Map<string, number>();
 
   /** Of a transaction that is about to be made in this life of the broker. */
   ofTransaction(writes: readonly Write[], life: number): readonly string[] {
+    if (this.#isReplacement(writes)) return ["cold parts replaced"];
     return [...new Set(writes.flatMap((write) => this.#ofWrite(write, life) ?? []))];
   }
 
   /** The transaction was made. */
   made(writes: readonly Write[], life: number): void {
     for (const write of writes) {
-      if (write.kind !== "put") continue;
       const kind = keyKind(write.key);
+      if (write.kind === "delete") this.#segments.delete(write.key);
+      if (write.kind !== "put") continue;
+      if (kind === "segment") this.#segments.add(write.key);
       if (kind !== "head" && kind !== "incarnation") continue;
       this.#items.set(write.key, write.value);
       if (!this.#bornIn.has(write.key)) this.#bornIn.set(write.key, life);
     }
+  }
+
+  /** Whether segments take the place of others: some go as some come, or one has the other's key. */
+  #isReplacement(writes: readonly Write[]): boolean {
+    const ofSegments = writes.filter(({ key }) => keyKind(key) === "segment");
+    const puts = ofSegments.filter(({ kind }) => kind === "put");
+    const isOver = puts.some(({ key }) => this.#segments.has(key));
+    return isOver || (puts.length > 0 && ofSegments.some(({ kind }) => kind === "delete"));
   }
 
   #ofWrite(write: Write, life: number): string | undefined {
@@ -92,17 +110,46 @@ function nameOf(kind: string): string {
   return kind === "data" ? "segment" : kind;
 }
 
-/** Of the removal of a file or a folder. `isHot`: the partition's log still begins at or before it. */
-export function stepsOfRemoval(path: string, isHot: (path: string) => boolean): readonly string[] {
+/**
+ * Of the removal of a file or a folder. `isHot`: the partition's log still begins at or before it;
+ * `names`: what the folder has that the file is in.
+ */
+export function stepsOfRemoval(
+  path: string,
+  isHot: (path: string) => boolean,
+  names: () => readonly string[],
+): readonly string[] {
   if (path.startsWith("journal/") && !path.endsWith(".journal") && !path.endsWith(".spare")) {
     return ["former journal removed"];
   }
-  return fileKind(path) === "segment" && isHot(path) ? ["hot segment removed"] : [];
+  if (fileKind(path) !== "segment") return [];
+  if (names().some((name) => isReplacedBy(name, offsetOf(path)))) return ["old segment removed"];
+  return isHot(path) ? ["hot segment removed"] : [];
+}
+
+function isReplacedBy(name: string, offset: number): boolean {
+  const [, base, end] = /^(\d{20})-(\d{20})\.swap$/u.exec(name) ?? [];
+  return base !== undefined && offset >= Number(base) && offset < Number(end);
+}
+
+function offsetOf(path: string): number {
+  return Number(path.slice(path.lastIndexOf("/") + 1, -".log".length));
+}
+
+/** Of a sync of a file. */
+export function stepsOfSync(path: string): readonly string[] {
+  return path.endsWith(".cleaned") && fileKind(path) === "cleaned"
+    ? ["cleaned segment written"]
+    : [];
+}
+
+export function stepsOfRename(from: string, to: string): readonly string[] {
+  if (to.endsWith(".swap")) return ["swap named"];
+  return from.endsWith(".swap") ? ["swap put in place"] : [];
 }
 
 /** Of the making of a file in a folder that has these names. */
 export function stepsOfCreation(path: string, names: readonly string[]): readonly string[] {
   if (fileKind(path) !== "segment" || names.some((name) => name.endsWith(".log"))) return [];
-  const offset = Number(path.slice(path.lastIndexOf("/") + 1, -".log".length));
-  return offset > 0 ? ["log restarted"] : [];
+  return offsetOf(path) > 0 ? ["log restarted"] : [];
 }

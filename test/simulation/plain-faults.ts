@@ -8,6 +8,9 @@ export const killSteps: readonly string[] = [
   "syncDirectory journal",
   "sync segment",
   "sync index",
+  "sync cleaned",
+  "side work compaction-index",
+  "side work compaction-clean",
   "syncDirectory folder",
   "transact topic",
   "transact dirty",
@@ -37,7 +40,14 @@ const brokenOperations: readonly DiskOperation[] = [
   "sync",
   "syncDirectory",
 ];
-const fileKinds: readonly string[] = ["journal", "segment", "index", "timeindex", "snapshot"];
+const fileKinds: readonly string[] = [
+  "journal",
+  "segment",
+  "index",
+  "timeindex",
+  "snapshot",
+  "cleaned",
+];
 
 /** Faults of processes, the disk, the metadata store, links, clients and clocks. */
 export const plainFaults: readonly Fault[] = [

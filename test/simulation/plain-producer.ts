@@ -3,7 +3,7 @@ import { ClientProcess, nameOf, type PartitionRef, type Scene } from "./client.t
 import type { Completion, Send } from "./history.ts";
 import { ConnectionLost, type KafkaConnection } from "./kafka-connection.ts";
 import { answerFor, produceRequest } from "./producer.ts";
-import { encodeValue, sizeOfBatch, type Values } from "./values.ts";
+import { bytesOf, type Values } from "./values.ts";
 
 /** Errors that say for certain that nothing was appended. */
 const certainlyNot: ReadonlySet<number> = new Set([
@@ -42,16 +42,17 @@ export class PlainProducer extends ClientProcess {
   }
 
   async #send(connection: KafkaConnection, ref: PartitionRef): Promise<void> {
-    const { world, history } = this.scene;
-    const sends = this.#values.take(sizeOfBatch(world)).map((value) =>
+    const { cluster, history, world } = this.scene;
+    const planned = this.#values.plan(world, cluster.keysOf(ref));
+    const sends = planned.map((record) =>
       history.begin<Send>({
-        ...{ kind: "send", producer: this.name, partition: nameOf(ref), value },
+        ...{ kind: "send", producer: this.name, partition: nameOf(ref), ...record },
         ...{ acks: this.#acks, idempotent: false },
       }),
     );
     const timestamp = this.clock.wallMs();
     const bytes = buildBatch(
-      sends.map(({ value }) => ({ key: null, value: encodeValue(value), timestamp })),
+      planned.map((record) => bytesOf(record, timestamp)),
       { crc32c },
     );
     const isDamaged = world.chance(50);

@@ -9,7 +9,13 @@ import {
 } from "@millrace/core";
 import { type FaultTable, fileKind, keyKind, type Steps } from "./fault-table.ts";
 import type { Life } from "./life.ts";
-import { type NamedSteps, stepsOfCreation, stepsOfRemoval } from "./named-steps.ts";
+import {
+  type NamedSteps,
+  stepsOfCreation,
+  stepsOfRemoval,
+  stepsOfRename,
+  stepsOfSync,
+} from "./named-steps.ts";
 import type { Trace } from "./trace.ts";
 import type { World } from "./world.ts";
 
@@ -63,23 +69,23 @@ export class WatchedDisk implements Disk {
   }
 
   remove(path: string): void {
-    this.#step(stepsOfRemoval(path, this.#watchers.isHot), () => {
+    const names = (): readonly string[] => this.#disk.list(folderOf(path));
+    this.#step(stepsOfRemoval(path, this.#watchers.isHot, names), () => {
       this.#call("remove", path, () => this.#disk.remove(path));
     });
   }
 
   async removeFolder(directory: string): Promise<void> {
-    const { life, steps } = this.#watchers;
-    const named = stepsOfRemoval(directory, this.#watchers.isHot);
-    steps.reached("before", named);
-    if (life.isFrozen) return never();
-    await this.#later("removeFolder", directory, () => this.#disk.removeFolder(directory));
-    if (steps.reached("after", named)) return never();
+    const named = stepsOfRemoval(directory, this.#watchers.isHot, () => []);
+    await this.#stepLater(named, () => {
+      return this.#later("removeFolder", directory, () => this.#disk.removeFolder(directory));
+    });
   }
 
   rename(from: string, to: string): void {
-    if (this.#watchers.life.isFrozen) return;
-    this.#call("rename", `${from} ${to}`, () => this.#disk.rename(from, to));
+    this.#step(stepsOfRename(from, to), () => {
+      this.#call("rename", `${from} ${to}`, () => this.#disk.rename(from, to));
+    });
     if (from.endsWith(".spare")) this.#reused.add(to);
   }
 
@@ -92,8 +98,7 @@ export class WatchedDisk implements Disk {
       return this.#call("open", path, () => this.#disk.open(path, options));
     };
     if (options.create === "never") return open();
-    const folder = path.slice(0, path.lastIndexOf("/"));
-    const named = stepsOfCreation(path, this.#disk.list(folder));
+    const named = stepsOfCreation(path, this.#disk.list(folderOf(path)));
     this.#watchers.steps.reached("before", named);
     this.#refuseFrozen(path);
     const file = open();
@@ -108,6 +113,14 @@ export class WatchedDisk implements Disk {
     if (life.isFrozen) return;
     run();
     steps.reached("after", named);
+  }
+
+  async #stepLater(named: readonly string[], run: () => Promise<void>): Promise<void> {
+    const { life, steps } = this.#watchers;
+    steps.reached("before", named);
+    if (life.isFrozen) return never();
+    await run();
+    if (steps.reached("after", named)) return never();
   }
 
   #refuseFrozen(path: string): void {
@@ -131,7 +144,11 @@ export class WatchedDisk implements Disk {
         this.#refuseFrozen(path);
         this.#call("resize", path, () => file.resize(size));
       },
-      sync: () => this.#later("sync", path, () => file.sync()),
+      sync: () => {
+        return this.#stepLater(stepsOfSync(path), () => {
+          return this.#later("sync", path, () => file.sync());
+        });
+      },
       close: () => this.#call("close", path, () => file.close()),
     };
   }
@@ -176,6 +193,10 @@ export class WatchedDisk implements Disk {
     }
     return error;
   }
+}
+
+function folderOf(path: string): string {
+  return path.slice(0, path.lastIndexOf("/"));
 }
 
 const quietOperations = new Set(["size", "modifiedMs", "read", "list", "close", "write"]);

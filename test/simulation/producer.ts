@@ -14,7 +14,7 @@ import {
 import { ClientProcess, nameOf, type PartitionRef, type Scene } from "./client.ts";
 import type { Completion, Send } from "./history.ts";
 import { ConnectionLost, type KafkaConnection } from "./kafka-connection.ts";
-import { encodeValue, sizeOfBatch, type Values } from "./values.ts";
+import { bytesOf, type Values } from "./values.ts";
 
 type Uuid = typeof zeroUuid;
 
@@ -107,20 +107,16 @@ export class IdempotentProducer extends ClientProcess {
       const ref = world.pick(cluster.partitions);
       const lane = this.#laneOf(ref);
       if (lane.queue.length >= queuedBatchesMax) continue;
-      const values = this.#values.take(sizeOfBatch(world));
+      const planned = this.#values.plan(world, cluster.keysOf(ref));
       const partition = nameOf(ref);
-      const sends = values.map((value) =>
+      const sends = planned.map((record) =>
         this.scene.history.begin<Send>({
-          ...{ kind: "send", producer: identity.name, partition, value },
+          ...{ kind: "send", producer: identity.name, partition, ...record },
           ...{ acks: -1, idempotent: true },
         }),
       );
       const bytes = buildBatch(
-        values.map((value) => ({
-          key: null,
-          value: encodeValue(value),
-          timestamp: this.clock.wallMs(),
-        })),
+        planned.map((record) => bytesOf(record, this.clock.wallMs())),
         {
           ...{ crc32c, producerId: identity.id, producerEpoch: identity.epoch },
           baseSequence: lane.nextSequence,
@@ -135,7 +131,7 @@ export class IdempotentProducer extends ClientProcess {
         baseSequence: lane.nextSequence,
         bornMs,
       });
-      lane.nextSequence += values.length;
+      lane.nextSequence += planned.length;
     }
   }
 

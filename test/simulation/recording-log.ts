@@ -14,6 +14,8 @@ export function recordingLog(
     readonly mayMissRecords: () => boolean;
   },
 ): Ports["log"] {
+  /** Partitions whose files the disk did not give: what is then said of them follows from that. */
+  const unreadable = new Set<string>();
   const write =
     (level: "info" | "warn" | "error") =>
     (fields: unknown, message?: string): void => {
@@ -23,9 +25,13 @@ export function recordingLog(
         error instanceof DiskError ||
         error instanceof MetadataError ||
         error instanceof ObjectError;
-      const isOfLoss = message === lossMessage && judge.mayMissRecords();
+      const partition = partitionIn(fields);
+      if (error instanceof DiskError && partition !== "") unreadable.add(partition);
+      const isKnown = judge.mayMissRecords() || unreadable.has(partition);
+      const isOfLoss = message?.startsWith(lossMessage) === true && isKnown;
       if (level === "error" && !isOperational && !isOfLoss) {
-        judge.bug(`the broker logged: ${message ?? ""} ${stackOf(error)}`);
+        const why = error === undefined ? reasonOf(fields) : stackOf(error);
+        judge.bug(`the broker logged: ${message ?? ""} ${why}`);
       }
     };
   const silent = (): void => undefined;
@@ -45,6 +51,18 @@ const lossMessage = "synced records of a partition are gone from the disk";
 
 function errorOf(fields: unknown): unknown {
   return typeof fields === "object" && fields !== null && "err" in fields ? fields.err : undefined;
+}
+
+/** Empty where the line is of no partition. */
+function partitionIn(fields: unknown): string {
+  const isOfOne = typeof fields === "object" && fields !== null && "topicId" in fields;
+  const partition = isOfOne && "partition" in fields ? fields.partition : "";
+  return isOfOne ? `${String(fields.topicId)}/${String(partition)}` : "";
+}
+
+function reasonOf(fields: unknown): string {
+  const hasReason = typeof fields === "object" && fields !== null && "reason" in fields;
+  return hasReason ? String(fields.reason) : "";
 }
 
 function nameOf(error: unknown): string {

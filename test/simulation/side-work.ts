@@ -1,5 +1,5 @@
 import { MemorySideWork } from "@millrace/adapter-memory";
-import type { SideWork } from "@millrace/core";
+import type { SideTasks, SideWork } from "@millrace/core";
 import { crc32c, jsCodecs } from "@millrace/wire";
 import { sideTasks } from "../../broker-fargate/src/side-work/tasks.ts";
 import type { FaultTable, Steps } from "./fault-table.ts";
@@ -10,17 +10,20 @@ const taskMsMax = 40;
 const deathsPerThousand = 8;
 
 /** Side work of one life of a broker, on threads that take their time, and die now and then. */
-export function simulatedSideWork(deps: {
-  readonly world: World;
-  readonly life: Life;
-  readonly steps: Steps;
-  readonly table: FaultTable;
-}): SideWork {
+export function simulatedSideWork(
+  deps: {
+    readonly world: World;
+    readonly life: Life;
+    readonly steps: Steps;
+    readonly table: FaultTable;
+  },
+  mutate: (tasks: SideTasks) => SideTasks = (tasks) => tasks,
+): SideWork {
   const { life, steps, table, world } = deps;
   const random = world.random.fork();
   const sideWork = new MemorySideWork({
     clock: life.clock(world.clock),
-    tasks: sideTasks({ codecs: jsCodecs, crc32c }),
+    tasks: mutate(sideTasks({ codecs: jsCodecs, crc32c })),
     fate: ({ task }) => {
       const dies = random.below(1000) < deathsPerThousand ? "yes" : "no";
       if (dies === "yes") table.add("side work death", task);

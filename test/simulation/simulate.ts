@@ -20,6 +20,7 @@ import { Nemesis } from "./nemesis.ts";
 import { Network } from "./network.ts";
 import { PlainProducer } from "./plain-producer.ts";
 import { IdempotentProducer } from "./producer.ts";
+import { Sweeper } from "./sweeper.ts";
 import { brokerConfigs, mainTopics, type SimulatedTopic } from "./topics.ts";
 import { Values } from "./values.ts";
 import { World } from "./world.ts";
@@ -239,6 +240,7 @@ class Simulation {
     for (let count = 2; count > 0; count -= 1) {
       this.#begin(() => new AssignedConsumer(scene, name("consumer")));
     }
+    this.#begin(() => new Sweeper(scene, name("sweeper")));
     for (let count = world.between(1, 3); count > 0; count -= 1) {
       this.#begin(
         () => new GroupMember(scene, { name: name("member"), group, topics: subscribed }),

@@ -4,7 +4,7 @@ import { describe, expect, test } from "vitest";
 import { missingHits } from "./expected-hits.ts";
 import { FaultTable, Steps } from "./fault-table.ts";
 import { Life } from "./life.ts";
-import { NamedSteps } from "./named-steps.ts";
+import { NamedSteps, stepsOfRemoval, stepsOfRename, stepsOfSync } from "./named-steps.ts";
 import { Network, type Pipe } from "./network.ts";
 import { WatchedDisk } from "./ports.ts";
 import { Trace } from "./trace.ts";
@@ -154,6 +154,43 @@ test("a step is known by what changes in the item that is written", () => {
   expect(stepsOf({ state: "open", trim: 5 }, 1)).toEqual(["journal trimmed"]);
   expect(stepsOf({ state: "open", trim: 5, checkpoint }, 1)).toEqual(["checkpoint registered"]);
   expect(stepsOf({ state: "closed", trim: 5, checkpoint }, 2)).toEqual(["former journal closed"]);
+});
+
+test("the steps of a replacement are known by the files' names", () => {
+  const folder = "partitions/topic-0";
+  const range = `${folder}/${"0".repeat(20)}-${"9".padStart(20, "0")}`;
+  const [old, next] = ["5", "9"].map((offset) => `${folder}/${offset.padStart(20, "0")}.log`);
+  const stepsOf = (path: string, names: readonly string[]): readonly string[] => {
+    return stepsOfRemoval(
+      path,
+      () => true,
+      () => names,
+    );
+  };
+  const swaps = [`${range}.swap`.slice(folder.length + 1)];
+  expect(stepsOfSync(`${range}.cleaned`)).toEqual(["cleaned segment written"]);
+  expect(stepsOfRename(`${range}.cleaned`, `${range}.swap`)).toEqual(["swap named"]);
+  expect(stepsOf(old ?? "", swaps)).toEqual(["old segment removed"]);
+  expect(stepsOf(next ?? "", swaps)).toEqual(["hot segment removed"]);
+  expect(stepsOf(old ?? "", [])).toEqual(["hot segment removed"]);
+  expect(stepsOfRename(`${range}.swap`, old ?? "")).toEqual(["swap put in place"]);
+});
+
+test("a segment that takes another's place is told from one that comes", () => {
+  const named = new NamedSteps();
+  const put = (offset: number): Write => ({ kind: "put", key: keyOf(offset), value: {} });
+  const forget = (offset: number): Write => ({ kind: "delete", key: keyOf(offset) });
+  const keyOf = (offset: number): string => `slot/00001/segment/topic/0/${offset}`;
+  const stepsOf = (...writes: readonly Write[]): readonly string[] => {
+    const steps = named.ofTransaction(writes, 1);
+    named.made(writes, 1);
+    return steps;
+  };
+  expect(stepsOf(put(0), put(9))).toEqual(["segment named"]);
+  expect(stepsOf(put(0), forget(9))).toEqual(["cold parts replaced"]);
+  expect(stepsOf(put(9))).toEqual(["segment named"]);
+  expect(stepsOf(put(9))).toEqual(["cold parts replaced"]);
+  expect(stepsOf(forget(0))).toEqual(["segments forgotten"]);
 });
 
 test("a process that dies has no effect on its disk any more", async () => {

@@ -1,4 +1,9 @@
 import {
+  checkedCompaction,
+  compactionLimits,
+  type CompactionLimits,
+} from "../../broker-fargate/src/compaction/limits.ts";
+import {
   checked,
   type PartitionLimits,
   partitionLimits,
@@ -51,4 +56,18 @@ export const smallTierLimits: TierLimits = checkedTier({
   readCursorsMax: 4,
   firstSweepMs: 3_000,
   sweepEveryMs: 15_000,
+});
+
+/** So small that a segment is several pieces, and a log takes several rounds. */
+export const smallCompactionLimits: CompactionLimits = checkedCompaction({
+  ...compactionLimits,
+  pieceBytes: 700,
+  // As many keys as one batch may have, and some more.
+  mapBytesMax: 24 * 22,
+  coldRequestBytes: 600,
+  coldSegmentBytesMax: 2_600,
+  coldGroupPartsMax: 4,
+  coldDirtyBytesMin: 1,
+  firstLookMs: 300,
+  idleLookMs: 4_000,
 });

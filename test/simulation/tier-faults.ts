@@ -1,3 +1,4 @@
+import type { TopicId } from "@millrace/core";
 import { calmObjects } from "./broker-host.ts";
 import type { Fault, FaultScene } from "./fault-scene.ts";
 import type { Side } from "./fault-table.ts";
@@ -17,6 +18,8 @@ export const tierFaults: readonly Fault[] = [
   loseLogs,
   stopAndLoseLogs,
   shortLives,
+  rotHotCopies,
+  rotHotCopies,
 ];
 
 /** Sides of a step that a crash can be at. */
@@ -112,6 +115,62 @@ function loseFolders(scene: FaultScene): void {
     scene.deps.onLost(ref);
   }
 }
+
+/**
+ * Hot segments that the object store has, too, lose a bit or their end: under the running broker, or
+ * before its next start.
+ */
+function rotHotCopies(scene: FaultScene): void {
+  const { host, world } = scene.deps;
+  const paths = coveredSegments(scene);
+  if (paths.length === 0) return;
+  const isRunning = world.chance(500);
+  if (!isRunning) scene.kill();
+  for (let files = world.between(1, 3); files > 0; files -= 1) {
+    const path = world.pick(paths);
+    // A loss of power takes some; and one that compaction puts in place has another name until then.
+    if (!host.disk.paths().includes(path)) continue;
+    const bytes = host.disk.bytesOf(path);
+    if (bytes.length === 0) continue;
+    const damage = world.chance(700) ? "bit flip" : "truncation";
+    if (damage === "truncation") host.disk.cut(path, world.below(bytes.length));
+    else host.disk.flipBit(path, world.pick(checkedBits(bytes)));
+    world.trace.add(`${damage} of ${path}`);
+    host.table.add(damage, "segment");
+  }
+}
+
+/** Paths of segments of loaded partitions that lie below their cold end. */
+function coveredSegments({ deps: { host, tiered } }: FaultScene): readonly string[] {
+  return tiered().flatMap(({ partition, topicId }) => {
+    const owner = host.opened?.broker.partitions.find(topicId as TopicId, partition);
+    const coldEnd = owner?.tiered?.cold.endOffset ?? 0;
+    const bases = [...(owner?.log.segments() ?? [])].map(({ baseOffset }) => baseOffset);
+    const covered = bases.filter((_, i) => (bases[i + 1] ?? Number.POSITIVE_INFINITY) <= coldEnd);
+    const digits = covered.map((base) => String(base).padStart(20, "0"));
+    return digits.map((name) => `partitions/${topicId}-${partition}/${name}.log`);
+  });
+}
+
+/** One bit of every byte but those of the leader epochs, which nothing checks. */
+function checkedBits(bytes: Uint8Array): readonly number[] {
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  const bits: number[] = [];
+  let next = 0;
+  let begin = 0;
+  for (let at = 0; at < bytes.length; at += 1) {
+    if (at === next && at + lengthEnd <= bytes.length) {
+      begin = at;
+      next = at + lengthEnd + Math.max(0, view.getInt32(at + lengthEnd - 4));
+    }
+    const field = at - begin;
+    if (field < lengthEnd || field >= lengthEnd + 4) bits.push(at * 8 + (at % 8));
+  }
+  return bits;
+}
+
+/** A batch begins with its offset and its length, which counts what follows; then the epoch. */
+const lengthEnd = 12;
 
 /** Lives so short that none of them writes a checkpoint: more of them than a head has sources. */
 function shortLives(scene: FaultScene): void {

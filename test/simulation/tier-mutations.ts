@@ -10,7 +10,7 @@ import { Tier } from "../../broker-fargate/src/tier/tier.ts";
 import type { TieredPartition } from "../../broker-fargate/src/tier/tiered-partition.ts";
 import type { MutatedStart } from "./broker-host.ts";
 import { keyKind, objectKind } from "./fault-table.ts";
-import { forgetfulStore, type KnownMutation, mutateOwners } from "./mutating.ts";
+import { forgetfulStore, type KnownMutation, mutateOwners, replaced } from "./mutating.ts";
 
 const lateMs = 300;
 const slowMs = 3_000;
@@ -64,19 +64,6 @@ function passing(store: ObjectStore): ObjectStore {
     list: (listing) => store.list(listing),
     delete: (keys) => store.delete(keys),
     close: () => store.close(),
-  };
-}
-
-/** Puts `make`'s function in the place of a method; the function that is returned takes it back. */
-function replaced<Target extends object, Name extends keyof Target>(
-  target: Target,
-  name: Name,
-  make: (original: Target[Name]) => Target[Name],
-): () => void {
-  const original = target[name];
-  target[name] = make(original);
-  return () => {
-    target[name] = original;
   };
 }
 

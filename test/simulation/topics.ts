@@ -10,6 +10,8 @@ export interface SimulatedTopic {
   readonly deletion: Deletion;
   /** Whether its log goes into the object store. */
   readonly isTiered: boolean;
+  /** Whether only the last record of each key need be kept. */
+  readonly isCompacted: boolean;
   readonly configs: Readonly<Record<string, string>>;
 }
 
@@ -18,9 +20,14 @@ export const brokerConfigs: Readonly<Record<string, string>> = {
   "group.initial.rebalance.delay.ms": "300",
   "millrace.slots": "16",
   "log.retention.check.interval.ms": "2500",
+  "log.cleaner.backoff.ms": "200",
   // Where topics are tiered by default; the store itself is handed to the broker.
   "millrace.object.store": "file:/simulated",
 };
+
+/** At least so long a tombstone is to be seen, and so long a sweep may take, with time to spare. */
+const deleteRetentionMsMin = 15_000;
+export const sweepMsMax = 3_000;
 
 /** The topics that are there for the whole of a run. */
 export function mainTopics(world: World, durability: Durability): readonly SimulatedTopic[] {
@@ -30,15 +37,23 @@ export function mainTopics(world: World, durability: Durability): readonly Simul
       partitions: 2,
       deletion: "records",
       isTiered: true,
+      isCompacted: false,
       durability,
     }),
     topic(world, {
       ...{ name: "payments", partitions: 1, deletion: "nothing", durability },
       isTiered: world.chance(700),
+      isCompacted: false,
     }),
     topic(world, {
       ...{ name: "events", partitions: 1, deletion: "retention", durability },
       isTiered: world.chance(800),
+      isCompacted: false,
+    }),
+    topic(world, {
+      ...{ name: "accounts", partitions: 1, durability, isCompacted: true },
+      deletion: world.chance(200) ? "retention" : "nothing",
+      isTiered: world.chance(500),
     }),
   ];
 }
@@ -46,7 +61,9 @@ export function mainTopics(world: World, durability: Durability): readonly Simul
 /** One that comes and goes. */
 export function scratchTopic(world: World, name: string, durability: Durability): SimulatedTopic {
   const isTiered = world.chance(800);
-  return topic(world, { name, partitions: 2, deletion: "nothing", isTiered, durability });
+  const isCompacted = world.chance(300);
+  const how = { name, partitions: 2, deletion: "nothing", isTiered, isCompacted } as const;
+  return topic(world, { ...how, durability });
 }
 
 function topic(
@@ -64,6 +81,7 @@ function topic(
     "remote.storage.enable": String(rest.isTiered),
     ...(rest.isTiered ? localRetention(world) : {}),
     ...(rest.deletion === "retention" ? retention(world) : {}),
+    ...(rest.isCompacted ? compaction(world, rest.deletion) : {}),
   };
   return { ...rest, configs };
 }
@@ -80,5 +98,18 @@ function retention(world: World): Readonly<Record<string, string>> {
   return {
     "retention.ms": String(world.pick([5_000, 20_000, -1])),
     "retention.bytes": String(world.pick([-1, 3_000, 12_000])),
+  };
+}
+
+function compaction(world: World, deletion: Deletion): Readonly<Record<string, string>> {
+  return {
+    "cleanup.policy": deletion === "retention" ? "compact,delete" : "compact",
+    "segment.ms": String(world.between(300, 2_000)),
+    // Only what is synced for sure is compacted.
+    "flush.ms": String(world.pick([20, 200, 1_000, 1_000_000])),
+    "min.cleanable.dirty.ratio": String(world.pick([0, 0, 0.1, 0.5])),
+    "min.compaction.lag.ms": String(world.pick([0, 0, 0, 1_000])),
+    "max.compaction.lag.ms": String(world.pick([5_000, 9_223_372_036_854_775_807n])),
+    "delete.retention.ms": String(world.pick([deleteRetentionMsMin, 2 * deleteRetentionMsMin])),
   };
 }

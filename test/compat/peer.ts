@@ -9,6 +9,8 @@ import { installed } from "./install.ts";
 import { runOrThrow, startServer } from "./processes.ts";
 import type { Target } from "./targets.ts";
 
+/** How long compaction rests, on both brokers: the lane waits for it. */
+export const CLEANER_BACKOFF_MS = 200;
 const CLUSTER_ID = "AAAAAAAAAAAAAAAAAAAAAQ";
 /**
  * Short-lived, small JVMs: the quick compiler alone and the plainest collector cost the least CPU
@@ -38,6 +40,7 @@ transaction.state.log.min.isr=1
 share.coordinator.state.topic.replication.factor=1
 share.coordinator.state.topic.min.isr=1
 group.initial.rebalance.delay.ms=0
+log.cleaner.backoff.ms=${CLEANER_BACKOFF_MS}
 `;
 }
 

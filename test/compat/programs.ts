@@ -157,6 +157,7 @@ async function ownProgram(name: string): Promise<Runnable> {
 const EVERYWHERE = ["codecs", "stored-codec", "records", "seek", "errors"];
 const ADMIN = ["topics", "configs", "group-admin"];
 const DELETION = ["delete-records"];
+const STORAGE = ["compaction", "tiered"];
 const FULL = ["cluster", ...ADMIN, ...EVERYWHERE, "timestamps", "idempotent"];
 
 function handovers(...assignors: readonly string[]): readonly string[] {
@@ -170,6 +171,7 @@ export const PROGRAMS: readonly Program[] = [
     scenarios: [
       ...FULL,
       ...DELETION,
+      ...STORAGE,
       ...handovers("range", "roundrobin", "sticky", "cooperative-sticky"),
       "static",
     ],
@@ -181,6 +183,7 @@ export const PROGRAMS: readonly Program[] = [
     scenarios: [
       ...FULL,
       ...DELETION,
+      ...STORAGE,
       ...handovers("range", "roundrobin", "cooperative-sticky"),
       "static",
     ],

@@ -6,7 +6,7 @@
 import { mkdir } from "node:fs/promises";
 import { createServer } from "node:net";
 import { join } from "node:path";
-import { startKafka } from "./peer.ts";
+import { CLEANER_BACKOFF_MS, startKafka } from "./peer.ts";
 import { type Server, startServer } from "./processes.ts";
 import { waitUntilReady } from "./raw-client.ts";
 
@@ -26,6 +26,8 @@ export interface TargetPaths {
 }
 
 const MILLRACE_READY_MS_MAX = 20_000;
+/** Hot segments that the object store has are to go soon after they may. */
+const RETENTION_CHECK_MS = 500;
 const START_ATTEMPTS_MAX = 3;
 
 /**
@@ -55,6 +57,11 @@ async function startMillrace(paths: TargetPaths, scratch: string): Promise<Targe
         join(paths.repository, "tools/start.mjs"),
         ...["--data", join(scratch, "data"), "--port", String(port), "--http-port", "0"],
         ...["--set", "group.initial.rebalance.delay.ms=0"],
+        ...["--set", `log.cleaner.backoff.ms=${CLEANER_BACKOFF_MS}`],
+        ...["--set", `log.retention.check.interval.ms=${RETENTION_CHECK_MS}`],
+        ...["--set", `millrace.object.store=file:${join(scratch, "objects")}`],
+        // As on Kafka: only topics that say so are tiered.
+        ...["--set", "remote.log.storage.system.enable=false"],
       ],
       cwd: paths.repository,
     },

@@ -8,6 +8,7 @@ import traceback
 import deletion
 import groups
 import records
+import storage
 import topics
 from context import Context
 from transcript import emit
@@ -29,6 +30,8 @@ SCENARIOS = {
     "static": groups.static_members,
     "group-admin": groups.group_admin,
     "errors": records.errors,
+    "compaction": storage.compaction,
+    "tiered": storage.tiered,
 }
 
 

@@ -52,6 +52,8 @@ public final class Main {
         scenarios.put("static", GroupScenarios::staticMembers);
         scenarios.put("group-admin", GroupAdminScenarios::groupAdmin);
         scenarios.put("errors", ErrorScenarios::errors);
+        scenarios.put("compaction", CompactionScenarios::compaction);
+        scenarios.put("tiered", TieredScenarios::tiered);
         return scenarios;
     }
 

@@ -362,4 +362,20 @@ describe("a round over cold parts", () => {
     };
     expect(await world.round({ isStopped })).toEqual({ kind: "stopped" });
   });
+
+  test("does not call an object damaged that went with its topic while it was read", async () => {
+    for (let stopAt = 1; ; stopAt++) {
+      const world = new ColdWorld();
+      const part = await world.segment([world.data("a=1", "a=2")]);
+      await world.rig.memory.delete([part.object]);
+      let asked = 0;
+      const outcome = await world.round({ isStopped: () => ++asked >= stopAt });
+      if (asked < stopAt) {
+        expect(outcome.kind).toBe("damaged");
+        expect(stopAt).toBeGreaterThan(2);
+        return;
+      }
+      expect(outcome).toEqual({ kind: "stopped" });
+    }
+  });
 });

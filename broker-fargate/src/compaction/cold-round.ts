@@ -100,8 +100,8 @@ export class ColdRound {
       return await this.#run();
     } catch (error) {
       if (!(error instanceof ColdPartDamagedError)) throw error;
-      // It may have been replaced or deleted while it was read.
-      if (!this.#log.cold.has([error.part])) return { kind: "stopped" };
+      // It may have been replaced or deleted while it was read, or all of its topic.
+      if (this.#isStopped() || !this.#log.cold.has([error.part])) return { kind: "stopped" };
       return { kind: "damaged", at: error.part.object, reason: error.message };
     } finally {
       if (!this.#compactor.isLost) this.#deps.keyMemory.giveBack(this.#map);

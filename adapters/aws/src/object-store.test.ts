@@ -158,6 +158,23 @@ describe("a read", () => {
     expect(failure).toMatchObject({ retriable: true, applied: "no" });
   });
 
+  it("that took too long writes nothing more into the memory that it was given", async () => {
+    let goOn = (): void => undefined;
+    s3.answer = (_, response) => {
+      response.writeHead(206, { "content-length": "10" });
+      response.write("xyz");
+      goOn = () => void response.end("0123456");
+    };
+    store = await s3.openStore({ clock: impatient });
+    const into = new Uint8Array(10);
+    await failureOf(store.readRange("a", { from: 0, bytes: 10, into }));
+    expect(into.subarray(0, 3)).toEqual(bytes("xyz"));
+    into.fill(7);
+    goOn();
+    await new Promise((resolve) => setTimeout(resolve, 50));
+    expect(into).toEqual(new Uint8Array(10).fill(7));
+  });
+
   it("waits for a connection when all are in use", async () => {
     s3.answer = (_, response) => {
       response.statusCode = 206;

@@ -1,7 +1,8 @@
 import { describe, expect, test } from "vitest";
 import { textBatch, textsIn } from "../../../test/fixtures/compaction.ts";
 import type { PartitionOwner } from "../partition/owner.ts";
-import { ColdKit, coldLimits } from "../../../test/fixtures/cold-compaction.ts";
+import { ColdKit, coldLimits, unknownOutcome } from "../../../test/fixtures/cold-compaction.ts";
+import { ColdCleaner } from "./cold-cleaner.ts";
 
 async function filled(configs: Record<string, string> = {}): Promise<ColdKit> {
   const cold = await ColdKit.start(configs);
@@ -67,6 +68,35 @@ describe("a cold log", () => {
     await cold.loseLogs();
     expect(await cold.read()).toEqual(["1:a=2", "2:a=3"]);
   });
+
+  test.each(["under way", "not known to have ended"])(
+    "bounds what the hot log lets expire when it is given up while its first copy is %s",
+    async (state) => {
+      const cold = await ColdKit.start();
+      await cold.append("a=1", "b=1", "c=1", "d=1");
+      const owner = await cold.owner();
+      const cleaner = new ColdCleaner(cold.kit.rig.clock, coldLimits);
+      let release = (): void => undefined;
+      cold.onStep = (step, when) => {
+        const isOf = state === "under way" ? "put" : "commit";
+        if (step !== isOf || when !== "after") return Promise.resolve();
+        if (step === "commit") {
+          // Nor can it be asked.
+          const { store } = cold.kit.rig;
+          store.range = () => Promise.reject(unknownOutcome("commit"));
+          return Promise.reject(unknownOutcome("commit"));
+        }
+        return new Promise((resolve) => {
+          release = resolve;
+        });
+      };
+      await cold.kit.rig.pass(130_000);
+      expect(owner.tiered?.cold.isEmpty).toBe(true);
+      await cold.configure("remote.storage.enable", "false");
+      expect(cleaner.expiresBelow(owner)).toBe(0);
+      release();
+    },
+  );
 
   test("keeps a tombstone for delete.retention.ms from when the cold log was clean", async () => {
     const cold = await ColdKit.start({ "delete.retention.ms": "600000" });

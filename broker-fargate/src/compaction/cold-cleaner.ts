@@ -54,13 +54,18 @@ export class ColdCleaner {
 
   /**
    * Below it tombstones and markers of the hot log may expire: the object store has nothing older of
-   * their keys any more. Infinite where it has nothing of the log, and gets nothing.
+   * their keys any more. Infinite where it has nothing of the log, and gets nothing, not even what
+   * was on its way when that was decided.
    */
   expiresBelow(owner: PartitionOwner): number {
     const { settings, tiered } = owner;
     if (tiered === undefined) return Number.POSITIVE_INFINITY;
-    const { cleanedTo } = tiered.cold;
-    if (cleanedTo === undefined) return isTiering(settings) ? 0 : Number.POSITIVE_INFINITY;
+    const { changes, cold, isBeingCopied } = tiered;
+    const { cleanedTo } = cold;
+    if (cleanedTo === undefined) {
+      const getsSome = isTiering(settings) || isBeingCopied || changes.isUnsettled;
+      return getsSome ? 0 : Number.POSITIVE_INFINITY;
+    }
     const nowMs = this.#clock.monotonicMs();
     return this.#of(owner).expiry.look(cleanedTo, nowMs, settings.deleteRetentionMs);
   }

@@ -44,14 +44,19 @@ export class GivenUpCold {
     await owner.tiered?.changes.removeAll();
     // Hot damage that was given up meanwhile has nowhere to be read from now.
     await owner.deleteRecordsBefore(owner.earliestLocalOffset);
+    // A round for others of the slot may have taken over what was packed then.
+    await this.#deps.roundOver();
+    this.look(owner);
   }
 }
 
 function isLeft(owner: PartitionOwner): boolean {
   const { isOver, settings, tiered } = owner;
-  return !isOver && isGivenUp(settings) && tiered !== undefined && !tiered.cold.isEmpty;
+  if (isOver || tiered === undefined || tiered.changes.isClosed) return false;
+  return isGivenUp(settings) && !tiered.cold.isEmpty;
 }
 
 function isHalfDone({ isOver, tiered }: PartitionOwner): boolean {
-  return !isOver && tiered?.changes.isUnsettled === true;
+  if (isOver || tiered === undefined || tiered.changes.isClosed) return false;
+  return tiered.changes.isUnsettled;
 }

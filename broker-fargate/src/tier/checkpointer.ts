@@ -165,11 +165,13 @@ export class Checkpointer<Owner extends TieredOwner> {
     this.#dirtyBytes = 0;
     const packed: PackedTail<Owner>[] = [];
     const failed = new Set<Tierable<Owner>>();
+    for (const { tiered } of owners) tiered.isBeingCopied = true;
     await inLanes(owners, this.#deps.limits.uploadsInFlightMax, async (owner) => {
       if (!(await this.#tier(owner, packed))) failed.add(owner);
     });
     await this.#pack(packed, failed);
     for (const owner of owners) {
+      owner.tiered.isBeingCopied = false;
       if (failed.has(owner)) this.#putOff(owner);
       else this.#deps.cover.end(owner);
     }

@@ -207,7 +207,7 @@ export class CheckpointerRig {
       },
     );
     const tiered: TieredPartition = {
-      ...{ topicId: topic, partition, at, cold, reads, packs, changes },
+      ...{ topicId: topic, partition, at, cold, reads, packs, changes, isBeingCopied: false },
       parts: {
         tailOf: (part) => this.#tails.loadOrFail(part),
         readRange: this.objects.readRange.bind(this.objects),

@@ -152,7 +152,7 @@ export class Tier<Owner extends TieredOwner> {
       },
     );
     const tiered: TieredPartition = {
-      ...{ topicId, partition, at, cold, reads, packs, changes },
+      ...{ topicId, partition, at, cold, reads, packs, changes, isBeingCopied: false },
       parts: {
         tailOf: (part) => this.#tailOf(part),
         readRange: this.#readRange,

@@ -32,6 +32,8 @@ export interface TieredPartition {
   readonly parts: StoredParts;
   /** Whatever changes its cold segments. */
   readonly changes: ColdChanges;
+  /** A round takes what the log has now into the object store, or did not say yet what it took. */
+  isBeingCopied: boolean;
   /** Removes the parts that end at or before `offset`, with their objects; the start is stored. */
   cutStart(offset: number): Promise<void>;
 }

@@ -1,4 +1,4 @@
-import { MetadataError } from "@millrace/core";
+import { keys, MetadataError } from "@millrace/core";
 import type { TopicId } from "@millrace/core";
 import { describe, expect, it } from "vitest";
 import { batchOf, fetchAllRecords, offsetOf, Rig } from "../partition/fixtures.ts";
@@ -156,6 +156,44 @@ describe("a topic that is not to be in the object store any more, with what is t
       expect(await valuesOf(again)).toEqual(upTo(42).slice(start));
     },
   );
+
+  it("has nothing there that a round for another partition of the slot took over meanwhile", async () => {
+    const { owner, rig, set, topic } = await tiered();
+    const others = await rig.createTopic("u", {
+      ...{ partitions: 40, configs: { "millrace.durability": "local" } },
+    });
+    let other = await rig.partitions.open(others, 0);
+    for (let i = 1; other.slot !== owner.slot; i++) other = await rig.partitions.open(others, i);
+    await append(other, [1]);
+    const { objects, store } = rig;
+    if (objects === undefined) throw new Error("there is a store");
+    const held = new Map<string, () => void>();
+    const hold = (what: string): Promise<void> => new Promise((resolve) => held.set(what, resolve));
+    const transact = store.transact.bind(store);
+    store.transact = async (writes) => {
+      if (writes.some(({ key }) => key === keys.partition(owner.slot, topic, 0))) {
+        await hold("start");
+      }
+      return transact(writes);
+    };
+    const put = objects.putIfAbsent.bind(objects);
+    objects.putIfAbsent = async (key, parts) => {
+      if (key.includes("/checkpoint/")) await hold("checkpoint");
+      return put(key, parts);
+    };
+    await set(off);
+    await rig.pass(1);
+    await rig.pass(checkpointMs);
+    expect([...held.keys()]).toEqual(["start", "checkpoint"]);
+    objects.putIfAbsent = put;
+    for (const release of held.values()) {
+      release();
+      await rig.pass(1);
+    }
+    await rig.pass(3 * checkpointMs);
+    expect(owner.latestTieredOffset).toBe(-1);
+    expect(owner.tiered?.packs.named.size).toBe(1);
+  });
 
   it("keeps them without the second setting", async () => {
     const { owner, rig, set } = await tiered();

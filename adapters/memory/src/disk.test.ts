@@ -236,7 +236,7 @@ test("what a later sync of a folder made durable is not undone when an earlier o
   const earlier = disk.syncDirectory("a");
   disk.rename("a/between", "a/last");
   const later = disk.syncDirectory("a");
-  for (const run of due.reverse()) run();
+  for (const run of due.toReversed()) run();
   await Promise.all([earlier, later]);
   disk.crash(new SeededRandom(1));
   expect(disk.paths()).toEqual(["a/last"]);

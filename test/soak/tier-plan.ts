@@ -99,17 +99,19 @@ export function localBytesMax({ topics }: TierPlan): number {
 
 /**
  * Objects: of each partition `retention.bytes` and the part that would go next; what was written
- * since a check; and packs, whose images are superseded before the pack itself goes.
+ * since a check; and packs, where superseded images may take as much again as those that count, of
+ * which a partition has less than a cold segment.
  */
 export function objectBytesMax({ topics }: TierPlan): number {
-  const { checkpointBytesMax, checkpointsMax, coldSegmentBytesMax } = tierLimits;
+  const { checkpointBytesMax, coldSegmentBytesMax, coldSegmentBytesMin } = tierLimits;
   const kept = sum(
-    topics.map(
-      ({ partitionCount, retentionBytes }) =>
-        partitionCount * (retentionBytes + Math.min(coldSegmentBytesMax, retentionBytes)),
-    ),
+    topics.map(({ partitionCount, retentionBytes }) => {
+      const next = Math.min(coldSegmentBytesMax, retentionBytes);
+      const superseded = Math.min(coldSegmentBytesMin, retentionBytes);
+      return partitionCount * (retentionBytes + next + superseded);
+    }),
   );
-  return kept + writtenWithin(topics) + checkpointsMax * checkpointBytesMax;
+  return kept + writtenWithin(topics) + checkpointBytesMax;
 }
 
 function writtenWithin(topics: readonly TierTopic[]): number {

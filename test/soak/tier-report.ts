@@ -142,8 +142,8 @@ ${verdict}
 ### Bounds
 
 Local logs: of each partition \`local.retention.bytes\` and two segments, and what was written since a check or an upload.
-Objects: of each partition \`retention.bytes\` and one part more, what was written since a check, and the packs that a checkpoint may
-spread over. Descriptors of files: what the disk holds open, what it syncs and removes, objects under way, and lmdb's.
+Objects: of each partition \`retention.bytes\` and one part more, what was written since a check, and in packs as much again as counts
+of them. Descriptors of files: what the disk holds open, what it syncs and removes, objects under way, and lmdb's.
 
 ${table(
   ["", "largest", "bound", ""],

@@ -61,8 +61,8 @@ export const mutations: readonly KnownMutation[] = [
   {
     name: "the memory of records is used again while their reply has not been sent",
     regime: "local",
-    foundAs: ["inconsistentOffsets", "phantom", "unseen", "failedRead", "internal"],
-    seedsMax: 8,
+    foundAs: ["inconsistentOffsets", "phantom", "unseen", "failedRead", "pollSkip", "internal"],
+    seedsMax: 30,
     broker: ({ dispatcher }) => {
       const early = (reply: Reply | undefined): Reply | undefined => {
         reply?.sent?.();

@@ -257,7 +257,9 @@ export class LogCleaner {
     if (outcome?.kind === "damaged") {
       const { at, reason, segment } = outcome;
       // The object store has it: the next round cleans what is left.
-      if (segment !== undefined && owner.repairSegment(segment, reason)) return false;
+      const repair = segment === undefined ? "refused" : await owner.repairSegment(segment, reason);
+      // Or it does not say yet: the round that finds it again asks it again.
+      if (repair !== "refused") return false;
       if (segment !== undefined && isGone(owner, segment)) return false;
       this.#uncleanable[tier].add(owner);
       this.#metrics.failed();
@@ -320,7 +322,8 @@ export class LogCleaner {
       const isOfStore = isStoreError(error);
       if (!isOfStore && !(error instanceof SideWorkError)) throw error;
       this.#metrics.failed();
-      if (error instanceof DiskError && of?.owner.repairHot(error) === true) return;
+      const isHot = of !== undefined && error instanceof DiskError;
+      if (isHot && (await of.owner.repairHot(error)) !== "refused") return;
       const mayPass = isOfStore ? isRetriable(error) : error.retriable;
       if (of !== undefined && !mayPass) this.#uncleanable[of.tier].add(of.owner);
       this.#deps.log.warn({ err: error }, "compaction could not do a partition");

@@ -76,6 +76,7 @@ describe("a hot copy in which a bit has flipped", () => {
     rig.disk.flipBit(pathOf(at, 1), (3 * batchBytes + byte) * 8 + bit);
     const end = [...owner.log.segments()][2]?.baseOffset;
     expect(await valuesOf(owner)).toEqual(values(50));
+    await rig.pass(1);
     expect(owner.earliestLocalOffset).toBe(end);
     expect(rig.disk.paths()).not.toContain(pathOf(at, 0).replace(/\d{20}\./, `${"0".repeat(20)}.`));
     expect([count(rig, repaired), count(rig, failed)]).toEqual([1, 0]);
@@ -106,10 +107,10 @@ describe("a hot copy in which a bit has flipped", () => {
   it("is given up by who looks at the segment for another reason", async () => {
     const { owner, rig } = await half();
     const [, first, second] = [...owner.log.segments()].map(({ baseOffset }) => baseOffset);
-    expect(owner.repairSegment(first ?? -1, "bad-crc")).toBe(true);
+    expect(await owner.repairSegment(first ?? -1, "bad-crc")).toBe("repaired");
     expect(owner.earliestLocalOffset).toBe(second);
-    expect(owner.repairSegment(first ?? -1, "bad-crc")).toBe(false);
-    expect(owner.repairSegment(49, "bad-crc")).toBe(false);
+    expect(await owner.repairSegment(first ?? -1, "bad-crc")).toBe("refused");
+    expect(await owner.repairSegment(49, "bad-crc")).toBe("refused");
     expect(count(rig, repaired)).toBe(1);
     expect(await valuesOf(owner)).toEqual(values(50));
   });
@@ -125,6 +126,7 @@ describe("a hot copy in which a bit has flipped", () => {
     // A length: no scan comes past it.
     rig.disk.flipBit(pathOf(at, 0), (39 * batchBytes + 10) * 8);
     expect(await valuesOf(owner)).toEqual(values(50));
+    await rig.pass(1);
     expect(owner.earliestLocalOffset).toBe(40);
     await append(owner, 50, 60);
     await rig.pass(checkpointMs);
@@ -184,6 +186,7 @@ describe("a hot file", () => {
     const path = pathOf(at, 1);
     rig.disk.failNext({ operation: "read", matches: (read) => read === path, times: 1_000 });
     expect(await valuesOf(owner)).toEqual(values(50));
+    await rig.pass(1);
     expect(count(rig, repaired)).toBe(1);
     const found = await owner.findByTimestamp(0);
     expect(found?.offset ?? 0).toBe(0);

@@ -1,20 +1,43 @@
-import { DiskError } from "@millrace/core";
-import type { PartitionLog, RecoveryReport } from "@millrace/core";
+import { DiskError, Lanes, ObjectError } from "@millrace/core";
+import type { ColdPart, PartitionLog, RecoveryReport } from "@millrace/core";
 import { Metrics } from "../metrics/registry.ts";
 import type { Counter } from "../metrics/series.ts";
+import type { TieredPartition } from "../tier/tiered-partition.ts";
+import { segmentPath } from "./log-opener.ts";
 import type { WarningLog } from "./partitions-deps.ts";
+
+/**
+ * What became of a damaged hot copy. `repaired`: it was given up, and what it held lies elsewhere.
+ * `later`: the object store does not answer, everything is as it was. `refused`: nothing else has
+ * it, so that whoever met the damage meets it again.
+ */
+export type HotRepair = "repaired" | "later" | "refused";
+
+/** A log, and what the object store has of it. */
+export interface RepairedLog {
+  readonly log: PartitionLog;
+  readonly tiered: TieredPartition;
+}
 
 /**
  * Damage of hot logs, counted and told once: where the object store has the bytes the hot copy is
  * given up and readers go on there; where nothing has them, whoever asks for them is refused, and
  * the partition's other offsets are served as before.
+ *
+ * A hot copy is given up only after the cold one was looked at: what takes the damaged segment's
+ * place is read and its CRCs are checked; of what goes with it below, whose hot copy is whole,
+ * every object has to be there, as long as it was. One repair after another in the process.
  */
 export class HotRepairs {
   readonly #log: WarningLog;
   readonly #repairs: Counter;
   readonly #losses: Counter;
-  /** Paths of files that have been told of. */
+  /** Paths of files that have been told of, and why those stay that could be given up. */
   readonly #told = new Set<string>();
+  /** Parts that were found damaged: not read again for every reader who meets the hot damage. */
+  readonly #bad = new WeakSet<ColdPart>();
+  readonly #underWay = new Map<string, Promise<HotRepair>>();
+  readonly #lane = new Lanes(1);
 
   constructor(deps: { readonly log: WarningLog; readonly metrics?: Metrics }) {
     const { metrics = new Metrics() } = deps;
@@ -30,22 +53,19 @@ export class HotRepairs {
   }
 
   /**
-   * The object store has what lies below `coveredTo`: gives up what of that lies in the damaged file,
-   * and before it. False: nothing, so that the same read fails again.
+   * Gives up what lies in the damaged file below the cold end, and before it, if the object store
+   * gives it back. Never rejects for what disks and stores do.
    */
-  giveUp(log: PartitionLog, coveredTo: number, damage: DiskError): boolean {
-    if (damage.reason === "full") return false;
-    const before = log.localStartOffset;
-    try {
-      if (log.giveUpDamaged(damage.path, coveredTo) === undefined) return false;
-    } catch (error) {
-      if (!(error instanceof DiskError)) throw error;
-      this.#log.warn({ err: error }, "a damaged hot copy could not be deleted yet");
-    }
-    const { localStartOffset } = log;
-    if (localStartOffset <= before) return false;
-    this.#repaired(damage.path, { err: damage, localStartOffset });
-    return true;
+  giveUp(of: RepairedLog, damage: DiskError): Promise<HotRepair> {
+    if (damage.reason === "full") return Promise.resolve("refused");
+    const { path } = damage;
+    const before = this.#underWay.get(path);
+    if (before !== undefined) return before;
+    const repair = this.#lane
+      .run(() => this.#provenGiveUp(of, damage))
+      .finally(() => this.#underWay.delete(path));
+    this.#underWay.set(path, repair);
+    return repair;
   }
 
   /** A log was opened, and what the object store has was given up of it. */
@@ -67,9 +87,101 @@ export class HotRepairs {
     this.#log.warn({ err: damage }, "a disk does not give records back that nothing else has");
   }
 
+  async #provenGiveUp(of: RepairedLog, damage: DiskError): Promise<HotRepair> {
+    try {
+      for (;;) {
+        const range = damagedRange(of, damage.path);
+        if (range === undefined || isOver(of)) return "refused";
+        const bad = await this.#firstBad(of.tiered, range);
+        if (isOver(of)) return "refused";
+        // Compaction or a cut took some of them meanwhile: others are to be looked at.
+        if (!of.tiered.cold.has(range.parts)) continue;
+        if (bad === undefined) return this.#giveUp(of.log, range.to, damage);
+        this.#bad.add(bad);
+        this.#stays(damage, { reason: "its cold copy is damaged too", object: bad.object });
+        return "refused";
+      }
+    } catch (error) {
+      // The object store is closed after the logs, whatever is still being read.
+      if (isOver(of)) return "refused";
+      if (!(error instanceof ObjectError)) throw error;
+      this.#stays(damage, { reason: "the object store does not answer", cause: error.message });
+      return "later";
+    }
+  }
+
+  /** The first part that the object store does not give back as it was. */
+  async #firstBad({ proofs }: TieredPartition, range: DamagedRange): Promise<ColdPart | undefined> {
+    for (const part of range.parts) {
+      if (this.#bad.has(part)) return part;
+      const isDamagedHot = part.nextOffset > range.damagedFrom;
+      const isGood = isDamagedHot ? await proofs.isWhole(part) : await proofs.isThere(part);
+      if (!isGood) return part;
+    }
+    return undefined;
+  }
+
+  #giveUp(log: PartitionLog, coveredTo: number, damage: DiskError): HotRepair {
+    const before = log.localStartOffset;
+    try {
+      if (log.giveUpDamaged(damage.path, coveredTo) === undefined) return "refused";
+    } catch (error) {
+      if (!(error instanceof DiskError)) throw error;
+      this.#log.warn({ err: error }, "a damaged hot copy could not be deleted yet");
+    }
+    const { localStartOffset } = log;
+    if (localStartOffset <= before) return "refused";
+    this.#repaired(damage.path, { err: damage, localStartOffset });
+    return "repaired";
+  }
+
+  #stays(
+    damage: DiskError,
+    why: { readonly reason: string; readonly object?: string; readonly cause?: string },
+  ): void {
+    const { path } = damage;
+    const told = `${path}: ${why.reason}`;
+    if (this.#told.has(told)) return;
+    this.#told.add(told);
+    this.#log.warn({ err: damage, path, ...why }, "a damaged hot copy stays where it is");
+  }
+
   #repaired(path: string, fields: object): void {
     this.#repairs.add();
     const message = "a damaged hot copy was given up: the object store has what it held";
     this.#log.warn({ path, ...fields }, message);
   }
+}
+
+/** Closed or deleted: the files may be another owner's by now. */
+function isOver({ log, tiered }: RepairedLog): boolean {
+  return log.compaction.isClosed || tiered.changes.isClosed;
+}
+
+interface DamagedRange {
+  /** Where the damaged segment begins; what lies below it goes with it. */
+  readonly damagedFrom: number;
+  /** Exclusive: the segment's end, or the cold end. */
+  readonly to: number;
+  /** The cold parts of all that goes, in order. */
+  readonly parts: readonly ColdPart[];
+}
+
+/** Undefined: nothing would be given up, or the object store does not have all of it. */
+function damagedRange({ log, tiered }: RepairedLog, path: string): DamagedRange | undefined {
+  const { cold } = tiered;
+  const bases = [...log.segments()].map(({ baseOffset }) => baseOffset);
+  const at = bases.findIndex((base) => isSamePlace(segmentPath(tiered, base), path));
+  const damagedFrom = bases[at];
+  const to = Math.min(cold.endOffset ?? 0, bases[at + 1] ?? log.endOffset);
+  const { localStartOffset: from } = log;
+  const isMissing = cold.startOffset === undefined || cold.startOffset > from;
+  if (damagedFrom === undefined || to <= damagedFrom || to <= from || isMissing) return undefined;
+  const isOfIt = (part: ColdPart): boolean => part.nextOffset > from && part.baseOffset < to;
+  return { damagedFrom, to, parts: [...cold.parts()].filter(isOfIt) };
+}
+
+/** A segment's indexes are named as it is but for the ending. */
+function isSamePlace(one: string, other: string): boolean {
+  return one.slice(0, one.lastIndexOf(".")) === other.slice(0, other.lastIndexOf("."));
 }

@@ -8,7 +8,7 @@ import type {
   ReadRange,
 } from "@millrace/core";
 import type { TieredPartition } from "../tier/tiered-partition.ts";
-import type { HotRepairs } from "./hot-repairs.ts";
+import type { HotRepair, HotRepairs } from "./hot-repairs.ts";
 import { segmentPath } from "./log-opener.ts";
 
 export type Isolation = "uncommitted" | "committed";
@@ -146,11 +146,13 @@ export class PartitionReads {
   }
 
   /**
-   * Gives up what is damaged here and in the object store as well. False: nothing changed, so that
-   * whoever met the damage meets it again.
+   * Gives up what is damaged here, once the object store has shown that it gives it back. Never
+   * rejects for what disks and stores do.
    */
-  repairHot(damage: DiskError): boolean {
-    return this.#repairs.giveUp(this.log, this.#coldEnd, damage);
+  repairHot(damage: DiskError): Promise<HotRepair> {
+    const { log, tiered } = this;
+    if (tiered === undefined) return Promise.resolve("refused");
+    return this.#repairs.giveUp({ log, tiered }, damage);
   }
 
   /** Where an epoch ended, for OffsetForLeaderEpoch; -1 and -1 for one that is not known. */
@@ -170,8 +172,8 @@ export class PartitionReads {
   }
 
   /** The same for the segment that begins at `baseOffset`, in which somebody else found damage. */
-  repairSegment(baseOffset: number, reason: string): boolean {
-    if (this.tiered === undefined) return false;
+  repairSegment(baseOffset: number, reason: string): Promise<HotRepair> {
+    if (this.tiered === undefined) return Promise.resolve("refused");
     const path = segmentPath(this.tiered, baseOffset);
     return this.repairHot(new DiskError("io", { path, applied: "no", cause: new Error(reason) }));
   }
@@ -189,8 +191,8 @@ export class PartitionReads {
     if (from >= this.#coldEnd) throw hot;
     const cold = this.#readCold(from, range);
     if (cold.kind === "failed") throw hot;
-    // Not before its substitute is there: else what is whole of it might be the last copy.
-    if (cold.kind === "ok") this.repairHot(hot);
+    // Meanwhile it is read from there: all of it is looked at before the hot copy goes.
+    if (cold.kind === "ok") void this.repairHot(hot);
     return cold;
   }
 
@@ -220,7 +222,8 @@ export class PartitionReads {
       try {
         return await run();
       } catch (error) {
-        if (!(error instanceof DiskError) || !this.repairHot(error)) throw error;
+        if (!(error instanceof DiskError)) throw error;
+        if ((await this.repairHot(error)) !== "repaired") throw error;
       }
     }
   }

@@ -177,8 +177,9 @@ export class Retention {
       if (error instanceof UnknownPartitionError || error instanceof FencedError) return true;
       if (!isStoreError(error)) throw error;
       this.#metrics.failed();
-      const isRepaired = error instanceof DiskError && owner?.repairHot(error) === true;
-      this.#triesSoon ||= isRepaired || isRetriable(error);
+      const isHot = owner !== undefined && error instanceof DiskError;
+      const repair = isHot ? await owner.repairHot(error) : "refused";
+      this.#triesSoon ||= repair !== "refused" || isRetriable(error);
       this.#deps.log.warn({ err: error }, "retention could not do a partition");
       return false;
     }

@@ -20,7 +20,7 @@ import { PackRound } from "./pack-round.ts";
 import { planMoves } from "./plan-moves.ts";
 import { SegmentRound } from "./segment-round.ts";
 import type { SlotPacks } from "./slot-packs.ts";
-import { TailGoneError, tailOf, TailReader } from "./tail-reader.ts";
+import { PackedDamageError, TailGoneError, tailOf, TailReader } from "./tail-reader.ts";
 import { isTiering } from "./tiered-partition.ts";
 import type { TieredPartition } from "./tiered-partition.ts";
 
@@ -76,6 +76,7 @@ export class Checkpointer<Owner extends TieredOwner> {
   readonly #deps: CheckpointerDeps<Owner>;
   readonly #tails: TailReader;
   readonly #segments: SegmentRound;
+  readonly #told = new WeakSet<Error>();
   /** Partitions with bytes that no cold part holds. */
   #dirty = new Set<Tierable<Owner>>();
   #dirtyBytes = 0;
@@ -319,7 +320,10 @@ export class Checkpointer<Owner extends TieredOwner> {
       error instanceof TailGoneError ||
       error instanceof CheckpointDamagedError;
     if (!isOperational) throw error;
+    if (this.#told.has(error)) return;
     this.#deps.warn(what, error);
+    // The same each time that it is met.
+    if (error instanceof PackedDamageError) this.#told.add(error);
   }
 }
 

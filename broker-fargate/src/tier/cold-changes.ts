@@ -1,4 +1,4 @@
-import { assert, Lanes } from "@millrace/core";
+import { Lanes, ObjectError } from "@millrace/core";
 import type { ColdLog, ColdPart, Random } from "@millrace/core";
 import { hexOf } from "../cluster/open-cluster.ts";
 import type { MarkedPartition } from "../partition/partition-items.ts";
@@ -118,7 +118,10 @@ export class ColdChanges {
     await this.#drop(segments);
   }
 
-  /** Stores an image as an object of its own. Rejects with ObjectError. */
+  /**
+   * Stores an image as an object of its own. Rejects with ObjectError, which is retriable where the
+   * object went between two tries: another owner's sweep took it for one that nobody names.
+   */
   async put(image: WrittenImage): Promise<ColdPart> {
     const { clusterId, objects, random } = this.#deps;
     const { openSlot, partition, slot, topicId } = this.#at;
@@ -127,7 +130,9 @@ export class ColdChanges {
     const name = { topicId, partition, baseOffset, slot, epoch: openSlot.epoch, nonce };
     const key = segmentKey(clusterId, name);
     const outcome = await objects.put(key, image.parts);
-    assert(outcome === "stored", "nobody else puts under a key with a nonce");
+    if (outcome === "foreign") {
+      throw new ObjectError(`${key} was deleted while it was stored`, goneMeanwhile);
+    }
     return image.at(key, 0);
   }
 
@@ -198,6 +203,8 @@ export class ColdChanges {
 }
 
 const nonceBytes = 8;
+/** Under another nonce it may do. Whether the slot has another owner the manifest's write says. */
+const goneMeanwhile = { retriable: true, applied: "no" } as const;
 
 /** Packed parts go with the checkpoint that holds them, once no section names them. */
 export function isSegment({ object, position }: ColdPart): boolean {

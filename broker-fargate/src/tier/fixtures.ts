@@ -38,6 +38,7 @@ import { checked, tierLimits } from "./limits.ts";
 import type { TierLimits } from "./limits.ts";
 import { ManifestItems } from "./manifest-items.ts";
 import { ObjectAccess } from "./object-access.ts";
+import { partProofs } from "./part-proofs.ts";
 import { SlotPacks } from "./slot-packs.ts";
 import type { TieredPartition } from "./tiered-partition.ts";
 
@@ -213,6 +214,12 @@ export class CheckpointerRig {
         readRange: this.objects.readRange.bind(this.objects),
         newImage: (range) => new ImageWriter({ topicId: topic, partition, ...range }, wire),
       },
+      proofs: partProofs({
+        of: at,
+        readRange: this.objects.readRange.bind(this.objects),
+        readTail: (part) => this.#tails.loadOrFail(part),
+        ...{ crc32c, pieceBytes: this.#limits.chunkBytes },
+      }),
       cutStart: (offset) => changes.cutStart(offset),
     };
     packs.put(tiered);

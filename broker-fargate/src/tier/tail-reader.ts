@@ -1,7 +1,8 @@
 import { DiskError, viewOf } from "@millrace/core";
-import type { LogRead, PartitionLog, Random, ReadRange, Tail } from "@millrace/core";
+import type { ColdPart, LogRead, PartitionLog, Random, ReadRange, Tail } from "@millrace/core";
 import { TIER_NONCE_BYTES } from "@millrace/wire";
 import type { WireFormat } from "../partition/wire-format.ts";
+import { CheckpointDamagedError } from "./former-checkpoints.ts";
 import { ImageWriter } from "./image-writer.ts";
 import type { WrittenImage } from "./image-writer.ts";
 import type { TierLimits } from "./limits.ts";
@@ -20,6 +21,21 @@ export class TailGoneError extends Error {
 
   constructor(offset: number) {
     super(`offset ${offset} could not be read`);
+  }
+}
+
+/**
+ * What was packed is not given back as it was, and has to be packed again: packing it as it is now
+ * would make it right, by its CRCs.
+ */
+export class PackedDamageError extends CheckpointDamagedError {
+  readonly part: ColdPart;
+
+  constructor(part: ColdPart) {
+    super(
+      `${part.object} does not have the batches from ${part.baseOffset} on as they were packed`,
+    );
+    this.part = part;
   }
 }
 
@@ -43,12 +59,17 @@ export interface ImageWish {
 /** Reads what goes into the object store, and makes images of it. */
 export class TailReader {
   readonly #deps: TailReaderDeps;
+  /** Parts that were found damaged: once is enough. */
+  readonly #damaged = new WeakMap<ColdPart, PackedDamageError>();
 
   constructor(deps: TailReaderDeps) {
     this.#deps = deps;
   }
 
-  /** An image of the owner's batches. Rejects with DiskError or TailGoneError. */
+  /**
+   * An image of the owner's batches. Rejects with DiskError, ObjectError, TailGoneError or
+   * PackedDamageError, which is the same one each time.
+   */
   async readImage(owner: TailOwner, wish: ImageWish): Promise<WrittenImage> {
     const { limits, random, wire } = this.#deps;
     const { partition, topicId } = owner.tiered;
@@ -56,10 +77,11 @@ export class TailReader {
     let image: ImageWriter | undefined;
     let next = from;
     let leftBytes = targetBytes;
+    const whole: WholePart = { batches: none };
     while (next < to && leftBytes > 0) {
       const maxBytes = Math.min(limits.chunkBytes, leftBytes);
       const range = { from: next, maxBytes, upTo: to, atLeastOneBatch: true };
-      const run = await this.#read(owner, range);
+      const run = await this.#read(owner, range, whole);
       next = run.nextOffset;
       for (const bytes of run.records) {
         const runOffset = wire.format.readBaseOffset(viewOf(bytes), 0);
@@ -83,10 +105,7 @@ export class TailReader {
   }
 
   /** Whole batches from `from` on, hot or cold; cold, too, where the hot copy is damaged. */
-  async #read(
-    { log, tiered }: TailOwner,
-    range: ReadRange,
-  ): Promise<{ readonly records: readonly Uint8Array[]; readonly nextOffset: number }> {
+  async #read({ log, tiered }: TailOwner, range: ReadRange, whole: WholePart): Promise<TailRun> {
     const { from, upTo } = range;
     for (;;) {
       const hot = readHot(log, range);
@@ -97,15 +116,68 @@ export class TailReader {
         const nextOffset = hot.records.length === 0 ? upTo : hot.nextOffset;
         return { records: hot.records, nextOffset };
       }
-      const cold = tiered.reads.read(range);
-      if (cold.kind === "ok" && cold.nextOffset > from) return cold;
-      if (cold.kind === "past" && cold.nextOffset > from) {
-        return { records: [], nextOffset: Math.min(cold.nextOffset, upTo) };
+      const part = tiered.cold.find(from);
+      if (part === undefined) throw new TailGoneError(from);
+      if (part !== whole.part) {
+        const batches = await this.#wholeBatches(tiered, part);
+        if (batches === undefined) continue;
+        whole.part = part;
+        whole.batches = batches;
       }
-      if (cold.kind !== "pending") throw new TailGoneError(from);
-      await cold.ready;
+      return this.#runOf(part, whole.batches, range);
     }
   }
+
+  /** Not one batch of it counts before all of it does. Undefined: it was replaced meanwhile. */
+  async #wholeBatches(
+    { cold, proofs }: TieredPartition,
+    part: ColdPart,
+  ): Promise<Uint8Array | undefined> {
+    const known = this.#damaged.get(part);
+    if (known !== undefined) throw known;
+    const batches = await proofs.wholeBatches(part);
+    if (batches !== undefined || !cold.has([part])) return batches;
+    const damage = new PackedDamageError(part);
+    this.#damaged.set(part, damage);
+    throw damage;
+  }
+
+  /** Those that end above `from` and below `upTo`, as `maxBytes` takes, one at least. */
+  #runOf(part: ColdPart, batches: Uint8Array, { from, maxBytes, upTo }: ReadRange): TailRun {
+    const { format } = this.#deps.wire;
+    const view = viewOf(batches);
+    let begin = 0;
+    let at = 0;
+    let reached = from;
+    while (at < batches.length) {
+      const end = at + format.readBatchBytes(view, at);
+      const lastOffset = format.readLastOffset(view, at);
+      if (lastOffset >= upTo) return { records: runs(batches, begin, at), nextOffset: upTo };
+      if (lastOffset < from) begin = end;
+      else if (end - begin > maxBytes && at > begin) {
+        return { records: runs(batches, begin, at), nextOffset: reached };
+      } else reached = lastOffset + 1;
+      at = end;
+    }
+    const nextOffset = Math.min(part.nextOffset, upTo);
+    return { records: runs(batches, begin, at), nextOffset };
+  }
+}
+
+/** A copy: whoever stores the image gives its memory back. */
+function runs(batches: Uint8Array, begin: number, end: number): readonly Uint8Array[] {
+  return begin < end ? [batches.slice(begin, end)] : [];
+}
+
+interface TailRun {
+  readonly records: readonly Uint8Array[];
+  readonly nextOffset: number;
+}
+
+/** The cold part that was read last. */
+interface WholePart {
+  part?: ColdPart;
+  batches: Uint8Array;
 }
 
 /**

@@ -32,6 +32,7 @@ import { tierLimits } from "./limits.ts";
 import type { TierLimits } from "./limits.ts";
 import { ManifestItems } from "./manifest-items.ts";
 import type { ObjectAccess } from "./object-access.ts";
+import { partProofs } from "./part-proofs.ts";
 import { SlotPacks } from "./slot-packs.ts";
 import type { PackedOwner } from "./slot-packs.ts";
 import type { TieredPartition } from "./tiered-partition.ts";
@@ -158,6 +159,12 @@ export class Tier<Owner extends TieredOwner> {
         readRange: this.#readRange,
         newImage: (range) => new ImageWriter({ topicId, partition, ...range }, this.#deps.wire),
       },
+      proofs: partProofs({
+        of: at,
+        readRange: this.#readRange,
+        readTail: (part) => this.#tails.loadOrFail(part),
+        ...{ crc32c: this.#deps.wire.crc32c, pieceBytes: this.#limits.chunkBytes },
+      }),
       cutStart: (offset) => changes.cutStart(offset),
     };
     packs.put(tiered);

@@ -4,6 +4,7 @@ import type { MarkedPartition } from "../partition/partition-items.ts";
 import type { ColdChanges } from "./cold-changes.ts";
 import type { ColdReads } from "./cold-reads.ts";
 import type { ImageRange, ImageWriter } from "./image-writer.ts";
+import type { PartProofs } from "./part-proofs.ts";
 import type { SlotPacks } from "./slot-packs.ts";
 
 /** Parts as they lie in the object store. Rejects with ObjectError when it does not answer. */
@@ -30,6 +31,8 @@ export interface TieredPartition {
   readonly packs: SlotPacks;
   /** To be read from end to end, past the cache. */
   readonly parts: StoredParts;
+  /** Whether its parts are what they were when they were stored. */
+  readonly proofs: PartProofs;
   /** Whatever changes its cold segments. */
   readonly changes: ColdChanges;
   /** A round takes what the log has now into the object store, or did not say yet what it took. */

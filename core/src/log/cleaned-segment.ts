@@ -47,6 +47,11 @@ export class CleanedSegment {
     return this.#tail.sizeBytes;
   }
 
+  /** Where its last batch ends. */
+  get nextOffset(): number {
+    return this.#tail.nextOffset;
+  }
+
   /** Whether so much was written that a sync would be in place, lest the last one takes long. */
   get wantsSync(): boolean {
     return this.#unsyncedBytes >= cleanedSyncBytes;

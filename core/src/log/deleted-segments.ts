@@ -1,4 +1,5 @@
 import { DiskError } from "../ports/disk.ts";
+import { isCompactedAway, readCompactedGaps } from "./compacted-gaps.ts";
 import type { LogOptions } from "./log-options.ts";
 import type { SegmentList } from "./segment-list.ts";
 import type { Segment } from "./segment.ts";
@@ -16,12 +17,15 @@ interface Dropped {
  * follows.
  *
  * Below the stored start nothing is needed. Of what is in the object store as well the hot copies go
- * that are cut off from the log's end, by a file that is missing or by one that is damaged.
+ * that are cut off from the log's end, by a file that is missing or by one that is damaged. Where
+ * only offsets are missing that compaction left nothing of, nothing is cut off.
  */
 export function dropDeleted(segments: SegmentList, options: LogOptions): Dropped {
   const { coldEndOffset = -1, startOffset } = options;
   let isAny = segments.removeBefore(startOffset).length > 0;
   let damaged = 0;
+  // Most logs have no gap, and need no look at the file.
+  let gaps: ReturnType<typeof readCompactedGaps> | undefined;
   for (let index = 0; ; ) {
     const [segment, following] = segments.all.slice(index, index + 2);
     if (segment === undefined || following === undefined) break;
@@ -30,6 +34,10 @@ export function dropDeleted(segments: SegmentList, options: LogOptions): Dropped
     index += 1;
     if (end === following.baseOffset) continue;
     if (end === "damaged") damaged += 1;
+    else {
+      gaps ??= readCompactedGaps(options);
+      if (isCompactedAway(gaps, { from: end, to: following.baseOffset })) continue;
+    }
     segments.removeBefore(following.baseOffset);
     isAny = true;
     index = 0;

@@ -11,6 +11,7 @@ export interface LogFileName {
 
 export const leaderEpochsName = "leader-epochs";
 export const cleanedOffsetName = "cleaned-offset";
+export const compactedGapsName = "compacted-gaps";
 
 export function fileName(offset: number, kind: LogFileKind): string {
   return `${String(offset).padStart(20, "0")}.${kind}`;

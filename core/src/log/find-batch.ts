@@ -3,8 +3,20 @@ import { batchCrcHolds } from "./batch-crc.ts";
 import { viewOf } from "./batch-format.ts";
 import { BatchScanner } from "./batch-scanner.ts";
 import { writeInt64 } from "./int64.ts";
-import { scanWindowBytes } from "./limits.ts";
+import { scanWindowBytes, segmentSpanMax } from "./limits.ts";
 import type { LogFiles } from "./log-files.ts";
+
+export interface FoundBatch {
+  readonly position: number;
+  readonly baseOffset: number;
+}
+
+/** Bytes of a file, and an offset that is looked for in them. */
+export interface SearchedRange {
+  readonly from: number;
+  readonly end: number;
+  readonly baseOffset: number;
+}
 
 /**
  * Where the batch begins that has this base offset, behind bytes that lead nowhere: its eight bytes
@@ -14,8 +26,8 @@ import type { LogFiles } from "./log-files.ts";
 export function findBatch(
   files: LogFiles,
   file: DiskFile,
-  range: { readonly from: number; readonly end: number; readonly baseOffset: number },
-): number | undefined {
+  range: SearchedRange,
+): FoundBatch | undefined {
   const { baseOffset, end } = range;
   const wanted = new Uint8Array(offsetBytes);
   writeInt64(viewOf(wanted), 0, baseOffset);
@@ -25,7 +37,8 @@ export function findBatch(
     const bytes = file.read(from, window.subarray(0, Math.min(window.length, end - from)));
     const found = window.subarray(0, bytes);
     for (let at = indexOf(found, wanted, 0); at >= 0; at = indexOf(found, wanted, at + 1)) {
-      if (isBatchAt(files, file, { position: from + at, end, baseOffset })) return from + at;
+      const place = { position: from + at, baseOffset };
+      if (isBatchAt(files, file, { ...place, end })) return place;
     }
   }
   return undefined;
@@ -33,10 +46,60 @@ export function findBatch(
 
 const offsetBytes = 8;
 
+/**
+ * As findBatch, in bytes that compaction may have been over: where it left nothing of that offset,
+ * the first batch behind it. Since a record's value may look like one, it must be the first of
+ * batches that follow each other up to the end.
+ */
+export function findBatchFrom(
+  files: LogFiles,
+  file: DiskFile,
+  range: SearchedRange,
+): FoundBatch | undefined {
+  const exact = findBatch(files, file, range);
+  if (exact !== undefined) return exact;
+  const { format } = files;
+  const { baseOffset: least, end } = range;
+  const window = new Uint8Array(scanWindowBytes);
+  const view = viewOf(window);
+  const header = format.BATCH_HEADER_BYTES;
+  for (let from = range.from; from + header <= end; from += window.length - header + 1) {
+    const bytes = file.read(from, window.subarray(0, Math.min(window.length, end - from)));
+    const found = window.subarray(0, bytes - header + 1 + magicAt);
+    for (let at = found.indexOf(magic, magicAt); at >= 0; at = found.indexOf(magic, at + 1)) {
+      const baseOffset = format.readBaseOffset(view, at - magicAt);
+      if (baseOffset < least || baseOffset > least + segmentSpanMax) continue;
+      const place = { position: from + at - magicAt, baseOffset };
+      if (leadsToEnd(files, file, { ...place, end })) return place;
+    }
+  }
+  return undefined;
+}
+
+/** Where a batch has its magic, and what it is. */
+const magicAt = 16;
+const magic = 2;
+
+function leadsToEnd(
+  files: LogFiles,
+  file: DiskFile,
+  place: FoundBatch & { readonly end: number },
+): boolean {
+  if (!isBatchAt(files, file, place)) return false;
+  const range = { from: place.position, end: place.end, read: "headers" } as const;
+  const scanner = new BatchScanner(file, files.format, range);
+  let { baseOffset: due } = place;
+  let step = scanner.next();
+  for (; step === "batch" && scanner.baseOffset >= due; step = scanner.next()) {
+    due = scanner.lastOffset + 1;
+  }
+  return step === "end";
+}
+
 function isBatchAt(
   files: LogFiles,
   file: DiskFile,
-  place: { readonly position: number; readonly end: number; readonly baseOffset: number },
+  place: FoundBatch & { readonly end: number },
 ): boolean {
   const { baseOffset, end, position: from } = place;
   const scanner = new BatchScanner(file, files.format, { from, end, read: "headers" });

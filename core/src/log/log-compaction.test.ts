@@ -244,6 +244,11 @@ async function dieAt(at: number, moment: "before" | "after"): Promise<boolean> {
     const random = new SeededRandom(seed);
     lose(inner, seed, random);
     await recover(inner, random);
+    if (seed === 0) {
+      const tiered = openTestLog(inner, { config, coldEndOffset: batches });
+      expect(tiered.localStartOffset).toBe(0);
+      tiered.close();
+    }
     const after = openTestLog(inner, { config });
     expect([all, compacted(end)]).toContainEqual(offsetsIn(after));
     appendAll(after, [testBatch({ baseOffset: batches })]);
@@ -273,6 +278,68 @@ async function recover(disk: MemoryDisk, random: SeededRandom): Promise<void> {
     }
   }
 }
+
+describe("a gap at the end of a cleaned segment", () => {
+  const tiered = { config, coldEndOffset: batches };
+  const gaps = `${directory}/compacted-gaps`;
+
+  async function gapped(): Promise<MemoryDisk> {
+    const disk = new MemoryDisk();
+    const log = await filled(disk);
+    await compact(log);
+    log.close();
+    return disk;
+  }
+
+  test("is not taken for a lost file, unless nobody can tell", async () => {
+    const disk = await gapped();
+    expect(openTestLog(disk, tiered).localStartOffset).toBe(0);
+    disk.flipBit(gaps, 100);
+    const end = closedOf(openTestLog(disk, { config }))[1]?.baseOffset;
+    expect(openTestLog(disk, tiered).localStartOffset).toBe(end);
+  });
+
+  test("that another round made larger is one still, also where a segment has nothing left", async () => {
+    const disk = await gapped();
+    const log = openTestLog(disk, { config });
+    const [, first, second] = closedOf(log);
+    if (first === undefined || second === undefined) throw new Error("no closed segments");
+    await log.compaction.replace(
+      log.compaction.begin({ baseOffset: first.baseOffset, endOffset: second.endOffset }),
+    );
+    log.close();
+    const left = openTestLog(disk, tiered);
+    expect(left.localStartOffset).toBe(0);
+    expect(
+      closedOf(left)
+        .slice(0, 3)
+        .map(({ baseOffset }) => baseOffset),
+    ).toEqual([0, first.baseOffset, second.endOffset]);
+  });
+
+  test("is forgotten by a log that gives its offsets to other records", async () => {
+    const disk = await gapped();
+    const recovery = { kind: "truncateTo", offset: 4 } as const;
+    openTestLog(disk, { config, recovery }).close();
+    expect(disk.list(directory)).not.toContain("compacted-gaps");
+  });
+
+  test("can't be told on a full disk, and nothing is replaced then", async () => {
+    const disk = new MemoryDisk();
+    const log = await filled(disk);
+    const before = offsetsIn(log);
+    const open = disk.open.bind(disk);
+    disk.open = (path, options) => {
+      if (path.startsWith(gaps)) disk.setCapacity(disk.usedBytes);
+      return open(path, options);
+    };
+    await expect(compact(log)).rejects.toThrow(DiskError);
+    expect(offsetsIn(log)).toEqual(before);
+    disk.open = open;
+    disk.setCapacity(Number.POSITIVE_INFINITY);
+    expect(await compact(log)).toBe("replaced");
+  });
+});
 
 describe("the offset up to which a log is clean", () => {
   test("is known to the next life, and not from a damaged file", async () => {

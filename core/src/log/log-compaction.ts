@@ -3,6 +3,7 @@ import { DiskError } from "../ports/disk.ts";
 import { viewOf } from "./batch-format.ts";
 import { readCleanedOffset, writeCleanedOffset } from "./cleaned-offset.ts";
 import { CleanedSegment } from "./cleaned-segment.ts";
+import { readCompactedGaps, writeCompactedGaps } from "./compacted-gaps.ts";
 import { fileName } from "./file-names.ts";
 import { timeEntryBytes } from "./index-entry.ts";
 import type { LogConfig } from "./log-config.ts";
@@ -127,6 +128,7 @@ export class LogCompaction {
     try {
       await cleaned.sync();
       cleaned.close();
+      await this.#noteGap(cleaned);
       if (this.#placeOf(cleaned.range) === undefined) {
         cleaned.discard();
         return "gone";
@@ -135,6 +137,16 @@ export class LogCompaction {
     } finally {
       this.#isReplacing = false;
     }
+  }
+
+  /** Before the segment counts: no start may find it without knowing of the gap that it ends in. */
+  async #noteGap({ nextOffset: from, range }: CleanedSegment): Promise<void> {
+    if (from === range.endOffset || this.#placeOf(range) === undefined) return;
+    const { files, segments } = this.#log;
+    // A death may still leave the old segments, with the gaps that these end in.
+    const gaps = readCompactedGaps(files).filter(({ to }) => segments.has(to));
+    const gap = { from, to: range.endOffset };
+    await writeCompactedGaps(files, [...gaps, gap], () => this.#isClosed);
   }
 
   async #swap(cleaned: CleanedSegment): Promise<"replaced" | "gone"> {

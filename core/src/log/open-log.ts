@@ -1,7 +1,13 @@
 import { assert } from "../assert.ts";
 import { DiskError } from "../ports/disk.ts";
 import { ProducerState } from "../producer/producer-state.ts";
-import { cleanedOffsetName, leaderEpochsName, parseFileName } from "./file-names.ts";
+import { forgetGapsFrom } from "./compacted-gaps.ts";
+import {
+  cleanedOffsetName,
+  compactedGapsName,
+  leaderEpochsName,
+  parseFileName,
+} from "./file-names.ts";
 import { dropDeleted } from "./deleted-segments.ts";
 import { LeaderEpochs } from "./leader-epochs.ts";
 import type { LogConfig } from "./log-config.ts";
@@ -60,6 +66,7 @@ export function openLog(files: LogFiles, options: LogOptions): OpenedLog {
     cutBytes += segments.removeFrom(0);
     endOffset = startOffset;
   }
+  if (names.includes(compactedGapsName)) forgetGapsFrom(endOffset, files);
   const epochs = new LeaderEpochs(files.disk, files.directory, files.crc32c);
   const cutSnapshots = snapshots.cutEnd(endOffset);
   const replayed = replayBatches({
@@ -119,7 +126,9 @@ function removeStrays(files: LogFiles, names: readonly string[], segments: Segme
   }
 }
 
-const replacements = new Set([`${leaderEpochsName}.tmp`, `${cleanedOffsetName}.tmp`]);
+const replacements = new Set(
+  [leaderEpochsName, cleanedOffsetName, compactedGapsName].map((name) => `${name}.tmp`),
+);
 
 function expectedEnd({ recovery }: LogOptions): number {
   return recovery.kind === "clean" ? 0 : recovery.offset;

@@ -231,6 +231,19 @@ describe("recovery", () => {
     expect(after.endOffsetFor(3)).toEqual({ epoch: 3, endOffset: 1 });
   });
 
+  test("takes a batch whose offset was zeroed, like all before it, for no first batch", () => {
+    const disk = new MemoryDisk();
+    const log = openTestLog(disk, { config: oneSegment });
+    const [first, second] = [testBatch({ baseOffset: 0 }), testBatch({ baseOffset: 1 })];
+    appendAll(log, [first, second]);
+    disk.kill();
+    const zeros = new Uint8Array(first.bytes.length + 8);
+    disk.open(logPath, { create: "never" })?.write(0, [zeros]);
+    const recovery = { kind: "verifyFrom", offset: 0 } as const;
+    const after = openTestLog(disk, { config: oneSegment, recovery });
+    expect([after.endOffset, disk.bytesOf(logPath).length]).toEqual([0, 0]);
+  });
+
   test("gives what lies before damaged bytes that were synced, and then says so", async () => {
     const disk = new MemoryDisk();
     const log = openTestLog(disk);

@@ -266,3 +266,12 @@ export interface IndexPlace {
   /** Of the files, where they are not those of the segment's own. */
   readonly names?: { readonly index: string; readonly timeindex: string };
 }
+
+/** Of the segment that begins at `baseOffset`. */
+export function removeIndexFiles(
+  { disk, directory }: { readonly disk: Disk; readonly directory: string },
+  baseOffset: number,
+): void {
+  disk.remove(`${directory}/${fileName(baseOffset, "index")}`);
+  disk.remove(`${directory}/${fileName(baseOffset, "timeindex")}`);
+}

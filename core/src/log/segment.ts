@@ -4,14 +4,14 @@ import type { BatchSummary } from "./batch-format.ts";
 import { summarizeBatch, viewOf } from "./batch-format.ts";
 import { BatchScanner } from "./batch-scanner.ts";
 import { fileName, withoutEnding } from "./file-names.ts";
-import { findBatch } from "./find-batch.ts";
+import { findBatch, findBatchFrom } from "./find-batch.ts";
 import { segmentSpanMax } from "./limits.ts";
 import { type LogConfig, rollAfterMs } from "./log-config.ts";
 import type { LogFiles } from "./log-files.ts";
 import { damaged, ignoringDisk, missing } from "./log-files.ts";
 import { type IndexPoint, timeEntryBytes } from "./index-entry.ts";
 import { SegmentAge } from "./segment-age.ts";
-import { SegmentIndex } from "./segment-index.ts";
+import { removeIndexFiles, SegmentIndex } from "./segment-index.ts";
 import { findInBatch, isSoundBatch } from "./segment-rules.ts";
 import type { Due, FoundRecord, SegmentRecovery, TimestampQuery } from "./segment-rules.ts";
 import type { MutableTail, SegmentTail } from "./segment-tail.ts";
@@ -47,6 +47,8 @@ export class Segment {
   readonly #age = new SegmentAge();
   /** Damage below it is stepped over. */
   #coveredTo = 0;
+  /** The batch behind damage that was stepped over: nothing is here between `#coveredTo` and it. */
+  #goesOnAt = 0;
   /** Whether damage was stepped over, below what the object store has. */
   hasDamage = false;
 
@@ -124,7 +126,7 @@ export class Segment {
 
   /** The position of the first batch that ends at or after `offset`; undefined: all end before. */
   locate(offset: number, config: LogConfig): number | undefined {
-    for (const scanner of this.#walk((index) => index.floorByOffset(offset), config)) {
+    for (const scanner of this.#walk(this.#floorOf(offset), config)) {
       if (scanner.lastOffset >= offset) return scanner.position;
     }
     return undefined;
@@ -147,7 +149,7 @@ export class Segment {
 
   /** Calls `visit` with each batch that ends at or after `offset`, in order. */
   eachBatch(offset: number, config: LogConfig, visit: (batch: BatchSummary) => void): void {
-    for (const scanner of this.#walk((index) => index.floorByOffset(offset), config)) {
+    for (const scanner of this.#walk(this.#floorOf(offset), config)) {
       if (scanner.lastOffset < offset) continue;
       visit(summarizeBatch(this.#files.format, scanner.view, scanner.at));
     }
@@ -155,7 +157,7 @@ export class Segment {
 
   /**
    * Nobody reads what lies below `offset` here any more. What lies above is found again, if the
-   * batch that begins there is whole.
+   * batch that begins there is whole, or in a gap that compaction left, what follows.
    */
   giveUpTo(offset: number, config: LogConfig): void {
     this.#coveredTo = offset;
@@ -217,7 +219,7 @@ export class Segment {
     this.close();
     this.#removed = true;
     this.#files.disk.remove(this.path);
-    this.#removeIndexFiles();
+    removeIndexFiles(this.#files, this.baseOffset);
   }
 
   #open(): DiskFile {
@@ -252,7 +254,7 @@ export class Segment {
   /** Puts an empty index in the place of the one there was. */
   #beginIndex(): SegmentIndex {
     this.#index?.close();
-    this.#removeIndexFiles();
+    removeIndexFiles(this.#files, this.baseOffset);
     this.#index = SegmentIndex.empty({ ...this.#files, baseOffset: this.baseOffset });
     return this.#index;
   }
@@ -264,7 +266,7 @@ export class Segment {
     for (
       let scan: Scan | undefined = this.#scanFrom(0);
       scan !== undefined;
-      scan = this.#resume(tail)
+      scan = this.#resume(tail, findBatchFrom)
     ) {
       this.#note(scan, { tail, index, config }, ({ baseOffset }) => baseOffset >= tail.nextOffset);
     }
@@ -275,19 +277,20 @@ export class Segment {
    * Where a scan that ended before the file did, in damage that the object store covers, goes on. The
    * last batch may have led it astray. What is found gets an index point: nobody comes from before.
    */
-  #resume(tail: MutableTail): Scan | undefined {
+  #resume(tail: MutableTail, find = findBatch): Scan | undefined {
     const baseOffset = this.#coveredTo;
     const end = this.sizeBytes;
     const { lastBatchAt, lastBatchDue, sizeBytes } = tail;
-    if (lastBatchDue > baseOffset || sizeBytes >= end) return undefined;
-    const position = findBatch(this.#files, this.#open(), { from: lastBatchAt, end, baseOffset });
-    const isNew = position !== lastBatchAt && position !== sizeBytes;
-    if (position === undefined || !isNew) return undefined;
+    if (lastBatchDue >= baseOffset || sizeBytes >= end) return undefined;
+    const found = find(this.#files, this.#open(), { from: lastBatchAt, end, baseOffset });
+    const isNew = found?.position !== lastBatchAt && found?.position !== sizeBytes;
+    if (found === undefined || !isNew) return undefined;
     this.hasDamage = true;
-    tail.sizeBytes = position;
+    this.#goesOnAt = found.baseOffset;
+    tail.sizeBytes = found.position;
     tail.nextOffset = baseOffset;
     tail.bytesSinceIndexPoint = Number.POSITIVE_INFINITY;
-    return this.#scanFrom(position);
+    return this.#scanFrom(found.position);
   }
 
   #scanFrom(position: number, read: "headers" | "batches" = "headers"): Scan {
@@ -390,9 +393,8 @@ export class Segment {
     this.#remnant = false;
   }
 
-  #removeIndexFiles(): void {
-    const { disk, directory } = this.#files;
-    disk.remove(`${directory}/${fileName(this.baseOffset, "index")}`);
-    disk.remove(`${directory}/${fileName(this.baseOffset, "timeindex")}`);
+  #floorOf(offset: number): (index: SegmentIndex) => IndexPoint | "none" | "damaged" {
+    const from = offset < this.#coveredTo ? offset : Math.max(offset, this.#goesOnAt);
+    return (index) => index.floorByOffset(from);
   }
 }

@@ -85,6 +85,11 @@ export const tierLimitTests: Readonly<Record<string, LimitTest>> = {
     `${tier}/janitor.test.ts`,
     "sweeps some time after a start, and then now and then",
   ),
+  uploadReadBytesPerTurn: met(
+    "the rest is read in another turn",
+    `${tier}/tail-reader.test.ts`,
+    "is read a part at a time, with turns for others between",
+  ),
   readCursorsMax: met(
     "the least recent place is looked up again",
     `${tier}/cold-reads.test.ts`,

@@ -48,7 +48,7 @@ export const incarnation: ReturnType<typeof incarnationId> = incarnationId(`1-${
 export const formerIncarnation: typeof incarnation = incarnationId(`0-${"b".repeat(32)}`);
 export const topic: ReturnType<typeof topicId> = topicId("0123456789abcdef".repeat(2));
 
-/** Limits so small that a short test meets them all. */
+/** Limits so small that a short test meets them all; but uploads wait for no clock. */
 export const smallLimits: TierLimits = checked({
   ...tierLimits,
   coldSegmentBytesMin: 1_000,
@@ -64,6 +64,7 @@ export const smallLimits: TierLimits = checked({
   cachedIndexesMax: 3,
   cachedSectionsMax: 2,
   readCursorsMax: 3,
+  uploadReadBytesPerTurn: Number.POSITIVE_INFINITY,
 });
 
 /** Lets every promise that can run do so. */

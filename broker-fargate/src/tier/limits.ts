@@ -22,6 +22,8 @@ export interface TierLimits {
   readonly segmentsPerCommitMax: number;
   /** Cold segments that are read and uploaded at the same time: this many times the size above. */
   readonly uploadsInFlightMax: number;
+  /** Bytes that are read for uploads before others have a turn of the event loop. */
+  readonly uploadReadBytesPerTurn: number;
   /** A checkpoint is written at this size; what is left goes into the next one. */
   readonly checkpointBytesMax: number;
   /** New bytes of tiered partitions at which a checkpoint begins. */
@@ -57,6 +59,7 @@ export const tierLimits: TierLimits = checked({
   coldSegmentBytesMax: 16 * mebibyte,
   segmentsPerCommitMax: 64,
   uploadsInFlightMax: 2,
+  uploadReadBytesPerTurn: mebibyte,
   checkpointBytesMax: 32 * mebibyte,
   checkpointDueBytes: 64 * mebibyte,
   checkpointDueMs: 60_000,

@@ -14,11 +14,6 @@ export interface SegmentRoundDeps {
   readonly warn: (what: string, cause: unknown) => void;
 }
 
-/** One that may be closed meanwhile. */
-export interface SegmentOwner extends TailOwner {
-  readonly isOver: boolean;
-}
-
 /**
  * Makes cold segments of large tails: objects first, then all their manifest items at once, then
  * they count.
@@ -39,7 +34,7 @@ export class SegmentRound {
    * Stores the tail, as it is now, or as much as one commit names. Rejects with ObjectError,
    * MetadataError, FencedError, DiskError or TailGoneError.
    */
-  async store(owner: SegmentOwner, tail: Tail): Promise<"all" | "some"> {
+  async store(owner: TailOwner, tail: Tail): Promise<"all" | "some"> {
     const { log, tiered } = owner;
     const producers = log.producers.snapshot();
     const outcome = await tiered.changes.run(() => {
@@ -53,7 +48,7 @@ export class SegmentRound {
     return outcome;
   }
 
-  async #store(owner: SegmentOwner, tail: Tail, producers: Uint8Array): Promise<"all" | "some"> {
+  async #store(owner: TailOwner, tail: Tail, producers: Uint8Array): Promise<"all" | "some"> {
     const { limits, manifest } = this.#deps;
     const { tiered } = owner;
     const count = Math.ceil(tail.bytes / limits.coldSegmentBytesMax);
@@ -77,7 +72,7 @@ export class SegmentRound {
     return from >= tail.to ? "all" : "some";
   }
 
-  async #put(owner: SegmentOwner, wish: ImageWish): Promise<ColdPart> {
+  async #put(owner: TailOwner, wish: ImageWish): Promise<ColdPart> {
     const { buffers, tails } = this.#deps;
     const image = await tails.readImage(owner, wish);
     try {
@@ -87,13 +82,13 @@ export class SegmentRound {
     }
   }
 
-  #count({ tiered }: SegmentOwner, parts: readonly ColdPart[]): void {
+  #count({ tiered }: TailOwner, parts: readonly ColdPart[]): void {
     if (tiered.cold.packed.length > 0) tiered.packs.isChanged = true;
     for (const part of parts) tiered.cold.addSegment(part);
   }
 
   /** True: the commit was made nevertheless, and its segments count. */
-  async #afterFailure(owner: SegmentOwner, parts: readonly ColdPart[]): Promise<boolean> {
+  async #afterFailure(owner: TailOwner, parts: readonly ColdPart[]): Promise<boolean> {
     if (parts.length === 0) return false;
     try {
       return await this.#settle(owner, parts);
@@ -104,7 +99,7 @@ export class SegmentRound {
     }
   }
 
-  async #settle(owner: SegmentOwner, parts: readonly ColdPart[]): Promise<boolean> {
+  async #settle(owner: TailOwner, parts: readonly ColdPart[]): Promise<boolean> {
     const { manifest, objects, warn } = this.#deps;
     const found = await manifest.segments(owner.tiered.at);
     const named = new Set(found.map(({ object }) => object));

@@ -1,5 +1,13 @@
 import { DiskError, viewOf } from "@millrace/core";
-import type { ColdPart, LogRead, PartitionLog, Random, ReadRange, Tail } from "@millrace/core";
+import type {
+  Clock,
+  ColdPart,
+  LogRead,
+  PartitionLog,
+  Random,
+  ReadRange,
+  Tail,
+} from "@millrace/core";
 import { TIER_NONCE_BYTES } from "@millrace/wire";
 import type { WireFormat } from "../partition/wire-format.ts";
 import { CheckpointDamagedError } from "./former-checkpoints.ts";
@@ -13,6 +21,8 @@ import type { TieredPartition } from "./tiered-partition.ts";
 export interface TailOwner {
   readonly log: PartitionLog;
   readonly tiered: TieredPartition;
+  /** Closed, or failed until a restart. */
+  readonly isOver: boolean;
 }
 
 /** What was to be stored is gone meanwhile, or the object store does not give it back. */
@@ -40,6 +50,7 @@ export class PackedDamageError extends CheckpointDamagedError {
 }
 
 export interface TailReaderDeps {
+  readonly clock: Clock;
   readonly random: Random;
   readonly wire: WireFormat;
   readonly limits: TierLimits;
@@ -61,6 +72,8 @@ export class TailReader {
   readonly #deps: TailReaderDeps;
   /** Parts that were found damaged: once is enough. */
   readonly #damaged = new WeakMap<ColdPart, PackedDamageError>();
+  /** Read since others last had a turn of the event loop. */
+  #turnBytes = 0;
 
   constructor(deps: TailReaderDeps) {
     this.#deps = deps;
@@ -82,6 +95,8 @@ export class TailReader {
       const maxBytes = Math.min(limits.chunkBytes, leftBytes);
       const range = { from: next, maxBytes, upTo: to, atLeastOneBatch: true };
       const run = await this.#read(owner, range, whole);
+      await this.#letOthersRun(run);
+      if (owner.isOver) throw new TailGoneError(next);
       next = run.nextOffset;
       for (const bytes of run.records) {
         const runOffset = wire.format.readBaseOffset(viewOf(bytes), 0);
@@ -102,6 +117,16 @@ export class TailReader {
     const nonce = random.bytes(TIER_NONCE_BYTES);
     const isLast = next >= to;
     return image.finish({ nextOffset: next, producers: isLast ? producers : none, nonce });
+  }
+
+  /** A round reads and checks some 64 MiB, of one partition or of thousands. */
+  async #letOthersRun({ records }: TailRun): Promise<void> {
+    const { clock, limits } = this.#deps;
+    for (const { length } of records) this.#turnBytes += length;
+    this.#turnBytes += callCostBytes;
+    if (this.#turnBytes < limits.uploadReadBytesPerTurn) return;
+    this.#turnBytes = 0;
+    await new Promise<void>((resolve) => clock.after(0, resolve));
   }
 
   /** Whole batches from `from` on, hot or cold; cold, too, where the hot copy is damaged. */
@@ -202,3 +227,5 @@ export function tailOf({ log, tiered }: TailOwner): Tail {
 }
 
 const none = new Uint8Array(0);
+/** What a read costs beside its bytes, in bytes that take as long. */
+const callCostBytes = 16_384;

@@ -74,7 +74,9 @@ export async function handover(session, assignor) {
   emit(`${at}/one-member-again`, { partitions: first.partitions().length });
   await leave(first);
   const values = [...first.values, ...second.values];
-  emit(`${at}/handover`, { records: values.length, distinct: new Set(values).size });
+  // Not how many came: this client may deliver again what it had in flight when a partition moves,
+  // from Apache Kafka as well.
+  emit(`${at}/handover`, { distinct: new Set(values).size });
   await produceNumbered(session, topic, { partitions: PARTITIONS, from: 120, to: 125 });
   const fresh = await join(session, topic, topic, { assignor });
   await until("the records after the commit", () => fresh.values.length >= 5);

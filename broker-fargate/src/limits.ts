@@ -17,8 +17,8 @@ export const frameFirstAllocationBytes: number = mebibyte;
 export const frameGrowthFactor = 4;
 /** Smaller buffers are not worth keeping for use again. */
 export const pooledBytesMin: number = 16 * kibibyte;
-/** Memory that is kept for use again: for requests and replies, and for two uploads of 16 MiB. */
-export const pooledBytesMax: number = 64 * mebibyte;
+/** Memory that is kept for use again. */
+export const pooledBytesMax: number = 32 * mebibyte;
 /** The smallest request header: key, version, correlation id. */
 export const requestHeaderBytesMin = 8;
 /** Elements of all arrays of one request together: each costs memory before a handler sees it. */

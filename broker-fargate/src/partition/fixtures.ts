@@ -253,3 +253,16 @@ export function offsetOf(result: AppendResult): number {
   if (result.kind === "refused") throw new Error(`refused: ${result.reason}`);
   return result.baseOffset;
 }
+
+/** A batch of some size for each value, the next when the one before is durable. */
+export async function appendEach(owner: PartitionOwner, values: readonly number[]): Promise<void> {
+  for (const value of values) {
+    const records = batchOf([value], { padding: 20 });
+    offsetOf(await owner.append({ waitFor: "durable", records }));
+  }
+}
+
+/** All that a reader from the start gets. */
+export async function valuesOf(owner: PartitionOwner): Promise<readonly number[]> {
+  return (await fetchAllRecords(owner)).map(({ value }) => value);
+}

@@ -2,7 +2,7 @@ import { DiskError, ObjectError } from "@millrace/core";
 import type { TopicId } from "@millrace/core";
 import { describe, expect, it } from "vitest";
 import { smallLimits as tierLimits } from "../tier/fixtures.ts";
-import { batchOf, fetchAllRecords, offsetOf, readAllRecords, Rig } from "./fixtures.ts";
+import { batchOf, offsetOf, readAllRecords, Rig, valuesOf } from "./fixtures.ts";
 import { segmentPath } from "./log-opener.ts";
 import type { PartitionOwner } from "./owner.ts";
 
@@ -44,10 +44,6 @@ async function half(durability: "local" | "journal" = "local"): Promise<Opened> 
 }
 
 const values = (to: number): readonly number[] => Array.from({ length: to }, (_, i) => i);
-
-async function valuesOf(owner: PartitionOwner): Promise<readonly number[]> {
-  return (await fetchAllRecords(owner)).map(({ value }) => value);
-}
 
 function pathOf({ owner, topic }: Opened, segment: number): string {
   const { baseOffset } = [...owner.log.segments()].at(segment) ?? { baseOffset: -1 };

@@ -1,23 +1,11 @@
 import type { MemoryObjectStore } from "@millrace/adapter-memory";
 import type { TopicId } from "@millrace/core";
 import { describe, expect, it } from "vitest";
-import { batchOf, fetchAllRecords, offsetOf, Rig } from "../partition/fixtures.ts";
-import type { PartitionOwner } from "../partition/owner.ts";
+import { appendEach, Rig, valuesOf } from "../partition/fixtures.ts";
 import { smallLimits } from "./fixtures.ts";
 import { CheckpointDamagedError } from "./former-checkpoints.ts";
 
 const checkpointMs = 70_000;
-
-async function append(owner: PartitionOwner, values: readonly number[]): Promise<void> {
-  for (const value of values) {
-    const records = batchOf([value], { padding: 20 });
-    offsetOf(await owner.append({ waitFor: "durable", records }));
-  }
-}
-
-async function valuesOf(owner: PartitionOwner): Promise<readonly number[]> {
-  return (await fetchAllRecords(owner)).map(({ value }) => value);
-}
 
 /** Sections of slots read from checkpoints have another byte; their indexes are what they were. */
 function damageSections(store: MemoryObjectStore): () => void {
@@ -43,8 +31,8 @@ async function packed(): Promise<Lives> {
   const rig = await new Rig({ tierLimits: smallLimits }).start();
   const configs = { "millrace.durability": "local" };
   const topic = await rig.createTopic("t", { partitions: 9, configs });
-  await append(await rig.partitions.open(topic, 0), [1, 2]);
-  await append(await rig.partitions.open(topic, 8), [3, 4]);
+  await appendEach(await rig.partitions.open(topic, 0), [1, 2]);
+  await appendEach(await rig.partitions.open(topic, 8), [3, 4]);
   await rig.pass(checkpointMs);
   const { objects: store } = rig;
   if (store === undefined) throw new Error("there is a store");
@@ -61,7 +49,7 @@ describe("a slot whose section in a former checkpoint is damaged", () => {
     const owner = await rig.partitions.open(topic, 0);
     expect(await valuesOf(owner)).toEqual([1, 2]);
     await expect(rig.partitions.open(topic, 8)).rejects.toBeInstanceOf(CheckpointDamagedError);
-    await append(owner, [5]);
+    await appendEach(owner, [5]);
     await rig.pass(2 * checkpointMs);
     // What one section says of a slot would be all: it says nothing while one part is not known.
     expect(owner.latestTieredOffset).toBe(-1);
@@ -79,7 +67,7 @@ describe("a slot whose section in a former checkpoint is damaged", () => {
     await rig.kill();
     const owner = await rig.partitions.open(topic, 0);
     const many = Array.from({ length: 20 }, (_, i) => 10 + i);
-    await append(owner, many);
+    await appendEach(owner, many);
     await rig.pass(2 * checkpointMs);
     expect(owner.latestTieredOffset).toBe(21);
     await rig.kill();

@@ -1,6 +1,6 @@
 import { ObjectError } from "@millrace/core";
 import { beforeEach, describe, expect, it } from "vitest";
-import { batchOf, fetchAllRecords, offsetOf, Rig } from "../partition/fixtures.ts";
+import { batchOf, offsetOf, Rig, valuesOf } from "../partition/fixtures.ts";
 import type { PartitionOwner } from "../partition/owner.ts";
 import { checked, tierLimits } from "./limits.ts";
 
@@ -12,10 +12,6 @@ async function append(owner: PartitionOwner, values: readonly number[]): Promise
   for (const value of values) {
     offsetOf(await owner.append({ waitFor: "durable", records: batchOf([value]) }));
   }
-}
-
-async function valuesOf(owner: PartitionOwner): Promise<readonly number[]> {
-  return (await fetchAllRecords(owner)).map(({ value }) => value);
 }
 
 async function set(rig: Rig, topic: string, name: string, value: string): Promise<void> {

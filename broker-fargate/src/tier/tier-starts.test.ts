@@ -2,7 +2,7 @@ import { DiskError, ObjectError } from "@millrace/core";
 import type { TopicId } from "@millrace/core";
 import type { MemoryObjectStore } from "@millrace/adapter-memory";
 import { describe, expect, it } from "vitest";
-import { batchOf, fetchAllRecords, offsetOf, Rig, turn } from "../partition/fixtures.ts";
+import { batchOf, offsetOf, Rig, turn, valuesOf } from "../partition/fixtures.ts";
 import type { PartitionOwner } from "../partition/owner.ts";
 import { checked, tierLimits } from "./limits.ts";
 
@@ -25,10 +25,6 @@ async function append(owner: PartitionOwner, values: readonly number[]): Promise
 
 function upTo(count: number): readonly number[] {
   return Array.from({ length: count }, (_, i) => i);
-}
-
-async function valuesOf(owner: PartitionOwner): Promise<readonly number[]> {
-  return (await fetchAllRecords(owner)).map(({ value }) => value);
 }
 
 function storeOf(rig: Rig): MemoryObjectStore {

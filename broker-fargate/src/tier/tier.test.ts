@@ -1,6 +1,6 @@
 import { ObjectError, type TopicId } from "@millrace/core";
 import { beforeEach, describe, expect, it } from "vitest";
-import { batchOf, fetchAllRecords, offsetOf, Rig } from "../partition/fixtures.ts";
+import { batchOf, offsetOf, Rig, valuesOf } from "../partition/fixtures.ts";
 import type { PartitionOwner } from "../partition/owner.ts";
 import { checked, tierLimits } from "./limits.ts";
 
@@ -27,10 +27,6 @@ async function append(owner: PartitionOwner, values: readonly number[]): Promise
 
 function upTo(count: number): readonly number[] {
   return Array.from({ length: count }, (_, i) => i);
-}
-
-async function valuesOf(owner: PartitionOwner): Promise<readonly number[]> {
-  return (await fetchAllRecords(owner)).map(({ value }) => value);
 }
 
 describe.each(["local", "journal"] as const)("a tiered partition under `%s`", (durability) => {

@@ -1,22 +1,11 @@
 import { keys, MetadataError } from "@millrace/core";
 import type { TopicId } from "@millrace/core";
 import { describe, expect, it } from "vitest";
-import { batchOf, fetchAllRecords, offsetOf, Rig } from "../partition/fixtures.ts";
+import { appendEach, Rig, valuesOf } from "../partition/fixtures.ts";
 import type { PartitionOwner } from "../partition/owner.ts";
 import { smallLimits } from "./fixtures.ts";
 
 const checkpointMs = 70_000;
-
-async function append(owner: PartitionOwner, values: readonly number[]): Promise<void> {
-  for (const value of values) {
-    const records = batchOf([value], { padding: 20 });
-    offsetOf(await owner.append({ waitFor: "durable", records }));
-  }
-}
-
-async function valuesOf(owner: PartitionOwner): Promise<readonly number[]> {
-  return (await fetchAllRecords(owner)).map(({ value }) => value);
-}
 
 function upTo(count: number): readonly number[] {
   return Array.from({ length: count }, (_, i) => i);
@@ -53,12 +42,12 @@ describe.each(["local", "journal"])(
       "is not copied once more: %o",
       async (off) => {
         const { owner, rig, set, topic } = await opened(durability);
-        await append(owner, upTo(3));
+        await appendEach(owner, upTo(3));
         await rig.pass(checkpointMs);
         expect(owner.latestTieredOffset).toBe(2);
-        await append(owner, [3]);
+        await appendEach(owner, [3]);
         await set(off);
-        await append(owner, [4]);
+        await appendEach(owner, [4]);
         await rig.pass(3 * checkpointMs);
         expect(owner.latestTieredOffset).toBe(2);
         // What waited for it is let go.
@@ -79,9 +68,9 @@ describe("a topic that is not to be in the object store any more, with what is t
     const at = await opened("local");
     const { owner, rig } = at;
     owner.log.config = { ...owner.log.config, segmentBytes: 1_000 };
-    await append(owner, upTo(40));
+    await appendEach(owner, upTo(40));
     await rig.pass(checkpointMs);
-    await append(owner, [40, 41]);
+    await appendEach(owner, [40, 41]);
     await rig.pass(checkpointMs);
     expect(owner.latestTieredOffset).toBe(41);
     owner.log.removeLocalBefore(25);
@@ -164,7 +153,7 @@ describe("a topic that is not to be in the object store any more, with what is t
     });
     let other = await rig.partitions.open(others, 0);
     for (let i = 1; other.slot !== owner.slot; i++) other = await rig.partitions.open(others, i);
-    await append(other, [1]);
+    await appendEach(other, [1]);
     const { objects, store } = rig;
     if (objects === undefined) throw new Error("there is a store");
     const held = new Map<string, () => void>();

@@ -90,7 +90,7 @@ export class RecordReader {
    * Moves past the next record by its length alone, so that of its fields only `index`, `start` and
    * `end` are right. For bodies that were read to their end before, without a fault.
    */
-  skip(): void {
+  passOver(): void {
     this.index++;
     this.start = this.#at;
     this.#limit = this.#body.length;

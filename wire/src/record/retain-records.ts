@@ -108,7 +108,7 @@ function copyRecords(open: OpenBatch, kept: Uint8Array, baseTimestamp: number): 
   let runEnd = 0;
   for (let index = 0; index < open.recordCount; index++) {
     if (kept[index] !== 1) {
-      reader.skip();
+      reader.passOver();
       continue;
     }
     reader.next();

@@ -16,9 +16,9 @@ const config: ViteUserConfig = defineConfig({
           sequence: { groupOrder: 0 },
           include: [
             "{core,wire,adapters,broker-fargate,cli,tools,examples}/**/*.test.ts",
-            "test/{bench,contract,simulation,gates,fuzz,compat,durability,soak}/**/*.test.ts",
+            "test/{bench,contract,simulation,model,gates,fuzz,compat,durability,soak}/**/*.test.ts",
           ],
-          exclude: [...exclude, "test/fuzz/listener/**", "test/contract/s3/**"],
+          exclude: [...exclude, "test/fuzz/listener/**", "test/contract/{s3,dynamodb}/**"],
           testTimeout: 30_000,
         },
       },
@@ -38,7 +38,7 @@ const config: ViteUserConfig = defineConfig({
         // Not part of `npm test`: installs a client or a server from its registry.
         test: {
           name: "clients",
-          include: ["test/{clients,contract/s3}/**/*.test.ts"],
+          include: ["test/{clients,contract/s3,contract/dynamodb}/**/*.test.ts"],
           exclude,
           testTimeout: 300_000,
           hookTimeout: 300_000,

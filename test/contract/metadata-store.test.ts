@@ -7,8 +7,15 @@ import {
   SeededRandom,
   VirtualClock,
 } from "@millrace/adapter-memory";
-import { LmdbMetadataStore } from "@millrace/adapter-node";
-import type { MetadataStore } from "@millrace/core";
+import {
+  HostedMetadataStore,
+  LmdbMetadataStore,
+  MetadataHost,
+  SystemClock,
+  SystemRandom,
+} from "@millrace/adapter-node";
+import { AssertionError, type MetadataStore } from "@millrace/core";
+import { describe, expect, it } from "vitest";
 import { type MetadataStoreSubject, metadataStoreContract } from "./metadata-store-contract.ts";
 
 function memory(): MetadataStoreSubject {
@@ -64,6 +71,50 @@ function lmdb(): MetadataStoreSubject {
   };
 }
 
+/** A host and its client, both in this process. */
+function hosted(): MetadataStoreSubject {
+  const hosts = new Map<MetadataStore, { readonly folder: string; readonly host: MetadataHost }>();
+  const open = async (folder: string): Promise<MetadataStore> => {
+    const socketPath = join(folder, "metadata.sock");
+    const host = await MetadataHost.open({ directory: folder, socketPath });
+    const deps = { clock: new SystemClock(), random: new SystemRandom() };
+    const store = new HostedMetadataStore({ socketPath, ...deps });
+    hosts.set(store, { folder, host });
+    return store;
+  };
+  const close = async (store: MetadataStore): Promise<string> => {
+    const { folder, host } = hosts.get(store) ?? {};
+    hosts.delete(store);
+    await store.close();
+    await host?.close();
+    return folder ?? "";
+  };
+  return {
+    name: "lmdb, behind a host",
+    open: async () => open(await mkdtemp(join(tmpdir(), "millrace-host-"))),
+    reopen: async (store) => open(await close(store)),
+    cleanUp: async () => {
+      for (const store of [...hosts.keys()]) {
+        await rm(await close(store), { recursive: true, force: true });
+      }
+    },
+  };
+}
+
 metadataStoreContract(memory());
 metadataStoreContract(faultless());
 metadataStoreContract(lmdb());
+metadataStoreContract(hosted());
+
+describe.each([memory(), lmdb()])("a range of the store in $name", (subject) => {
+  it("that meets a key of another partition is a bug of the caller", async () => {
+    const store = await subject.open();
+    await store.transact(
+      ["slot/1/head", "topic/a"].map((key) => ({ kind: "put", key, value: {} })),
+    );
+    const slots = { from: "slot/", to: "slot0", limit: 9 };
+    await expect(store.range(slots)).rejects.toThrow(AssertionError);
+    expect((await store.range({ from: "topic/", to: "topic0", limit: 9 })).items).toHaveLength(1);
+    await subject.cleanUp();
+  });
+});

@@ -14,7 +14,8 @@ export const objectFileLimitTests: LimitTests = {
     files,
     "are read with a bounded number of descriptors, and leave none open",
   ),
-  objectPieceBytes: { tuning: "how much one system call reads or writes" },
+  objectPieceBytes: { tuning: "how much one system call reads" },
+  objectWriteBytes: { tuning: "how much one system call writes" },
   objectSyncBytes: met(
     "they are synced before more is written",
     files,
@@ -96,4 +97,43 @@ export const awsLimitTests: LimitTests = {
     `${aws}/object-store.test.ts`,
     "is cut into batches that S3 takes",
   ),
+  dynamoDbConnectMsMax: {
+    tuning: "needs a network that loses packets; dynamoDbRequestMsMax ends it as well",
+  },
+  dynamoDbRequestMsMax: met(
+    "MetadataError, retriable",
+    `${aws}/metadata-store.test.ts`,
+    "is tried once, for a bounded time",
+  ),
+  writeTriesMax: met(
+    "the last MetadataError",
+    `${aws}/metadata-store.test.ts`,
+    "is tried a bounded number of times, with waits of full jitter that grow up to a bound",
+  ),
+  writeMsMax: met(
+    "the last MetadataError",
+    `${aws}/metadata-store.test.ts`,
+    "is not begun again when it has taken too long",
+  ),
+  writeBackoffMsFirst: met(
+    "the first wait is not longer",
+    `${aws}/metadata-store.test.ts`,
+    "is tried a bounded number of times, with waits of full jitter that grow up to a bound",
+  ),
+  writeBackoffMsMax: met(
+    "no wait is longer",
+    `${aws}/metadata-store.test.ts`,
+    "is tried a bounded number of times, with waits of full jitter that grow up to a bound",
+  ),
+  knownItemsMax: met(
+    "those that were learnt first are forgotten, and written by transactions",
+    `${aws}/metadata-known.test.ts`,
+    "forgets what was learnt first when it knows enough",
+  ),
+  tableMsMax: met(
+    "MetadataError",
+    `${aws}/metadata-table.test.ts`,
+    "is given up when it does not come",
+  ),
+  tablePollMs: { tuning: "how often a new table is asked for" },
 };

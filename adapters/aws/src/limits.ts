@@ -22,3 +22,17 @@ export const requestMsMax = 15_000;
 export const uploadMsMax = 60_000;
 /** Keys of one DeleteObjects: S3's limit. */
 export const deletedKeysMax = 1_000;
+/** How long it may take to connect to DynamoDB, and to have one request answered. */
+export const dynamoDbConnectMsMax = 1_000;
+export const dynamoDbRequestMsMax = 1_500;
+/** How often a write to DynamoDB is tried, and from when on no further try begins. */
+export const writeTriesMax = 7;
+export const writeMsMax = 5_000;
+/** The longest first wait between tries of a write, which doubles, and the longest of all. */
+export const writeBackoffMsFirst = 20;
+export const writeBackoffMsMax = 400;
+/** Items of which a metadata store remembers the state, so that it can replace just that. */
+export const knownItemsMax = 20_000;
+/** How long a new table may take to be there, and how often that is asked. */
+export const tableMsMax = 60_000;
+export const tablePollMs = 250;

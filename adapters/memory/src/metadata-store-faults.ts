@@ -1,5 +1,7 @@
 import {
+  assert,
   type Clock,
+  type Consistency,
   type Item,
   type KeyRange,
   MetadataError,
@@ -9,6 +11,7 @@ import {
   type TransactOutcome,
   type Write,
 } from "@millrace/core";
+import { type Lately, type PastReads, pastMsMax } from "./metadata-store-past.ts";
 
 /**
  * What may go wrong in front of a metadata store: `throttled`: refused before any effect;
@@ -18,8 +21,13 @@ import {
 export type MetadataFault = "throttled" | "requestLost" | "replyLost" | "conflict";
 
 export interface MetadataFaultRates {
-  /** Of 1000 calls, how many meet the fault. Reads meet `throttled` and `requestLost` only. */
-  readonly perThousand: Readonly<Partial<Record<MetadataFault, number>>>;
+  /**
+   * Of 1000 calls, how many meet the fault. Reads meet `throttled` and `requestLost` only; `stale`
+   * of 1000 eventual reads show, of each key, one of the states of the last `staleMsMax`.
+   */
+  readonly perThousand: Readonly<Partial<Record<MetadataFault | "stale", number>>>;
+  /** At most `pastMsMax`; 2000 if absent. */
+  readonly staleMsMax?: number;
   /** The longest wait before a call's effect, and before its reply, each drawn evenly. */
   readonly latencyMsMax?: number;
 }
@@ -27,24 +35,34 @@ export interface MetadataFaultRates {
 /** A store with faults, drawn from a seeded Random, or planned one by one. Counts what it did. */
 export class FaultyMetadataStore implements MetadataStore {
   rates: MetadataFaultRates;
-  readonly counts: Record<MetadataFault, number> = {
+  /** How often each was met; `stale`: items that were not shown in their present state. */
+  readonly counts: Record<MetadataFault | "stale", number> = {
     throttled: 0,
     requestLost: 0,
     replyLost: 0,
     conflict: 0,
+    stale: 0,
   };
   readonly #inner: MetadataStore;
   readonly #clock: Clock;
   readonly #random: Random;
+  readonly #past: PastReads | undefined;
   readonly #planned: (MetadataFault | "none")[] = [];
 
   constructor(
     inner: MetadataStore,
-    deps: { readonly clock: Clock; readonly random: Random; readonly rates?: MetadataFaultRates },
+    deps: {
+      readonly clock: Clock;
+      readonly random: Random;
+      readonly rates?: MetadataFaultRates;
+      /** The inner store, if it remembers what was, for stale reads. */
+      readonly past?: PastReads;
+    },
   ) {
     this.#inner = inner;
     this.#clock = deps.clock;
     this.#random = deps.random;
+    this.#past = deps.past;
     this.rates = deps.rates ?? { perThousand: {} };
   }
 
@@ -53,16 +71,24 @@ export class FaultyMetadataStore implements MetadataStore {
     this.#planned.push(...faults);
   }
 
-  async get(key: string): Promise<Item | undefined> {
+  async get(key: string, consistency?: Consistency): Promise<Item | undefined> {
     await this.#readFault();
-    const item = await this.#inner.get(key);
+    const stale = this.#stale(consistency);
+    const item =
+      stale === undefined
+        ? await this.#inner.get(key, consistency)
+        : stale.past.getLately(key, stale.lately);
     await this.#latency();
     return item;
   }
 
   async range(range: KeyRange): Promise<Page> {
     await this.#readFault();
-    const page = await this.#inner.range(range);
+    const stale = this.#stale(range.consistency);
+    const page =
+      stale === undefined
+        ? await this.#inner.range(range)
+        : stale.past.rangeLately(range, stale.lately);
     await this.#latency();
     return page;
   }
@@ -90,6 +116,25 @@ export class FaultyMetadataStore implements MetadataStore {
     if (fault === "none") return;
     this.counts[fault] += 1;
     throw failure(fault);
+  }
+
+  /** Set: this read shows what was. */
+  #stale(
+    consistency: Consistency | undefined,
+  ): { readonly past: PastReads; readonly lately: Lately } | undefined {
+    const perThousand = this.rates.perThousand.stale ?? 0;
+    if (consistency !== "eventual" || perThousand === 0) return undefined;
+    const { staleMsMax = 2000 } = this.rates;
+    assert(staleMsMax <= pastMsMax, `nothing is remembered for ${staleMsMax} ms`);
+    const past = this.#past;
+    assert(past !== undefined, "stale reads need a store that remembers");
+    if (this.#random.below(1000) >= perThousand) return undefined;
+    const choose = (count: number): number => {
+      const chosen = this.#random.below(count);
+      if (chosen < count - 1) this.counts.stale += 1;
+      return chosen;
+    };
+    return { past, lately: { sinceMs: this.#clock.monotonicMs() - staleMsMax, choose } };
   }
 
   #draw(faults: readonly MetadataFault[]): MetadataFault | "none" {

@@ -29,6 +29,8 @@ export interface NodeDiskOptions {
    * write. Called before a write, too, that begins below that: then less is durable. For tests that cut files to what a loss of power could have left.
    */
   readonly onSynced?: (path: string, length: number) => void;
+  /** `left`: nothing on it has to survive the process, and syncs end at once. `done` by default. */
+  readonly syncs?: "done" | "left";
 }
 
 const syncData = promisify(fdatasync);
@@ -52,15 +54,18 @@ export class NodeDisk implements Disk {
   readonly #files: OpenFiles;
   readonly #removals = new Removals(removalsMax);
   readonly #shared: Shared;
+  readonly #syncs: "done" | "left";
 
   constructor(root: string, options: NodeDiskOptions = {}) {
     this.#root = root;
     this.#files = new OpenFiles(options.openFilesMax ?? openFilesMax);
     const syncs = new Lanes(syncsMax);
     const { onSynced } = options;
+    this.#syncs = options.syncs ?? "done";
     const written = onSynced === undefined ? undefined : new Map<string, number>();
     const rewritten = new Map<string, number>();
-    this.#shared = { files: this.#files, syncs, onSynced, written, rewritten };
+    const leavesSyncs = this.#syncs === "left";
+    this.#shared = { files: this.#files, syncs, onSynced, written, rewritten, leavesSyncs };
   }
 
   /** Descriptors held at the moment. */
@@ -131,6 +136,7 @@ export class NodeDisk implements Disk {
   }
 
   async syncDirectory(directory: string): Promise<void> {
+    if (this.#syncs === "left") return;
     const full = this.#resolve(directory);
     // A folder that was removed meanwhile has no names to keep.
     const how = { files: this.#files, flags: constants.O_RDONLY };
@@ -149,6 +155,7 @@ export class NodeDisk implements Disk {
 interface Shared {
   readonly files: OpenFiles;
   readonly syncs: Lanes;
+  readonly leavesSyncs: boolean;
   readonly onSynced: ((path: string, length: number) => void) | undefined;
   /** Only with `onSynced`: each file's end of what was written. */
   readonly written: Map<string, number> | undefined;
@@ -218,6 +225,7 @@ class NodeFile implements DiskFile {
 
   async sync(): Promise<void> {
     if (this.#file.closed) throw new Error(`closed: ${this.#path}`);
+    if (this.#shared.leavesSyncs) return;
     await this.#shared.syncs.run(() => this.#syncNow());
   }
 

@@ -15,3 +15,13 @@ export {
 export type { ThreadEntry } from "./worker-pool-thread.ts";
 export { readProcessUsage } from "./process-usage.ts";
 export { FileObjectStore, type FileObjectStoreOptions } from "./object-files.ts";
+export {
+  MetadataHost,
+  type MetadataHostLimits,
+  type MetadataHostOptions,
+} from "./metadata-host.ts";
+export {
+  HostedMetadataStore,
+  type HostedMetadataStoreDeps,
+  type HostedStoreLimits,
+} from "./metadata-host-store.ts";

@@ -26,9 +26,52 @@ export const sideCopyBytesPerTurnMax = 4_194_304;
 export const sideHeapMebibytesMax = 256;
 /** Objects and folders that a store of files holds open at once; further calls wait. */
 export const objectFilesOpenMax = 16;
-/** Bytes of an object that are read or written by one system call. */
+/** Bytes of an object that are read by one system call. */
 export const objectPieceBytes = 1_048_576;
+/**
+ * Bytes of an object that are written by one system call. Linux takes page cache for a write in
+ * blocks as large as the write: larger ones are rarely at hand, and cost several times more.
+ */
+export const objectWriteBytes: number = 512 * 1024;
 /** Bytes of an object that are written before they are synced. */
 export const objectSyncBytes: number = 8 * 1_048_576;
 /** How often an object is linked to a folder that deletions remove again. */
 export const objectLinkTriesMax = 10;
+/** A Unix socket's path, without the NUL that Linux wants behind it. */
+export const socketPathBytesMax = 107;
+/** Clients of a metadata host at once; one more is closed. */
+export const hostConnectionsMax = 64;
+/** A connection's first frame. */
+export const hostHelloBytesMax = 1024;
+/** A frame of requests, without its length: a transaction of the most bytes fits. */
+export const hostRequestFrameBytesMax = 5_000_000;
+/** A frame of replies: a refused transaction of the most and largest items fits. */
+export const hostReplyFrameBytesMax = 40_000_000;
+/** Transactions of one connection that are not answered; at so many the host reads no more. */
+export const hostRequestsInFlightMax = 256;
+/** Bytes of such transactions; at so many the host reads no more. */
+export const hostRequestBytesInFlightMax = 8_388_608;
+/** Replies that a connection has not taken; at so many bytes the host reads no more from it. */
+export const hostReplyPauseBytes = 4_194_304;
+/** Such replies, with those of requests in flight; at more the connection is closed. */
+export const hostReplyBytesMax = 67_108_864;
+/** A page has at most so many items, whatever the client asked for. */
+export const hostPageItemsMax = 10_000;
+/** Applied writes whose ids a metadata host remembers: some 3 MB of its database. */
+export const hostOutcomesMax = 65_536;
+/** How long a host that ends waits for clients to take their replies. */
+export const hostCloseMsMax = 1000;
+/** Calls of a hosted store that are not answered; one more is refused. */
+export const hostedCallsMax = 4096;
+/** Bytes of such calls; one more is refused. */
+export const hostedCallBytesMax = 33_554_432;
+/** Such calls that were sent; further ones wait in the client. */
+export const hostedCallsInFlightMax = 128;
+/** Bytes that the socket did not take yet, from which on further calls wait in the client. */
+export const hostedSendBytesMax = 1_048_576;
+/** A call without an answer fails after so long, however many connections were tried. */
+export const hostedCallMsMax = 5000;
+/** The wait before the second try to connect; each later one is twice as long, with jitter. */
+export const hostedBackoffMsFirst = 10;
+/** The longest wait between two tries to connect. */
+export const hostedBackoffMsMax = 100;

@@ -1,11 +1,11 @@
 import { ObjectError, objectPieces, type ObjectRange } from "@millrace/core";
-import { objectPieceBytes, objectSyncBytes, writevPartsMax } from "./limits.ts";
+import { objectPieceBytes, objectSyncBytes, objectWriteBytes, writevPartsMax } from "./limits.ts";
 import type { OpenedFile } from "./object-files-calls.ts";
 
 /** Writes the parts one after another into a new file; they are durable when it resolves. */
 export async function writeObject(file: OpenedFile, parts: readonly Uint8Array[]): Promise<void> {
   let [position, synced] = [0, 0];
-  for (const piece of objectPieces(parts, objectPieceBytes)) {
+  for (const piece of objectPieces(parts, objectWriteBytes)) {
     position += await writePiece(file, piece, position);
     if (position - synced < objectSyncBytes) continue;
     // In one go at the end it would keep everybody else's syncs waiting.

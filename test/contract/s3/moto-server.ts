@@ -3,40 +3,18 @@
  * registry into the cache at the first use, on loopback, on a free port, ended by its pid. What
  * fails on the way is an error: a lane that can't start its server has not passed.
  */
-import { type ChildProcess, spawn } from "node:child_process";
 import { join } from "node:path";
-import { createInterface } from "node:readline";
 import { installed } from "../../compat/install.ts";
 import { runOrThrow } from "../../compat/processes.ts";
-
-export interface MotoServer {
-  /** As `http://127.0.0.1:34567`. */
-  readonly endpoint: string;
-  stop(): Promise<void>;
-}
+import { type StandIn, startStandIn } from "../stand-in.ts";
 
 const cache = join(import.meta.dirname, "../../../.cache/contract");
 const installMsMax = 600_000;
-const startMsMax = 120_000;
 
-export async function startMoto(): Promise<MotoServer> {
-  const directory = await installMoto();
-  const child = spawn(`${directory}/venv/bin/python`, ["-B", "main.py"], {
-    cwd: directory,
-    stdio: ["pipe", "pipe", "pipe"],
-  });
-  const gone = new Promise<void>((resolve) => child.once("close", () => resolve()));
-  try {
-    const port = await announcedPort(child);
-    const stop = async (): Promise<void> => {
-      child.kill("SIGKILL");
-      await gone;
-    };
-    return { endpoint: `http://127.0.0.1:${port}`, stop };
-  } catch (error) {
-    child.kill("SIGKILL");
-    throw error;
-  }
+export async function startMoto(): Promise<StandIn> {
+  const cwd = await installMoto();
+  const args = ["-B", "main.py"];
+  return startStandIn({ name: "moto", file: `${cwd}/venv/bin/python`, args, cwd });
 }
 
 async function installMoto(): Promise<string> {
@@ -55,27 +33,4 @@ async function installMoto(): Promise<string> {
       "and a package registry that has test/contract/s3/moto/requirements.txt are needed.";
     throw new Error(message, { cause });
   }
-}
-
-function announcedPort(child: ChildProcess): Promise<number> {
-  const output: string[] = [];
-  return new Promise((resolve, reject) => {
-    const fail = (why: string): void => {
-      reject(new Error(`moto did not start: ${why}\n${output.slice(-30).join("\n")}`));
-    };
-    const timer = setTimeout(() => fail(`nothing heard for ${startMsMax} ms`), startMsMax);
-    child.once("error", (error) => fail(error.message));
-    child.once("close", (code) => fail(`it ended with ${code}`));
-    for (const stream of [child.stdout, child.stderr]) {
-      if (stream === null) continue;
-      // Read to the end of the test: a full pipe would stop the server.
-      createInterface({ input: stream }).on("line", (line) => {
-        if (output.push(line) > 1000) output.shift();
-        const port = /^listening on (\d+)$/u.exec(line)?.[1];
-        if (port === undefined) return;
-        clearTimeout(timer);
-        resolve(Number(port));
-      });
-    }
-  });
 }

@@ -4,10 +4,11 @@ import { crc32c, SystemClock, SystemRandom } from "@millrace/adapter-node";
 import type { ObjectStore } from "@millrace/core";
 import { afterAll, beforeAll, expect, it } from "vitest";
 import { type ObjectStoreSubject, objectStoreContract } from "../object-store-contract.ts";
-import { type MotoServer, startMoto } from "./moto-server.ts";
+import type { StandIn } from "../stand-in.ts";
+import { startMoto } from "./moto-server.ts";
 
 const bucket = "contract";
-let server: MotoServer | undefined;
+let server: StandIn | undefined;
 
 beforeAll(async () => {
   // The server takes any; the SDK looks for some.

@@ -1,6 +1,6 @@
 /**
- * The objects of a small bucket: a cold segment and two checkpoints of one incarnation. The same
- * bytes each time: nothing in it is random, and the only compression is the project's own.
+ * The objects of a small bucket: a cold segment, two checkpoints of one incarnation, and the journal of
+ * another with its fence. The same bytes each time: nothing in it is random, and the only compression is the project's own.
  */
 import { epoch, incarnationId, ProducerState, slotOfPartition, topicId } from "@millrace/core";
 import {
@@ -9,7 +9,9 @@ import {
   type Codec,
   crc32c,
   encodeCheckpoint,
+  encodeFence,
   encodeImageTail,
+  encodeJournalObject,
   encodeSlotSection,
   type ImageDraft,
   ImageIndexBuilder,
@@ -18,10 +20,12 @@ import {
   snappyCodec,
   TIER_NONCE_BYTES,
 } from "@millrace/wire";
+import { journalKey } from "../../broker-fargate/src/journal/journal-keys.ts";
 import { checkpointKey, segmentKey } from "../../broker-fargate/src/tier/object-keys.ts";
 
 const clusterId = "bWlsbHJhY2UtZ29sZGVuAA";
 const incarnation = incarnationId(`7-${"0123456789abcdef".repeat(2)}`);
+const fencedIncarnation = incarnationId(`6-${"fedcba9876543210".repeat(2)}`);
 const slots = 1024;
 const coldTopic = topicId("c01d".repeat(8));
 const packedTopic = topicId("9ac4".repeat(8));
@@ -174,7 +178,32 @@ function put(
   return { object: [key, joined(parts)], slots: lines };
 }
 
+/** From seq 3 on, as a trim left it; the last object has an entry of a partition's second epoch. */
+function fencedJournal(): readonly (readonly [string, Uint8Array])[] {
+  const of = (partition: number, at: BatchDraft) => ({
+    ...{ kind: "records" as const, topicId: packedTopic, partition, epoch: epoch(at.leaderEpoch) },
+    slot: slotOfPartition(packedTopic, partition, slots),
+    ...{ baseOffset: at.baseOffset, lastOffset: at.baseOffset + at.recordCount - 1 },
+    parts: [batchOf(at)],
+  });
+  const groups = [
+    [
+      of(0, { baseOffset: 6, recordCount: 2, leaderEpoch: 6 }),
+      of(1, { baseOffset: 8, recordCount: 3, leaderEpoch: 6, codec: lz4Codec }),
+    ],
+    [of(0, { baseOffset: 8, recordCount: 1, leaderEpoch: 7, producerId: 4003 })],
+  ];
+  const common = { incarnation: fencedIncarnation, wallMs: startMs };
+  const objects = groups.map((entries, i): readonly [string, Uint8Array] => {
+    const draft = { ...common, seq: 3 + i, nonce: nonce(30 + i), entries };
+    const bytes = joined(encodeJournalObject(draft, crc32c).parts);
+    return [journalKey(clusterId, fencedIncarnation, draft.seq), bytes];
+  });
+  const fence = encodeFence({ ...common, seq: 5, nonce: nonce(50) }, crc32c);
+  return [...objects, [journalKey(clusterId, fencedIncarnation, 5), fence]];
+}
+
 /** By key. */
 export function bucketObjects(): ReadonlyMap<string, Uint8Array> {
-  return new Map([coldSegment(), ...checkpoints()]);
+  return new Map([coldSegment(), ...checkpoints(), ...fencedJournal()]);
 }

@@ -5,18 +5,21 @@ import {
   bucketFiles,
   hashOfPath,
   readCheckpoint,
+  readFence,
   readImage,
   readSection,
   type TableImage,
 } from "./bucket-tables.ts";
-import { slotOf } from "./by-the-tables.ts";
+import { readJournalFile, readSegment, slotOf } from "./by-the-tables.ts";
 
 const files = bucketFiles();
 const segmentPattern =
   /^[\w-]{22}\/data\/([0-9a-f]{4})\/(([0-9a-f]{32})\/(\d+)\/(\d{20})-(\d+)-(\d+)-[0-9a-f]{16})$/;
 const checkpointPattern = /^[\w-]{22}\/checkpoint\/(\d+-[0-9a-f]{32})\/(\d{20})$/;
+const journalPattern = /^[\w-]{22}\/journal\/(\d+-[0-9a-f]{32})\/(\d{20})$/;
 const segments = [...files].filter(([key]) => segmentPattern.test(key));
 const checkpoints = [...files].filter(([key]) => checkpointPattern.test(key));
+const journal = [...files].filter(([key]) => journalPattern.test(key));
 
 test("this release writes the same bytes under the same keys", () => {
   const written = bucketObjects();
@@ -30,8 +33,8 @@ test("this release writes the same bytes under the same keys", () => {
 });
 
 test("every object has a key of the table", () => {
-  expect([segments.length, checkpoints.length]).toEqual([1, 2]);
-  expect(segments.length + checkpoints.length).toBe(files.size);
+  expect([segments.length, checkpoints.length, journal.length]).toEqual([1, 2, 3]);
+  expect(segments.length + checkpoints.length + journal.length).toBe(files.size);
 });
 
 /** What the parts before the footer must be, found from the batches alone. */
@@ -118,4 +121,25 @@ test("the newest checkpoint leads to every packed image, by the tables", () => {
     [1, 7, 8, 11],
   ]);
   expect(new Set(lines.map(({ checkpoint }) => checkpoint))).toEqual(new Set([11, 12]));
+});
+
+test("a fenced journal has an object for every seq up to its fence, by the tables", () => {
+  const fence = readFence(journal.at(-1)?.[1] ?? new Uint8Array());
+  const found = journal.slice(0, -1).flatMap(([, bytes]) => readJournalFile(bytes));
+  for (const [i, [key]] of journal.entries()) {
+    const [, incarnation, seq] = journalPattern.exec(key) ?? [];
+    const told = found[i] ?? fence;
+    expect([told.incarnation, told.seq]).toEqual([incarnation, Number(seq)]);
+  }
+  const entries = found.flatMap((object) => object.entries);
+  const batches = entries.flatMap(({ body }) => readSegment(body));
+  expect(batches.map(({ leaderEpoch }) => leaderEpoch)).toEqual([6, 6, 7]);
+  expect(entries.map(({ partition, baseOffset }) => [partition, baseOffset])).toEqual([
+    [0, 6],
+    [1, 8],
+    [0, 8],
+  ]);
+  for (const { partition, slot, topicId } of entries) {
+    expect(slot).toBe(slotOf(topicId, partition, 1024));
+  }
 });

@@ -201,6 +201,19 @@ function partAt(view: DataView, at: number): TablePart {
   };
 }
 
+/** Whose journal a fence ends, and where. */
+export function readFence(bytes: Uint8Array): {
+  readonly incarnation: string;
+  readonly seq: number;
+} {
+  const view = viewOf(bytes);
+  const magic = Buffer.from(bytes.subarray(0, 4)).toString("latin1");
+  check(magic === "MLRF" && view.getUint16(4) === 1, `the magic is ${magic}, not MLRF`);
+  check(bytes.length === 68 && view.getUint16(6) === 0, "a fence has 68 bytes");
+  check(view.getUint32(64) === crc32c(bytes.subarray(0, 64)), "the CRC of a fence fails");
+  return { incarnation: `${int64(view, 8)}-${hexAt(bytes, 16)}`, seq: int64(view, 32) };
+}
+
 /** The four digits before a cold segment's name. */
 export function hashOfPath(path: string): string {
   let hash = 0x811c9dc5;

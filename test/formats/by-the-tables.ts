@@ -70,6 +70,27 @@ function checkMagic(view: DataView, text: string, version: number): void {
   check(version === 1, `${text} has version ${version}`);
 }
 
+/** The offset below which a log is compacted. */
+export function readCleanedOffset(bytes: Uint8Array): number {
+  const view = viewOf(bytes);
+  checkMagic(view, "MRCD", 1);
+  check(bytes.length === 20, "cleaned-offset has 20 bytes");
+  check(view.getUint32(16) === crc32c(bytes.subarray(0, 16)), "its CRC is another");
+  return int64(view, 8);
+}
+
+/** From and to, exclusive, of each gap. */
+export function readCompactedGaps(bytes: Uint8Array): readonly (readonly [number, number])[] {
+  const view = viewOf(bytes);
+  checkMagic(view, "MRCG", 1);
+  const crcAt = bytes.length - 4;
+  check((crcAt - 8) % 16 === 0, "compacted-gaps has whole gaps");
+  check(view.getUint32(crcAt) === crc32c(bytes.subarray(0, crcAt)), "its CRC is another");
+  const gaps: (readonly [number, number])[] = [];
+  for (let at = 8; at < crcAt; at += 16) gaps.push([int64(view, at), int64(view, at + 8)]);
+  return gaps;
+}
+
 /** The batches of a segment, or of a journal entry's body. */
 export function readSegment(bytes: Uint8Array): readonly TableBatch[] {
   const view = viewOf(bytes);

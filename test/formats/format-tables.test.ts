@@ -71,7 +71,7 @@ function remainingEntries(directory: string): ReadonlyMap<string, readonly Table
 
 async function itemsOf(directory: string): Promise<readonly Item[]> {
   const store = LmdbMetadataStore.open(join(directory, "metadata"));
-  const { items } = await store.range({ from: "\u0001", to: "\u007f", limit: 10_000 });
+  const items = store.items();
   await store.close();
   return items;
 }

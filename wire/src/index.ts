@@ -100,6 +100,7 @@ export * from "./protocol.ts";
 export * from "./journal/decode-object.ts";
 export * from "./journal/encode-object.ts";
 export * from "./journal/entry.ts";
+export * from "./journal/fence.ts";
 
 export type { ByteSink } from "./compression/byte-sink.ts";
 export {

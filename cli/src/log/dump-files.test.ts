@@ -1,7 +1,15 @@
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { buildBatch, crc32c, jsCodecs, lz4Codec, type NewRecord } from "@millrace/wire";
+import {
+  buildBatch,
+  crc32c,
+  encodeFence,
+  jsCodecs,
+  lz4Codec,
+  type NewRecord,
+} from "@millrace/wire";
+import { incarnationId } from "@millrace/core";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { headersShownMax, linesShownDefault, valueBytesShownMax } from "../limits.ts";
 import { UsageError } from "../usage-error.ts";
@@ -170,4 +178,16 @@ test("an option that is not understood is refused", () => {
     expect(() => readDumpOptions(args)).toThrow(UsageError);
   }
   expect(readDumpOptions(["--help"])).toBe("help");
+});
+
+test("tells what a fence ends, and that one is damaged", () => {
+  const incarnation = incarnationId(`4-${"ab".repeat(16)}`);
+  const bytes = encodeFence({ incarnation, seq: 9, nonce: new Uint8Array(16), wallMs: 5 }, crc32c);
+  const name = String(9).padStart(20, "0");
+  const sound = dump(file(name, bytes));
+  expect(sound.outcome).toBe("sound");
+  expect(sound.of("fence")).toMatchObject([{ incarnation, seq: 9, wallMs: 5 }]);
+  bytes[40] = 1;
+  const damaged = dump(file(name, bytes));
+  expect([damaged.outcome, damaged.of("fence")]).toEqual(["damaged", []]);
 });

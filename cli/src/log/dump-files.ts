@@ -2,11 +2,17 @@ import { resolve } from "node:path";
 import type { CodecSet, Crc32c } from "@millrace/wire";
 import { dumpSegment } from "./dump-batches.ts";
 import { dumpCheckpoint } from "./dump-checkpoint.ts";
+import { dumpFence } from "./dump-fence.ts";
 import { dumpImage } from "./dump-image.ts";
 import { dumpOffsetIndex, dumpTimeIndex } from "./dump-indexes.ts";
 import { dumpJournal } from "./dump-journal.ts";
 import type { DumpOptions } from "./dump-options.ts";
-import { dumpLeaderEpochs, dumpSnapshot } from "./dump-states.ts";
+import {
+  dumpCleanedOffset,
+  dumpCompactedGaps,
+  dumpLeaderEpochs,
+  dumpSnapshot,
+} from "./dump-states.ts";
 import type { Dump } from "./dumper.ts";
 import { type FileKind, fileKind } from "./file-kind.ts";
 import { Report } from "./report.ts";
@@ -64,7 +70,10 @@ const dumpers: Readonly<Record<FileKind, (dump: Dump) => void>> = {
   "time index": dumpTimeIndex,
   snapshot: dumpSnapshot,
   "leader epochs": dumpLeaderEpochs,
+  "cleaned offset": dumpCleanedOffset,
+  "compacted gaps": dumpCompactedGaps,
   journal: dumpJournal,
+  fence: dumpFence,
   image: (dump) => dumpImage(dump, dump.source),
   checkpoint: dumpCheckpoint,
 };

@@ -1,4 +1,10 @@
-import { decodeLeaderEpochs, decodeProducers, decodeSnapshot } from "@millrace/core";
+import {
+  decodeCleanedOffset,
+  decodeCompactedGaps,
+  decodeLeaderEpochs,
+  decodeProducers,
+  decodeSnapshot,
+} from "@millrace/core";
 import type { Dump } from "./dumper.ts";
 import type { Report } from "./report.ts";
 
@@ -12,6 +18,23 @@ export function dumpLeaderEpochs({ crc32c, report, source }: Dump): void {
   for (const { epoch, startOffset } of epochs) {
     report.count("epochs");
     report.line("epoch", { epoch, startOffset });
+  }
+}
+
+/** `cleaned-offset`: one CRC over all of it. */
+export function dumpCleanedOffset({ crc32c, report, source }: Dump): void {
+  const cleanedTo = decodeCleanedOffset(source.read(0, source.bytes), crc32c);
+  if (cleanedTo === undefined) return report.damage(0, "bad-header-length-or-crc");
+  report.line("cleaned", { at: 0, to: cleanedTo });
+}
+
+/** `compacted-gaps`: one CRC over all of it. */
+export function dumpCompactedGaps({ crc32c, report, source }: Dump): void {
+  const gaps = decodeCompactedGaps(source.read(0, source.bytes), crc32c);
+  if (gaps === undefined) return report.damage(0, "bad-header-length-or-crc");
+  for (const { from, to } of gaps) {
+    report.count("gaps");
+    report.line("gap", { from, to });
   }
 }
 

@@ -6,16 +6,21 @@ export type FileKind =
   | "time index"
   | "snapshot"
   | "leader epochs"
+  | "cleaned offset"
+  | "compacted gaps"
   | "journal"
+  | "fence"
   | "image"
   | "checkpoint";
 
 const byName: readonly (readonly [RegExp, FileKind])[] = [
-  [/\.(?:log|unplaced)$/u, "segment"],
+  [/\.(?:log|unplaced|swap|cleaned)$/u, "segment"],
   [/\.index$/u, "offset index"],
   [/\.timeindex$/u, "time index"],
   [/\.snapshot$/u, "snapshot"],
   [/(?:^|\/)leader-epochs(?:\.tmp)?$/u, "leader epochs"],
+  [/(?:^|\/)cleaned-offset(?:\.tmp)?$/u, "cleaned offset"],
+  [/(?:^|\/)compacted-gaps(?:\.tmp)?$/u, "compacted gaps"],
   [/\.(?:journal|spare)$/u, "journal"],
   [/(?:^|\/)\d{20}-\d+-\d+-[0-9a-f]{16}$/u, "image"],
   [/(?:^|\/)checkpoint\/\d+-[0-9a-f]{32}\/\d{20}$/u, "checkpoint"],
@@ -26,7 +31,10 @@ const byFirstBytes: ReadonlyMap<string, FileKind> = new Map([
   ["MRTI", "time index"],
   ["MRPS", "snapshot"],
   ["MRLE", "leader epochs"],
+  ["MRCD", "cleaned offset"],
+  ["MRCG", "compacted gaps"],
   ["MLRJ", "journal"],
+  ["MLRF", "fence"],
 ]);
 
 const byLastBytes: ReadonlyMap<string, FileKind> = new Map([

@@ -1,5 +1,12 @@
 import { MemoryDisk } from "@millrace/adapter-memory";
 import { crc32c } from "@millrace/wire";
+import { readCleanedOffset, writeCleanedOffset } from "../../../core/src/log/cleaned-offset.ts";
+import {
+  forgetGapsFrom,
+  isCompactedAway,
+  readCompactedGaps,
+  writeCompactedGaps,
+} from "../../../core/src/log/compacted-gaps.ts";
 import { LeaderEpochs } from "../../../core/src/log/leader-epochs.ts";
 import { ProducerSnapshots } from "../../../core/src/log/producer-snapshots.ts";
 import { SegmentIndex } from "../../../core/src/log/segment-index.ts";
@@ -148,6 +155,59 @@ function sealTimes(offsetsBytes: number): (bytes: Uint8Array, chance: Chance) =>
   };
 }
 
+/** The last four bytes: the CRC-32C of all before. */
+function sealEnd(bytes: Uint8Array): void {
+  const crcAt = bytes.length - 4;
+  if (crcAt < 0) return;
+  new DataView(bytes.buffer, bytes.byteOffset).setUint32(crcAt, crc32c(bytes.subarray(0, crcAt)));
+}
+
+function cleanedOffsetDecoder(): Decoder {
+  const disk = new MemoryDisk();
+  disk.makeDirectory(directory);
+  writeCleanedOffset({ disk, directory, crc32c }, 123_456);
+  return {
+    name: "cleaned-offset",
+    samples: [disk.bytesOf(`${directory}/cleaned-offset`)],
+    read: (bytes) => {
+      const files = { disk: diskWith("cleaned-offset", bytes), directory, crc32c };
+      return readCleanedOffset(files) === undefined ? "refused" : "value";
+    },
+    seal: sealEnd,
+  };
+}
+
+async function compactedGapsDecoder(): Promise<Decoder> {
+  const gaps = [
+    [{ from: 17, to: 130 }],
+    [
+      { from: 40, to: 41 },
+      { from: 2 ** 32 - 1, to: 2 ** 33 },
+      { from: 41, to: 60 },
+    ],
+  ];
+  const samples: Uint8Array[] = [];
+  for (const some of gaps) {
+    const disk = new MemoryDisk();
+    disk.makeDirectory(directory);
+    await writeCompactedGaps({ disk, directory, crc32c }, some, () => false);
+    samples.push(disk.bytesOf(`${directory}/compacted-gaps`));
+  }
+  return {
+    name: "compacted-gaps",
+    samples,
+    read: (bytes) => {
+      const files = { disk: diskWith("compacted-gaps", bytes), directory, crc32c };
+      const read = readCompactedGaps(files);
+      for (const from of [0, 17, 40, 2 ** 32]) isCompactedAway(read, { from, to: from + 20 });
+      forgetGapsFrom(100, files);
+      return read.length === 0 ? "refused" : "value";
+    },
+    seal: sealEnd,
+  };
+}
+
 export async function logFileDecoders(): Promise<readonly Decoder[]> {
-  return [await epochsDecoder(), snapshotDecoder(), indexDecoder()];
+  const small = [cleanedOffsetDecoder(), await compactedGapsDecoder()];
+  return [await epochsDecoder(), snapshotDecoder(), indexDecoder(), ...small];
 }

@@ -6,9 +6,11 @@ import {
   type CodecSet,
   computeBatchCrc,
   crc32c,
+  decodeFence,
   DecompressError,
   decodeJournalHeader,
   decodeJournalObject,
+  encodeFence,
   encodeJournalObject,
   findMaxTimestamp,
   findTimestamp,
@@ -170,6 +172,22 @@ function journalDecoder(): Decoder {
   };
 }
 
+function fenceDecoder(): Decoder {
+  const incarnation = incarnationId(`3-${"5a".repeat(16)}`);
+  const nonce = new Uint8Array(journal.NONCE_BYTES).fill(3);
+  return {
+    name: "fence",
+    samples: [encodeFence({ incarnation, seq: 4, nonce, wallMs: 5 }, crc32c)],
+    read: (bytes) => (decodeFence(bytes, crc32c).kind === "ok" ? "value" : "refused"),
+    seal: (bytes) => {
+      if (bytes.length < journal.FENCE_BYTES) return;
+      const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+      view.setUint32(journal.FENCE_CRC_AT, crc32c(bytes.subarray(0, journal.FENCE_CRC_AT)));
+    },
+  };
+}
+
 export function recordDecoders(): readonly Decoder[] {
-  return [...batchDecoders(), ...codecDecoders(), markerDecoder(), journalDecoder()];
+  const journalDecoders = [journalDecoder(), fenceDecoder()];
+  return [...batchDecoders(), ...codecDecoders(), markerDecoder(), ...journalDecoders];
 }

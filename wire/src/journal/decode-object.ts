@@ -100,8 +100,11 @@ export function decodeJournalHeader(
   };
 }
 
-/** Whether the header is of this incarnation's journal; foreign bytes are never replayed. */
-export function isOfIncarnation(header: JournalObjectHeader, incarnation: IncarnationId): boolean {
+/** Whether the object or fence is of this incarnation's journal; foreign bytes are never replayed. */
+export function isOfIncarnation(
+  header: Pick<JournalObjectHeader, "incarnation">,
+  incarnation: IncarnationId,
+): boolean {
   const dash = incarnation.indexOf("-");
   const counter = Number(incarnation.slice(0, dash));
   return header.incarnation === `${counter}${incarnation.slice(dash)}`;

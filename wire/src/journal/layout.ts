@@ -52,6 +52,14 @@ export const TRAILER_BODY_CRC_AT = 4;
 export const TRAILER_INDEX_CRC_AT = 8;
 export const TRAILER_MAGIC_AT = 12;
 
+/**
+ * A fence: the object that ends an incarnation's journal in an object store. Its fields stand where
+ * a journal object's header has them, up to `WALL_MS_AT`; then comes its own CRC.
+ */
+export const FENCE_MAGIC = 0x4d_4c_52_46;
+export const FENCE_CRC_AT = 64;
+export const FENCE_BYTES = 68;
+
 /** A body's most bytes: far above a group commit's size, far below what a uint32 can carry. */
 export const BODY_BYTES_MAX: number = 1 << 30;
 /** An object's most entries, so that a damaged count allocates nothing. */

@@ -1,0 +1,63 @@
+import { assert } from "@millrace/core";
+
+const mebibyte = 1024 * 1024;
+
+/** Every bound of a journal whose objects lie in the object store. Reaching one is a named outcome. */
+export interface JournalLimits {
+  /** A group commit closes with the entry that brings it to this many bytes. */
+  readonly objectBytes: number;
+  /** A smaller one closes when so much time has passed since the last one's put began. */
+  readonly lingerMs: number;
+  /** Objects that are sent and not yet told durable; further entries collect. */
+  readonly putsInFlightMax: number;
+  /** Untrimmed and pending bytes together; at the bound there is no room. */
+  readonly journalBytesMax: number;
+  /** Bytes decided and not yet durable; at the bound there is no room. */
+  readonly pendingBytesMax: number;
+  /** From this wait for one object on, who waits is told so. */
+  readonly delayedMs: number;
+  /** Pause before an object whose tries all failed is tried again; between half of it and all. */
+  readonly putPauseMs: number;
+  /** Trimmed objects that one request deletes; the next request waits for it. */
+  readonly deletedPerCallMax: number;
+  /** Pause before a deletion that failed is tried again. */
+  readonly deletePauseMs: number;
+  /** How long entries are told of a group commit before others have a turn. */
+  readonly turnMsMax: number;
+  /** Seqs that a fence looks at together on its way to the journal's end. */
+  readonly probesInFlightMax: number;
+  /** Objects of a closed journal that are read ahead of their reader, who takes them in order. */
+  readonly readsInFlightMax: number;
+  /** What the first read of an object asks for; the rest of a larger one takes a second. */
+  readonly firstReadBytes: number;
+}
+
+export const journalLimits: JournalLimits = checked({
+  objectBytes: 8 * mebibyte,
+  lingerMs: 100,
+  putsInFlightMax: 8,
+  journalBytesMax: 128 * mebibyte,
+  pendingBytesMax: 64 * mebibyte,
+  delayedMs: 10_000,
+  putPauseMs: 2_000,
+  deletedPerCallMax: 100,
+  deletePauseMs: 10_000,
+  turnMsMax: 5,
+  probesInFlightMax: 8,
+  readsInFlightMax: 6,
+  firstReadBytes: 10 * mebibyte,
+});
+
+/** Asserts how the limits must lie to each other. */
+export function checked(limits: JournalLimits): JournalLimits {
+  assert(
+    limits.putsInFlightMax * limits.objectBytes <= limits.pendingBytesMax,
+    "full objects can be in flight as many as may",
+  );
+  assert(
+    2 * limits.pendingBytesMax <= limits.journalBytesMax,
+    "what a checkpoint is to cover next collects while one is written",
+  );
+  assert(limits.objectBytes < limits.firstReadBytes, "an ordinary object is read at once");
+  return limits;
+}

@@ -1,0 +1,373 @@
+import { assert, ObjectError } from "@millrace/core";
+import type { Clock, IncarnationId, Random, Timer } from "@millrace/core";
+import { JOURNAL_NONCE_BYTES, encodeJournalObject, journalObjectBytes } from "@millrace/wire";
+import type { Crc32c, JournalEntryDraft } from "@millrace/wire";
+import { FencedError } from "../cluster/slot-claims.ts";
+import type { AppendJournal, PendingEntry } from "../partition/append-journal.ts";
+import type { ObjectAccess } from "../tier/object-access.ts";
+import { type Flight, Flights } from "./flights.ts";
+import { journalKey } from "./journal-keys.ts";
+import type { JournalLimits } from "./limits.ts";
+import { TrimmedObjects } from "./trimmed-objects.ts";
+
+export interface ObjectJournalOptions {
+  readonly objects: ObjectAccess;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly crc32c: Crc32c;
+  readonly cluster: string;
+  /** New: no object of its journal was ever put. */
+  readonly incarnation: IncarnationId;
+  readonly limits: JournalLimits;
+  /**
+   * Writes the new trim durably, on condition that this incarnation's journal is open. Rejects with
+   * FencedError when it is not.
+   */
+  readonly recordTrim: (trim: number) => Promise<void>;
+  /** Called once: another process ended this incarnation. */
+  readonly onOver: (cause: unknown) => void;
+  /** Something that an operator should know and the journal lives on with. */
+  readonly warn: (what: string, cause: unknown) => void;
+}
+
+/**
+ * The journal of this incarnation as objects of the object store (ownership rules 1 to 4).
+ *
+ * An entry goes into the group that collects. A group closes at the end of the present turn of the
+ * event loop when no put began for the linger time, else when that time is over or the group is
+ * large enough; without entries nothing is put. Closing fixes the object's seq, bytes and nonce for
+ * good. Several objects are on their way at once; entries are told `durable` in the order of seqs.
+ *
+ * A put that fails, or whose outcome nobody knows, is tried again with the same bytes for as long
+ * as the journal is open: a store that is away loses nothing, it only delays; then there is no
+ * room any more, and who waits is told. When the store shows the object with its own nonce, it is
+ * durable, whichever try did it.
+ *
+ * States: open → over (a fence or foreign bytes were found at one of its seqs, or its object was
+ * gone when the store said that it exists; the trim was refused; or `end` was called): all that was
+ * not told fails, its outcome unknown, and nothing is put any more. open → closed: by its owner.
+ */
+export class ObjectJournal implements AppendJournal {
+  readonly #options: ObjectJournalOptions;
+  readonly #trimmed: TrimmedObjects;
+  readonly #flights = new Flights();
+  #collecting: PendingEntry[] = [];
+  #collectingBytes = 0;
+  /** Bytes of entries that are decided and not yet durable. */
+  #pendingBytes = 0;
+  #nextSeq = 0;
+  /** All objects below it are durable, and their entries were told. */
+  #durableSeq = 0;
+  #trim = 0;
+  /** Durable objects from `#trim` on, oldest first. */
+  readonly #untrimmed: { readonly bytes: number; readonly atMs: number }[] = [];
+  #untrimmedBytes = 0;
+  #state: "open" | "over" | "closed" = "open";
+  /** When the last put of a new object began. */
+  #lastLaunchMs = Number.NEGATIVE_INFINITY;
+  #linger: Timer | undefined;
+  #watch: Timer | undefined;
+  #isLaunchDue = false;
+  #isTelling = false;
+  #isDelayed = false;
+  #trimming: Promise<void> = Promise.resolve();
+  readonly #roomListeners = new Set<() => void>();
+  readonly #idleListeners: (() => void)[] = [];
+
+  constructor(options: ObjectJournalOptions) {
+    this.#options = options;
+    this.#trimmed = new TrimmedObjects(options);
+  }
+
+  get state(): "open" | "over" | "closed" {
+    return this.#state;
+  }
+
+  get nextSeq(): number {
+    return this.#nextSeq;
+  }
+
+  get durableSeq(): number {
+    return this.#durableSeq;
+  }
+
+  get trim(): number {
+    return this.#trim;
+  }
+
+  get untrimmedBytes(): number {
+    return this.#untrimmedBytes;
+  }
+
+  /** Bytes of entries that are not told durable yet. */
+  get pendingBytes(): number {
+    return this.#pendingBytes;
+  }
+
+  /** It has no files. */
+  readonly allocatedBytes = 0;
+
+  get oldestUntrimmedMs(): number | undefined {
+    return this.#untrimmed[0]?.atMs;
+  }
+
+  hasRoom(bytes: number): boolean {
+    if (this.#state !== "open") return false;
+    if (this.#pendingBytes === 0 && this.#untrimmedBytes === 0) return true;
+    const { journalBytesMax, pendingBytesMax } = this.#options.limits;
+    const pending = this.#pendingBytes + bytes;
+    const fitsAlone = this.#pendingBytes === 0 || pending <= pendingBytesMax;
+    return fitsAlone && this.#untrimmedBytes + pending <= journalBytesMax;
+  }
+
+  onRoom(listener: () => void): () => void {
+    this.#roomListeners.add(listener);
+    return () => this.#roomListeners.delete(listener);
+  }
+
+  append(entry: PendingEntry): void {
+    assert(this.#state === "open", "the journal takes entries");
+    const bytes = entryBytes(entry);
+    this.#collecting.push(entry);
+    this.#collectingBytes += bytes;
+    this.#pendingBytes += bytes;
+    if (this.#isLaunchDue) return;
+    this.#isLaunchDue = true;
+    // Not at once: what else this turn brings (a request's other partitions) belongs to the group.
+    queueMicrotask(() => {
+      this.#isLaunchDue = false;
+      this.#launchDue();
+    });
+  }
+
+  idle(): Promise<void> {
+    if (this.#isIdle || this.#isDelayed) return Promise.resolve();
+    return new Promise((resolve) => this.#idleListeners.push(resolve));
+  }
+
+  /**
+   * Rejects as `recordTrim` does; the old trim then holds. A trim that is refused because the
+   * journal is not open any more ends it instead. Calls at once are recorded one after another.
+   */
+  advanceTrim(seq: number): Promise<void> {
+    assert(seq <= this.#durableSeq, "only durable objects are trimmed");
+    const moved = this.#trimming.then(() => this.#moveTrim(seq));
+    // Who called is told; the next call does not depend on it.
+    this.#trimming = moved.catch(() => undefined);
+    return moved;
+  }
+
+  /** There are none. */
+  retireFiles(): void {}
+
+  /** Resolves when no object below the trim is left, or this process deletes no more. */
+  trimmed(): Promise<void> {
+    return this.#trimmed.idle();
+  }
+
+  /** Somebody else found that this incarnation is over: a conditional write of its was refused. */
+  end(cause: unknown): void {
+    if (this.#state !== "open") return;
+    this.#state = "over";
+    this.#stop();
+    this.#options.onOver(cause);
+  }
+
+  close(): void {
+    if (this.#state !== "open") return;
+    this.#state = "closed";
+    this.#stop();
+  }
+
+  get #isIdle(): boolean {
+    return this.#state !== "open" || (this.#collecting.length === 0 && this.#flights.length === 0);
+  }
+
+  #stop(): void {
+    this.#linger?.cancel();
+    this.#watch?.cancel();
+    this.#trimmed.stop();
+    const untold = [...this.#flights.untold(), ...this.#collecting];
+    this.#flights.clear();
+    this.#collecting = [];
+    this.#collectingBytes = 0;
+    this.#pendingBytes = 0;
+    for (const entry of untold) entry.failed();
+    this.#tellIdle();
+    this.#tellRoom();
+  }
+
+  /** Closes and sends every group that is due, and sees to it that the next one will be. */
+  #launchDue(): void {
+    const { clock, limits } = this.#options;
+    while (this.#state === "open" && this.#collecting.length > 0) {
+      if (this.#flights.length >= limits.putsInFlightMax) return;
+      const lingerMs = this.#lastLaunchMs + limits.lingerMs - clock.monotonicMs();
+      if (lingerMs > 0 && this.#collectingBytes < limits.objectBytes) {
+        this.#linger ??= clock.after(lingerMs, () => this.#lingered());
+        return;
+      }
+      this.#linger?.cancel();
+      this.#linger = undefined;
+      const flight = this.#closeGroup();
+      this.#lastLaunchMs = flight.startedMs;
+      this.#flights.add(flight);
+      if (this.#flights.length === 1) this.#watchOldest();
+      void this.#send(flight);
+    }
+  }
+
+  #lingered(): void {
+    this.#linger = undefined;
+    this.#launchDue();
+  }
+
+  /** Takes entries up to the one that reaches the size of an object. */
+  #closeGroup(): Flight {
+    const { clock, crc32c, incarnation, limits, random } = this.#options;
+    let count = 0;
+    let bytes = 0;
+    for (const entry of this.#collecting) {
+      bytes += entryBytes(entry);
+      count++;
+      if (bytes >= limits.objectBytes) break;
+    }
+    const entries = this.#collecting.splice(0, count);
+    this.#collectingBytes -= bytes;
+    const nonce = random.bytes(JOURNAL_NONCE_BYTES);
+    const seq = this.#nextSeq++;
+    const draft = { incarnation, seq, nonce, wallMs: clock.wallMs(), entries };
+    const object = encodeJournalObject(draft, crc32c);
+    return { seq, entries, object, startedMs: clock.monotonicMs(), told: 0 };
+  }
+
+  /** Until the store has told whose object is there, or nothing is to be put any more. */
+  async #send(flight: Flight): Promise<void> {
+    const { cluster, incarnation, objects, warn } = this.#options;
+    const key = journalKey(cluster, incarnation, flight.seq);
+    const isWanted = (): boolean => this.#state === "open";
+    while (isWanted()) {
+      try {
+        const outcome = await objects.put(key, flight.object.parts, {
+          proof: "firstPart",
+          isWanted,
+        });
+        if (outcome === "stored") this.#landed(flight);
+        else this.end(new FencedError(`another process ended the journal at ${key}`));
+        return;
+      } catch (error) {
+        if (!(error instanceof ObjectError)) throw error;
+        if (isWanted()) warn("the journal could not be written; it is tried again", error);
+        await this.#pause();
+      }
+    }
+  }
+
+  /** Between half and the whole of the time, so that objects in flight do not meet again. */
+  #pause(): Promise<void> {
+    const { clock, limits, random } = this.#options;
+    const waitMs = limits.putPauseMs / 2 + random.below(limits.putPauseMs / 2);
+    return new Promise((resolve) => clock.after(waitMs, resolve));
+  }
+
+  #landed(flight: Flight): void {
+    this.#flights.landed(flight);
+    if (!this.#isTelling) void this.#tellAll();
+  }
+
+  async #tellAll(): Promise<void> {
+    // Unset in the turn that finds nothing more: what lands after it begins anew.
+    this.#isTelling = true;
+    let flight = this.#flights.nextToTell();
+    while (flight !== undefined) {
+      await this.#tell(flight);
+      if (this.#state !== "open") return;
+      this.#settle(flight);
+      flight = this.#flights.nextToTell();
+    }
+    this.#isTelling = false;
+  }
+
+  /**
+   * Tells the entries, some in each turn of the event loop where that takes long: first appends to
+   * a thousand partitions make files for each of them.
+   */
+  async #tell(flight: Flight): Promise<void> {
+    const { clock, limits } = this.#options;
+    const { bytes } = flight.object;
+    let turnMs = clock.monotonicMs();
+    this.#untrimmed.push({ bytes, atMs: turnMs });
+    this.#untrimmedBytes += bytes;
+    for (const entry of flight.entries) {
+      if (clock.monotonicMs() - turnMs > limits.turnMsMax) {
+        await new Promise<void>((resolve) => clock.after(0, resolve));
+        turnMs = clock.monotonicMs();
+      }
+      if (this.#state !== "open") return;
+      flight.told++;
+      this.#pendingBytes -= entryBytes(entry);
+      entry.durable(flight.seq);
+    }
+  }
+
+  #settle(flight: Flight): void {
+    this.#flights.told(flight);
+    this.#durableSeq = flight.seq + 1;
+    this.#watchOldest();
+    this.#launchDue();
+    if (this.#isIdle) this.#tellIdle();
+    this.#tellRoom();
+  }
+
+  /** Tells who waits when the oldest object in flight takes long, and again while it does. */
+  #watchOldest(): void {
+    const { clock, limits } = this.#options;
+    this.#watch?.cancel();
+    this.#isDelayed = false;
+    const { oldest } = this.#flights;
+    if (oldest === undefined) return;
+    const delayMs = oldest.startedMs + limits.delayedMs - clock.monotonicMs();
+    this.#watch = clock.after(Math.max(0, delayMs), () => this.#tellDelayed());
+  }
+
+  #tellDelayed(): void {
+    const { clock, limits } = this.#options;
+    this.#isDelayed = true;
+    this.#watch = clock.after(limits.delayedMs, () => this.#tellDelayed());
+    for (const entry of [...this.#flights.untold(), ...this.#collecting]) entry.delayed("timedOut");
+    this.#tellIdle();
+  }
+
+  async #moveTrim(seq: number): Promise<void> {
+    if (seq <= this.#trim || this.#state !== "open") return;
+    try {
+      await this.#options.recordTrim(seq);
+    } catch (error) {
+      if (!(error instanceof FencedError)) throw error;
+      this.end(error);
+      return;
+    }
+    for (const { bytes } of this.#untrimmed.splice(0, seq - this.#trim)) {
+      this.#untrimmedBytes -= bytes;
+    }
+    this.#trim = seq;
+    if (this.#state === "open") this.#trimmed.raise(seq);
+    this.#tellRoom();
+  }
+
+  #tellIdle(): void {
+    for (const listener of this.#idleListeners.splice(0)) listener();
+  }
+
+  #tellRoom(): void {
+    if (this.#roomListeners.size === 0) return;
+    for (const listener of [...this.#roomListeners]) listener();
+  }
+}
+
+/** The bytes that an entry adds to the journal, an object's own included. */
+function entryBytes(entry: JournalEntryDraft): number {
+  let bytes = 0;
+  for (const part of entry.parts) bytes += part.length;
+  return journalObjectBytes(bytes, 1);
+}

@@ -1,0 +1,74 @@
+/** Which test meets which limit of `broker-fargate/src/journal/limits.ts`: see `limit-tests.ts`. */
+import { type LimitTest, met } from "./limit-test.ts";
+
+const journal = "broker-fargate/src/journal/object-journal.test.ts";
+const trim = "broker-fargate/src/journal/trimmed-objects.test.ts";
+const fence = "broker-fargate/src/journal/fence.test.ts";
+
+export const journalLimitTests: Readonly<Record<string, LimitTest>> = {
+  objectBytes: met(
+    "the object closes",
+    journal,
+    "closes an object with the entry that makes it large enough, without a wait",
+  ),
+  lingerMs: met(
+    "the object closes",
+    journal,
+    "lets what comes within the linger time collect, from the last put's beginning on",
+  ),
+  putsInFlightMax: met(
+    "further entries collect",
+    journal,
+    "has a bounded number of objects in flight; what comes then goes into larger ones",
+  ),
+  journalBytesMax: met(
+    "there is no room",
+    journal,
+    "has room up to its bounds, and again after objects are durable and trimmed",
+  ),
+  pendingBytesMax: met(
+    "there is no room",
+    journal,
+    "has room up to its bounds, and again after objects are durable and trimmed",
+  ),
+  delayedMs: met(
+    "who waits is told",
+    journal,
+    "waits while the store is away for minutes; nothing is lost and the order is kept",
+  ),
+  putPauseMs: met(
+    "the next round of tries waits",
+    journal,
+    "waits longer between rounds of tries, with jitter",
+  ),
+  deletedPerCallMax: met(
+    "the rest is another request",
+    trim,
+    "is recorded first; then objects go upwards, some in a request, one after another",
+  ),
+  deletePauseMs: met(
+    "the next round of tries waits",
+    trim,
+    "tries a deletion again after a pause when all its tries failed",
+  ),
+  turnMsMax: met(
+    "the rest is told in another turn",
+    journal,
+    "tells many entries in several turns, in order, and takes others meanwhile",
+  ),
+  probesInFlightMax: met(
+    "further seqs are looked at later",
+    fence,
+    "reads ahead with a bound, hands over in order, and waits for who takes an object",
+  ),
+  readsInFlightMax: met(
+    "further objects are read later",
+    fence,
+    "reads ahead with a bound, hands over in order, and waits for who takes an object",
+  ),
+  firstReadBytes: met(
+    "the rest takes a second read",
+    fence,
+    "reads an object that is larger than the first read in two",
+  ),
+};

@@ -94,7 +94,8 @@ export function localBytesMax({ topics }: TierPlan): number {
         partitionCount * (localRetentionBytes + 2 * (segmentBytes + besideSegmentBytes)),
     ),
   );
-  return kept + writtenWithin(topics) + 2 * tierLimits.checkpointDueBytes;
+  const { checkpointDueBytes, leftTailBytesMax } = tierLimits;
+  return kept + writtenWithin(topics) + 2 * checkpointDueBytes + leftTailBytesMax;
 }
 
 /**

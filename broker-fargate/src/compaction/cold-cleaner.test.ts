@@ -2,6 +2,7 @@ import { describe, expect, test } from "vitest";
 import { textBatch, textsIn } from "../../../test/fixtures/compaction.ts";
 import type { PartitionOwner } from "../partition/owner.ts";
 import { ColdKit, coldLimits, unknownOutcome } from "../../../test/fixtures/cold-compaction.ts";
+import { turn } from "../partition/fixtures.ts";
 import { ColdCleaner } from "./cold-cleaner.ts";
 
 async function filled(configs: Record<string, string> = {}): Promise<ColdKit> {
@@ -34,6 +35,31 @@ describe("a cold log", () => {
     expect(cold.kit.counted("written_bytes_total")).toBeGreaterThan(500);
     await cold.clean();
     expect(cold.kit.counted("rounds_total")).toBe(1);
+  });
+
+  test("is read while it is worked on, and no further ahead than a few pieces", async () => {
+    const cold = await ColdKit.start();
+    for (let i = 0; i < 20; i++) await cold.append(`a=${i}`, `b=${i}`);
+    await cold.tier();
+    const { sideWork } = cold.kit;
+    const run = sideWork.run.bind(sideWork);
+    let reads = 0;
+    const readMeanwhile: number[] = [];
+    cold.onStep = async (step, when) => {
+      if (step === "read" && when === "before") reads += 1;
+    };
+    sideWork.run = async (call) => {
+      const before = reads;
+      for (let turns = 0; turns < 20; turns += 1) await turn();
+      readMeanwhile.push(reads - before);
+      return run(call);
+    };
+    await cold.clean();
+    expect(await cold.read()).toEqual(["38:a=19", "39:b=19"]);
+    expect(readMeanwhile.length).toBeGreaterThanOrEqual(80);
+    expect(readMeanwhile.filter((count) => count > 0).length).toBeGreaterThan(20);
+    // The batches of one request, and the end of the image that they belong to.
+    expect(Math.max(...readMeanwhile)).toBeLessThanOrEqual(2);
   });
 
   test("is cleaned from where it is dirty, and below that by what is dirty", async () => {

@@ -42,6 +42,7 @@ export async function* piecesOf(
 ): AsyncGenerator<ColdPiece> {
   const { baseOffset, part } = clipped;
   const { format, isStopped, pieceBytes, requestBytes } = source;
+  if (part.isLost === true) throw new ColdPartDamagedError(part, "its batches are lost");
   let wanted = requestBytes;
   let due = 0;
   for (let position = 0; position < part.batchesBytes && !isStopped(); ) {

@@ -14,7 +14,6 @@ import type {
   ClippedPart,
   ColdPart,
   DamagedBatch,
-  LeaderEpochStart,
   Random,
   TransactionState,
 } from "@millrace/core";
@@ -26,7 +25,10 @@ import { ColdPartDamagedError, piecesOf } from "./cold-pieces.ts";
 import { splitPart } from "./cold-split.ts";
 import { Compactor } from "./compactor.ts";
 import type { CompactionLimits } from "./limits.ts";
-import { lookAtPiece, type PieceLook } from "./piece.ts";
+import { lookAtPiece } from "./piece.ts";
+import { epochsOf } from "./cold-round-pieces.ts";
+import type { PartEnd, Piece, PieceOfPart } from "./cold-round-pieces.ts";
+import { overlapped, readerOf } from "./overlap.ts";
 import { AbortedFeed, tellFinder } from "./round.ts";
 import type { RoundDeps, RoundOrder, RoundOutcome } from "./round.ts";
 
@@ -58,7 +60,8 @@ export type ColdRoundOutcome =
  * Where the map has no room for the keys of even one part, that part is cut in two, and the next
  * round begins with the first.
  *
- * In memory are one request's bytes and one new segment. Rejects with ObjectError, MetadataError,
+ * While a piece is worked on the next ones are read: in memory are one request's bytes,
+ * `piecesInFlight` pieces, and one new segment. Rejects with ObjectError, MetadataError,
  * FencedError or SideWorkError.
  */
 export class ColdRound {
@@ -137,22 +140,29 @@ export class ColdRound {
     const told = new AbortedFeed();
     let transactions = noTransactions;
     const indexed = dirty.filter(({ endOffset }) => endOffset <= firstUncleanableOffset);
-    for await (const { batches, look, part, position } of this.#pieces(indexed)) {
-      if (look.baseOffset >= this.#endOffset) return undefined;
-      const aborted = told.next(this.#aborted, look);
-      const { length: read } = batches;
-      const order = { from, upTo: this.#endOffset, transactions, aborted };
-      const report = await this.#compactor.index(batches, order);
-      await this.#deps.pass({ read, written: 0 });
-      if (report.kind === "damaged") return damagedAt(part, position, report);
-      if (report.kind === "full") {
-        this.#isMapFull = report.endOffset < this.#endOffset;
-        this.#endOffset = Math.min(this.#endOffset, report.endOffset);
-        return undefined;
-      }
-      transactions = report.transactions;
-    }
-    return this.#isStopped() ? { kind: "stopped" } : undefined;
+    let over: ColdRoundOutcome | "known" | undefined;
+    await overlapped({
+      read: readerOf<Piece>(this.#pieces(indexed)),
+      work: async ({ batches, look, part, position }) => {
+        if (look.baseOffset >= this.#endOffset) over = "known";
+        if (over !== undefined) return undefined;
+        const aborted = told.next(this.#aborted, look);
+        const { length: read } = batches;
+        const order = { from, upTo: this.#endOffset, transactions, aborted };
+        const report = await this.#compactor.index(batches, order);
+        if (report.kind === "damaged") over = damagedAt(part, position, report);
+        if (report.kind === "indexed") transactions = report.transactions;
+        if (report.kind === "full") {
+          this.#isMapFull = report.endOffset < this.#endOffset;
+          this.#endOffset = Math.min(this.#endOffset, report.endOffset);
+          over = "known";
+        }
+        return { read, written: 0 };
+      },
+      take: (bytes) => this.#deps.pass(bytes),
+    });
+    if (over === "known") return undefined;
+    return over ?? (this.#isStopped() ? { kind: "stopped" } : undefined);
   }
 
   /** Undefined: done. */
@@ -206,28 +216,40 @@ export class ColdRound {
   ): Promise<ColdRoundOutcome | Written> {
     let isChanged = false;
     let hasProducers = false;
-    for (const clipped of group) {
-      const known = await this.#producersAt(clipped.part);
-      hasProducers ||= known !== undefined;
-      for await (const piece of this.#pieces([clipped])) {
-        if (known === undefined) this.#applyProducers(piece.batches);
-        const report = await this.#cleanPiece(piece, image, of);
-        if (report.kind === "damaged") return damagedAt(piece.part, piece.position, report);
+    let damaged: ColdRoundOutcome | undefined;
+    await overlapped({
+      read: readerOf<PieceOfPart | PartEnd>(this.#piecesAndEnds(group)),
+      work: async (piece) => {
+        if (piece.known !== undefined) hasProducers = true;
+        if (piece.kind === "end") {
+          if (piece.known !== undefined) this.#producers = piece.known;
+          return { kept: none, read: 0 };
+        }
+        if (piece.known === undefined) this.#applyProducers(piece.batches);
+        const { length: read } = piece.batches;
+        const { report, batches: kept } = await this.#cleanPiece(piece, of);
+        if (report.kind === "damaged") {
+          damaged = damagedAt(piece.part, piece.position, report);
+          return undefined;
+        }
         isChanged ||= report.isChanged;
-      }
-      if (known !== undefined) this.#producers = known;
-    }
+        return { kept, read };
+      },
+      take: async ({ kept, read }) => {
+        if (kept.length > 0) image.add(kept);
+        if (read > 0) await this.#deps.pass({ read, written: kept.length });
+      },
+    });
+    if (damaged !== undefined) return damaged;
     if (this.#isStopped()) return { kind: "stopped" };
     return { kind: "written", isChanged, tellsProducers: hasProducers || isChanged };
   }
 
   async #cleanPiece(
     { batches, look }: Piece,
-    image: ImageWriter,
     { told, upTo }: { readonly upTo: number; readonly told: AbortedFeed },
-  ): Promise<CleanReport> {
+  ): Promise<{ readonly report: CleanReport; readonly batches: Uint8Array }> {
     const { cleanable, deleteRetentionMs, expiresBelow, nowMs } = this.#order;
-    const { length: read } = batches;
     const { report, batches: kept } = await this.#compactor.clean(batches, {
       ...{ deleteRetentionMs, expiresBelow, nowMs },
       // What a round over the hot log wrote counts from when that one was clean.
@@ -238,15 +260,13 @@ export class ColdRound {
       transactions: this.#transactions,
       aborted: told.next(this.#aborted, look),
     });
-    if (report.kind === "damaged") return report;
+    if (report.kind === "damaged") return { report, batches: none };
     this.#transactions = report.transactions;
     this.#records += report.records;
     this.#removedRecords += report.removedRecords;
     // What little is left of a piece does not hold on to all of its memory.
     const isSmall = kept.length * 2 < kept.buffer.byteLength;
-    if (kept.length > 0) image.add(isSmall ? kept.slice() : kept);
-    await this.#deps.pass({ read, written: kept.length });
-    return report;
+    return { report, batches: isSmall ? kept.slice() : kept };
   }
 
   /** What it tells of producers as of its end; undefined: nothing. */
@@ -304,12 +324,25 @@ export class ColdRound {
   }
 
   /** The batches of the parts, a piece at a time, until all was read or the round is stopped. */
-  async *#pieces(clipped: readonly ClippedPart[]): AsyncGenerator<Piece> {
+  async *#pieces(clipped: readonly ClippedPart[]): AsyncGenerator<Piece, undefined> {
     for await (const piece of this.#read(clipped)) {
       const look = lookAtPiece(piece.batches, this.#deps.format, noProducers);
       if (look.hasTransactions) await this.#findAborted();
       yield { ...piece, look };
     }
+    return undefined;
+  }
+
+  /** The same, with what each part tells of producers, and where it ends. */
+  async *#piecesAndEnds(
+    group: readonly ClippedPart[],
+  ): AsyncGenerator<PieceOfPart | PartEnd, undefined> {
+    for (const clipped of group) {
+      const known = await this.#producersAt(clipped.part);
+      for await (const piece of this.#pieces([clipped])) yield { kind: "piece", known, ...piece };
+      yield { kind: "end", known };
+    }
+    return undefined;
   }
 
   async *#read(clipped: readonly ClippedPart[]): AsyncGenerator<Omit<Piece, "look">> {
@@ -338,14 +371,6 @@ export class ColdRound {
   }
 }
 
-interface Piece {
-  readonly batches: Uint8Array<ArrayBuffer>;
-  readonly look: PieceLook;
-  readonly part: ColdPart;
-  /** In the part's batches. */
-  readonly position: number;
-}
-
 interface Written {
   readonly kind: "written";
   readonly isChanged: boolean;
@@ -353,16 +378,8 @@ interface Written {
   readonly tellsProducers: boolean;
 }
 
+const none = new Uint8Array(0);
 const noProducers: Pick<ProducerState, "get"> = { get: () => undefined };
-
-/** The parts' histories as one: an epoch stays known when its batches are gone. */
-function epochsOf(parts: readonly ColdPart[]): readonly LeaderEpochStart[] {
-  const history: LeaderEpochStart[] = [];
-  for (const start of parts.flatMap(({ leaderEpochs }) => leaderEpochs)) {
-    if (start.epoch > (history.at(-1)?.epoch ?? -1)) history.push(start);
-  }
-  return history;
-}
 
 function damagedAt(
   { object }: ColdPart,

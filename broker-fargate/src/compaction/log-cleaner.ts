@@ -34,7 +34,7 @@ export interface LogCleanerDeps {
   readonly sideWork: SideWork;
   readonly tools: CompactionTools;
   readonly cluster: Pick<Cluster, "settings" | "topics" | "topicSettings">;
-  readonly partitions: Pick<Partitions, "find" | "open" | "journal" | "coldParts">;
+  readonly partitions: Pick<Partitions, "find" | "open" | "isOurs" | "journal" | "coldParts">;
   readonly metrics: Metrics;
   readonly log: WarningLog;
   readonly limits?: CompactionLimits;
@@ -179,7 +179,8 @@ export class LogCleaner {
       const at = { topicId: topic.id, partition };
       await this.#tryTo(async () => {
         const loaded = partitions.find(topic.id, partition);
-        const owner = loaded ?? (looksAtIdle ? await this.#openIfDue(at, settings) : undefined);
+        const looks = looksAtIdle && partitions.isOurs(topic.id, partition);
+        const owner = loaded ?? (looks ? await this.#openIfDue(at, settings) : undefined);
         if (owner !== undefined) found.push(...(await this.#lookAt(owner)));
       });
     }

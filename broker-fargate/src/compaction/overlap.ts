@@ -7,6 +7,13 @@ export interface OverlappedSteps<Piece, Outcome> {
   readonly take: (outcome: Outcome) => Promise<void>;
 }
 
+/** What a generator gives, one after another. */
+export function readerOf<Piece>(
+  pieces: AsyncGenerator<Piece, undefined>,
+): () => Promise<Piece | undefined> {
+  return async () => (await pieces.next()).value;
+}
+
 /**
  * While a piece is worked on, the outcome of the one before is taken and the one behind is read: three
  * are in memory. Each step sees the pieces in their order, one at a time, and a piece is worked on

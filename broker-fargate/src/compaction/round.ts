@@ -14,7 +14,7 @@ import type {
   TransactionState,
 } from "@millrace/core";
 import { Compactor } from "./compactor.ts";
-import { overlapped } from "./overlap.ts";
+import { overlapped, readerOf } from "./overlap.ts";
 import { PieceBuffers } from "./piece-buffers.ts";
 import { lookAtPiece, type PieceLook } from "./piece.ts";
 
@@ -251,8 +251,7 @@ export class CompactionRound {
   }
 
   #reader(segments: readonly CompactedSegment[]): () => Promise<Piece | undefined> {
-    const pieces = this.#pieces(segments);
-    return async () => (await pieces.next()).value;
+    return readerOf<Piece>(this.#pieces(segments));
   }
 
   /** The batches of the segments, a piece at a time, until all was read or the round is stopped. */

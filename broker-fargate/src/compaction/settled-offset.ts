@@ -1,4 +1,4 @@
-import type { Journal } from "../partition/journal.ts";
+import type { AppendJournal } from "../partition/append-journal.ts";
 import type { PartitionOwner } from "../partition/owner.ts";
 
 /**
@@ -15,7 +15,7 @@ export class SettledOffset {
   #trimmedTo = 0;
 
   /** To be called now and then: what it says never falls, and lags behind by a call or two. */
-  look(owner: PartitionOwner, journal: Pick<Journal, "nextSeq" | "trim">): number {
+  look(owner: PartitionOwner, journal: Pick<AppendJournal, "nextSeq" | "trim">): number {
     const { endOffset } = owner.log;
     if (this.#untrimmed !== undefined && journal.trim >= this.#untrimmed.seq) {
       this.#trimmedTo = this.#untrimmed.endOffset;

@@ -1,5 +1,6 @@
 import { DiskError } from "../ports/disk.ts";
 import { isCompactedAway, readCompactedGaps } from "./compacted-gaps.ts";
+import { missing } from "./log-files.ts";
 import type { LogOptions } from "./log-options.ts";
 import type { SegmentList } from "./segment-list.ts";
 import type { Segment } from "./segment.ts";
@@ -18,7 +19,8 @@ interface Dropped {
  *
  * Below the stored start nothing is needed. Of what is in the object store as well the hot copies go
  * that are cut off from the log's end, by a file that is missing or by one that is damaged. Where
- * only offsets are missing that compaction left nothing of, nothing is cut off.
+ * only offsets are missing that compaction left nothing of, nothing is cut off. Where the object
+ * store does not give them back, damage stays, and a file that is missing is a DiskError.
  */
 export function dropDeleted(segments: SegmentList, options: LogOptions): Dropped {
   const { coldEndOffset = -1, startOffset } = options;
@@ -33,11 +35,19 @@ export function dropDeleted(segments: SegmentList, options: LogOptions): Dropped
     const end = endOf(segment, options);
     index += 1;
     if (end === following.baseOffset) continue;
-    if (end === "damaged") damaged += 1;
-    else {
+    const to = following.baseOffset;
+    if (end !== "damaged") {
       gaps ??= readCompactedGaps(options);
-      if (isCompactedAway(gaps, { from: end, to: following.baseOffset })) continue;
+      if (isCompactedAway(gaps, { from: end, to })) continue;
     }
+    const from = Math.max(startOffset, segments.all[0]?.baseOffset ?? startOffset);
+    const damagedFrom = end === "damaged" ? segment.baseOffset : to;
+    if (options.isCovered?.({ from, damagedFrom, to }) === false) {
+      // Damage is met again by whoever reads it. A gap would be read over.
+      if (end === "damaged") continue;
+      throw missing(segment.path);
+    }
+    if (end === "damaged") damaged += 1;
     segments.removeBefore(following.baseOffset);
     isAny = true;
     index = 0;

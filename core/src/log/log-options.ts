@@ -37,8 +37,21 @@ export interface LogOptions {
    * off nothing that lies above.
    */
   readonly coldEndOffset?: number;
+  /**
+   * Asked before hot copies below it are given up: whether the object store has shown that it gives
+   * back what they hold. It may throw, and nothing was given up then. Without it, it has.
+   */
+  readonly isCovered?: (given: GivenUp) => boolean;
   /** Where reads put what they return; fresh memory by default. */
   readonly buffers?: ReadBuffers;
+}
+
+/** Hot copies that a log would be opened without; offsets, the ends exclusive. */
+export interface GivenUp {
+  readonly from: number;
+  /** From here on they are not whole; below they are. */
+  readonly damagedFrom: number;
+  readonly to: number;
 }
 
 /** What opening had to do. */

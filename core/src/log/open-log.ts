@@ -48,9 +48,22 @@ interface Recovered {
  * neither the newest producer snapshot nor the file of leader epochs tells of.
  */
 export function openLog(files: LogFiles, options: LogOptions): OpenedLog {
-  const { config, startOffset } = options;
   const names = files.disk.list(files.directory);
   const segments = new SegmentList(files, baseOffsetsOf(names));
+  try {
+    return openSegments(files, options, { names, segments });
+  } catch (error) {
+    for (const segment of segments.all) segment.close();
+    throw error;
+  }
+}
+
+function openSegments(
+  files: LogFiles,
+  options: LogOptions,
+  { names, segments }: { readonly names: readonly string[]; readonly segments: SegmentList },
+): OpenedLog {
+  const { config, startOffset } = options;
   removeStrays(files, names, segments);
   const dropped = dropDeleted(segments, options);
   const recovered = recover(segments, options);
@@ -153,11 +166,12 @@ function recover(segments: SegmentList, options: LogOptions): Recovered {
 
 /** What was to be trusted ends in bytes that are no batch: as much is kept as is sound. */
 function cutTornTail(segments: SegmentList, options: LogOptions): number {
-  const { coldEndOffset: coveredTo = 0, config } = options;
+  const { coldEndOffset: coveredTo = 0, config, isCovered } = options;
   const active = segments.active;
   if (active === undefined || isWhole(active, options)) return 0;
   const from = Math.max(active.baseOffset, coveredTo);
-  return active.recover({ from, beyond: "verify", leaderEpochMax, coveredTo }, config);
+  const rules = { from, beyond: "verify", leaderEpochMax, coveredTo, isCovered } as const;
+  return active.recover(rules, config);
 }
 
 /** Whether it ends in a batch. Throws a DiskError of what nobody else has and can't be read at all. */
@@ -172,14 +186,14 @@ function isWhole(active: Segment, { coldEndOffset = 0, config }: LogOptions): bo
 
 /** Cuts at `offset` without a look at what lies there: it may be any bytes. */
 function cutAt(segments: SegmentList, options: LogOptions, offset: number): Recovered {
-  const { coldEndOffset = 0, config } = options;
+  const { coldEndOffset = 0, config, isCovered } = options;
   // Where the object store has more, the log goes on there.
   const coveredTo = coldEndOffset <= offset ? coldEndOffset : 0;
   const holder = segments.indexOf(offset);
   let cutBytes = segments.removeFrom(holder + 1);
   // A log that begins later than it is to end keeps its end in the name of an empty segment.
   const active = segments.active ?? segments.truncateTo(offset, config).active;
-  const rules = { from: offset, beyond: "cut", leaderEpochMax, coveredTo } as const;
+  const rules = { from: offset, beyond: "cut", leaderEpochMax, coveredTo, isCovered } as const;
   cutBytes += active.recover(rules, config);
   const unsynced = cutBytes > 0 ? [active] : [];
   return { cutBytes, trustedTo: undefined, unsynced };
@@ -190,11 +204,12 @@ const leaderEpochMax = Number.MAX_VALUE;
 function verifyFrom(segments: SegmentList, options: LogOptions, from: number): Recovered {
   const { recovery, config } = options;
   const limit = recovery.kind === "verifyFrom" ? recovery.leaderEpochMax : undefined;
-  const { coldEndOffset = 0, startOffset } = options;
+  const { coldEndOffset = 0, isCovered, startOffset } = options;
   // What the object store has is not looked at here: damage in it is found when it is read.
   const verifiedFrom = Math.max(from, coldEndOffset);
   const rules: SegmentRecovery = {
     ...{ from: verifiedFrom, beyond: "verify" as const, coveredTo: coldEndOffset },
+    isCovered,
     leaderEpochMax: limit ?? leaderEpochMax,
   };
   let cutBytes = 0;

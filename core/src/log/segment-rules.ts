@@ -2,6 +2,7 @@ import type { DiskFile } from "../ports/disk.ts";
 import { batchCrcHolds } from "./batch-crc.ts";
 import type { BatchScanner } from "./batch-scanner.ts";
 import type { LogFiles } from "./log-files.ts";
+import type { LogOptions } from "./log-options.ts";
 import type { SegmentTail } from "./segment-tail.ts";
 
 export interface Due {
@@ -23,6 +24,8 @@ export interface SegmentRecovery {
    * on with the batch that begins here, wherever in the file that is.
    */
   readonly coveredTo: number;
+  /** Asked before bytes are cut that lie below. */
+  readonly isCovered?: LogOptions["isCovered"] | undefined;
 }
 
 export interface FoundRecord {
@@ -51,6 +54,14 @@ export function isSoundBatch(
   if (rules.beyond === "cut" || scanner.baseOffset < tail.nextOffset) return false;
   if (scanner.baseOffset > tail.nextOffset && scanner.baseOffset > rules.from) return false;
   return batchCrcHolds(files, file, scanner);
+}
+
+/** Whether what lies behind `tail` may go: nothing, or what the object store gives back as well. */
+export function mayCut(tail: SegmentTail, fileBytes: number, rules: SegmentRecovery): boolean {
+  const { nextOffset: end, sizeBytes } = tail;
+  const { coveredTo, isCovered } = rules;
+  if (sizeBytes >= fileBytes || end >= coveredTo) return true;
+  return isCovered?.({ from: end, damagedFrom: end, to: coveredTo }) ?? true;
 }
 
 /** The batch's first record that the query wants. */

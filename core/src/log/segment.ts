@@ -12,10 +12,9 @@ import { damaged, ignoringDisk, missing } from "./log-files.ts";
 import { type IndexPoint, timeEntryBytes } from "./index-entry.ts";
 import { SegmentAge } from "./segment-age.ts";
 import { removeIndexFiles, SegmentIndex } from "./segment-index.ts";
-import { findInBatch, isSoundBatch } from "./segment-rules.ts";
+import { findInBatch, isSoundBatch, mayCut } from "./segment-rules.ts";
 import type { Due, FoundRecord, SegmentRecovery, TimestampQuery } from "./segment-rules.ts";
-import type { MutableTail, SegmentTail } from "./segment-tail.ts";
-import { noteBatch, tailAt } from "./segment-tail.ts";
+import { type MutableTail, noteBatch, type SegmentTail, tailAt } from "./segment-tail.ts";
 
 interface Scan {
   readonly scanner: BatchScanner;
@@ -166,9 +165,9 @@ export class Segment {
   }
 
   /**
-   * Reads every batch from `rules.from` on, and cuts the file where one is not whole, has other
-   * bytes than its CRC says, or does not follow the one before; or cuts it there at once. Returns
-   * the bytes that were cut.
+   * Reads every batch from `rules.from` on, and cuts the file where one is not whole, has other bytes
+   * than its CRC says, or does not follow the one before; or cuts it there at once. Returns the bytes
+   * that were cut. A DiskError: nothing else has them.
    */
   recover(rules: SegmentRecovery, config: LogConfig): number {
     const { index, start } = this.#trustedStart(rules.from);
@@ -182,6 +181,7 @@ export class Segment {
     for (let scan: Scan | undefined = start; scan !== undefined; scan = this.#resume(tail)) {
       this.#note(scan, { tail, index, config }, isSound);
     }
+    if (!mayCut(tail, file.size(), rules)) throw damaged(this.path, tail.sizeBytes);
     this.#tail = tail;
     return this.#cutFile(tail.sizeBytes);
   }

@@ -26,4 +26,9 @@ export interface ColdPart {
    * left below it.
    */
   readonly isCleaned?: boolean;
+  /**
+   * A cold segment in the place of batches that nothing has any more: whoever asks for one of its
+   * offsets is refused, and others need not stop before it. Its object has what was found of them.
+   */
+  readonly isLost?: boolean;
 }

@@ -3,8 +3,9 @@ import type { KeyRange } from "../ports/metadata-store.ts";
 
 /**
  * The keys of a cluster's items, format 1. Everything that moves with a slot begins with
- * `slot/{slot}/`, so that its new owner reads one range. Names of users' things are escaped, so
- * that none of them contains `/` or sorts outside its range.
+ * `slot/{slot}/`: one range, and, as keys of three or more components, one partition of the store
+ * for each slot. Keys of two, as those of topics, are one partition together. Names of users'
+ * things are escaped, so that none of them contains `/` or sorts outside its range.
  */
 export const keys = {
   format: "format",
@@ -16,6 +17,7 @@ export const keys = {
   clusterConfigs: "broker-config/default",
   brokerConfigs: (broker: BrokerId): string => `broker-config/broker/${broker}`,
   incarnation: (id: IncarnationId): string => `incarnation/${id}`,
+  heartbeat: (id: IncarnationId): string => `heartbeat/${id}`,
   topic: (name: string): string => `topic/${escaped(name)}`,
   /** A topic whose data is still to be removed. */
   deletion: (id: TopicId): string => `deletion/${id}`,

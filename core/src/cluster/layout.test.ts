@@ -2,7 +2,7 @@ import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { slot, topicId } from "../ids.ts";
 import { keys, keysUnder, unescapedName } from "./keys.ts";
-import { hashOf, slotOfGroup, slotOfPartition } from "./slots.ts";
+import { hashOf, slotOfGroup, slotOfLater, slotOfPartition } from "./slots.ts";
 import { collisionKey, isInternalTopicName, topicNameFault } from "./topic-name.ts";
 
 const id = topicId("0123456789abcdef0123456789abcdef");
@@ -22,6 +22,16 @@ describe("slots", () => {
     const slots = Array.from({ length: 1024 }, (_, p) => slotOfPartition(id, p, 1024));
     expect(new Set(slots).size).toBe(1024);
     expect(slotOfPartition(id, 1024, 1024)).toBe(slots[0]);
+  });
+
+  it("follow from that of a topic's partition 0", () => {
+    const size = fc.integer({ min: 1, max: 4096 });
+    fc.assert(
+      fc.property(size, fc.nat(1_000_000), (slots, partition) => {
+        const first = slotOfPartition(id, 0, slots);
+        expect(slotOfLater(first, partition, slots)).toBe(slotOfPartition(id, partition, slots));
+      }),
+    );
   });
 
   it("are filled evenly by names that differ a little", () => {

@@ -4,7 +4,8 @@ import type { Item, ItemValue } from "../ports/metadata-store.ts";
 import { formatItem, initialFeatures, readFeatures, readFormat } from "./format.ts";
 import { type Claimant, decideClaim, decideDrop, readHead, type Source } from "./head.ts";
 import { keys } from "./keys.ts";
-import { leadershipItem, newIncarnationId, readLeadership, takeEverySlot } from "./leadership.ts";
+import { leadershipItem, readLeadership } from "./leadership-item.ts";
+import { leaderOf, newIncarnationId, takeEverySlot } from "./leadership.ts";
 
 const item = (key: string, value: ItemValue, version = 1): Item => ({ key, value, version });
 const life = (n: number): IncarnationId => incarnationId(`${n}-${"ab".repeat(16)}`);
@@ -13,7 +14,8 @@ function claimant(n: number, closed: readonly number[] = []): Claimant {
   const isSpent = ({ incarnation }: Source): boolean => {
     return closed.some((other) => life(other) === incarnation);
   };
-  return { slot: slot(3), incarnation: life(n), epoch: epoch(n), isSpent };
+  const isOver = (): boolean => true;
+  return { slot: slot(3), incarnation: life(n), epoch: epoch(n), isSpent, isOver };
 }
 
 /** The head after life `n` claimed it, given what was there. */
@@ -62,14 +64,15 @@ describe("a slot's head", () => {
 
   it("loses its spent sources by a second write, while it is the owner's", () => {
     const second = claimed(claimed(undefined, claimant(1)), claimant(2));
-    const write = decideDrop(second, claimant(2, [1]));
+    const drop = { ...claimant(2, [1]), heldAt: epoch(2) };
+    const write = decideDrop(second, drop);
     expect(write).toMatchObject({
       key: keys.head(slot(3)),
       value: { owner: life(2), epoch: 2, sources: [] },
       condition: { is: "version", version: second.version },
     });
-    expect(decideDrop(claimed(second, claimant(3)), claimant(2, [1]))).toBeUndefined();
-    expect(decideDrop(undefined, claimant(2, [1]))).toBeUndefined();
+    expect(decideDrop(claimed(second, claimant(3)), drop)).toBeUndefined();
+    expect(decideDrop(undefined, drop)).toBeUndefined();
   });
 
   it("is never taken from a newer epoch, nor from another owner of the same one", () => {
@@ -92,20 +95,26 @@ describe("leadership", () => {
   it("gives every start a new incarnation and a new epoch", () => {
     const bits = "cd".repeat(16);
     expect(newIncarnationId(undefined, bits)).toBe(`1-${bits}`);
-    const owner = { broker: brokerId(1), incarnation: life(1), slots: 8 };
+    const owner = { brokerId: brokerId(1), incarnation: life(1), slots: 8 };
     const first = takeEverySlot(undefined, owner);
     expect(newIncarnationId(first, bits)).toBe(`2-${bits}`);
     const second = takeEverySlot(first, { ...owner, incarnation: life(2) });
     expect([first.epoch, second.epoch]).toEqual([1, 2]);
-    expect(second.assignments).toEqual([
-      { firstSlot: 0, lastSlot: 7, broker: 1, incarnation: life(2), epoch: 2 },
-    ]);
-    expect(readLeadership(item("leadership", leadershipItem(second)))).toEqual(second);
+    const leader = { brokerId: 1, incarnation: life(2), epoch: 2 };
+    for (let n = 0; n < 8; n += 1) expect(leaderOf(second, slot(n))).toEqual(leader);
+    expect(leaderOf(second, slot(8))).toBeUndefined();
+    const written = leadershipItem(second);
+    expect(written).toEqual({
+      epoch: 2,
+      incarnations: 2,
+      assignments: [{ firstSlot: 0, lastSlot: 7, broker: 1, incarnation: life(2), epoch: 2 }],
+    });
+    expect(readLeadership(item("leadership", written), 8)).toEqual(second);
   });
 
   it("is not read from a damaged item", () => {
     const damaged = { epoch: 1, incarnations: 1, assignments: [{ firstSlot: 0 }] };
-    expect(() => readLeadership(item("leadership", damaged))).toThrow(/cannot be read/);
+    expect(() => readLeadership(item("leadership", damaged), 8)).toThrow(/cannot be read/);
   });
 });
 

@@ -8,6 +8,11 @@ export function slotOfPartition(topic: TopicId, partition: number, slots: number
   return slot((hashOf(topic) + partition) % slots);
 }
 
+/** The same from the slot of the topic's partition 0: for many, without hashing the id for each. */
+export function slotOfLater(first: Slot, partition: number, slots: number): Slot {
+  return slot((first + partition) % slots);
+}
+
 /** The slot of a group's or a transactional id's coordinator. Part of format 1. */
 export function slotOfGroup(group: string, slots: number): Slot {
   return slot(hashOf(group) % slots);

@@ -27,6 +27,16 @@ export const brokerLogConfigs: readonly ConfigDefinition[] = [
   key("string", "millrace.durability", "local", durabilities)
     .dynamic("clusterWide")
     .says("What an acknowledged write has survived, unless its topic says otherwise."),
+  key("string", "millrace.metadata.store", "").says(
+    "The metadata store of a cluster of several brokers: unix:/absolute/socket or dynamodb://table; " +
+      "empty: the broker is alone and has its own.",
+  ),
+  key("string", "millrace.metadata.store.endpoint", "").says(
+    "The URL of a server that speaks DynamoDB, if it is not AWS's own.",
+  ),
+  key("string", "millrace.metadata.store.region", "").says(
+    "The table's region; by default what the environment says.",
+  ),
   key("string", "millrace.object.store", "").says(
     "Where tiered topics' logs go: file:/absolute/folder or s3://bucket/prefix; empty: nowhere.",
   ),

@@ -1,21 +1,17 @@
 import { brokerConfigs, isIgnoredBrokerConfig } from "./broker-configs.ts";
 import { topicDefaultFault } from "./topic-defaults.ts";
+import {
+  type MetadataStoreSettings,
+  metadataStoreIn,
+  type ObjectStoreSettings,
+  objectStoreIn,
+  storeDefaults,
+  storeFaults,
+} from "./store-settings.ts";
 import { type ConfigValue, defaultOf, parseConfig } from "./value.ts";
 
 /** What a topic's acknowledged write has survived. */
 export type Durability = "local" | "journal";
-
-/** Where objects go, by `millrace.object.store`. */
-export type ObjectStoreSettings =
-  | { readonly kind: "files"; readonly folder: string }
-  | {
-      readonly kind: "s3";
-      readonly bucket: string;
-      readonly prefix: string;
-      readonly endpoint: string | undefined;
-      readonly region: string | undefined;
-      readonly addressing: "host" | "path";
-    };
 
 /**
  * The broker's settings, typed: Kafka's names in camel case, units where Kafka puts them. A number
@@ -56,6 +52,8 @@ export interface Settings {
   readonly durability: Durability;
   /** Undefined: none. */
   readonly objectStore: ObjectStoreSettings | undefined;
+  /** Undefined: the broker is alone in its cluster, and has its own. */
+  readonly metadataStore: MetadataStoreSettings | undefined;
   readonly logRetentionCheckIntervalMs: number;
   readonly logCleanerEnable: boolean;
   /** Bytes of the key map of one log that is compacted. */
@@ -111,9 +109,7 @@ export function parseSettings(entries: ReadonlyMap<string, string>): ParsedSetti
     if (fault === undefined) known.set(name, raw);
     else invalid.push(fault);
   }
-  if ((known.get(objectStoreKey) ?? "").trim() !== "" && !known.has(tieringKey)) {
-    known.set(tieringKey, "true");
-  }
+  for (const [name, value] of storeDefaults(known)) known.set(name, value);
   const settings = settingsFrom(new BrokerValues(known));
   invalid.push(...contradictions(settings, known));
   return { settings, known, unknown: unknown.sort(), ignored: ignored.sort(), invalid };
@@ -250,6 +246,7 @@ type TopicDefaults =
   | "defaultReplicationFactor"
   | "durability"
   | "objectStore"
+  | "metadataStore"
   | "logRetentionCheckIntervalMs"
   | "logCleanerEnable"
   | "logCleanerDedupeBufferSize"
@@ -266,6 +263,7 @@ function topicDefaults(values: BrokerValues): Pick<Settings, TopicDefaults> {
     defaultReplicationFactor: values.number("default.replication.factor"),
     durability: values.text("millrace.durability") === "journal" ? "journal" : "local",
     objectStore: objectStoreIn(values),
+    metadataStore: metadataStoreIn(values),
     logRetentionCheckIntervalMs: values.number("log.retention.check.interval.ms"),
     logCleanerEnable: values.flag("log.cleaner.enable"),
     logCleanerDedupeBufferSize: values.number("log.cleaner.dedupe.buffer.size"),
@@ -298,26 +296,6 @@ function coordinatorSettings(values: BrokerValues): Pick<Settings, Coordinator> 
   };
 }
 
-const objectStoreKey = "millrace.object.store";
-const tieringKey = "remote.log.storage.system.enable";
-
-/** Undefined where none is set, or what is set is neither form: `contradictions` reports that. */
-function objectStoreIn(values: BrokerValues): ObjectStoreSettings | undefined {
-  const text = values.optionalText(objectStoreKey)?.trim() ?? "";
-  const folder = /^file:(?:\/\/)?(\/.+)$/u.exec(text)?.[1];
-  if (folder !== undefined) return { kind: "files", folder };
-  const [, bucket, prefix] = /^s3:\/\/([a-z0-9][a-z0-9.-]*)(?:\/(.*?))?\/?$/u.exec(text) ?? [];
-  if (bucket === undefined) return undefined;
-  return {
-    kind: "s3",
-    bucket,
-    prefix: prefix ?? "",
-    endpoint: values.optionalText("millrace.object.store.endpoint"),
-    region: values.optionalText("millrace.object.store.region"),
-    addressing: values.flag("millrace.object.store.path.style") ? "path" : "host",
-  };
-}
-
 /** `host:count` pairs; a pair that is not one is reported by `contradictions`. */
 function overrides(text: string): ReadonlyMap<string, number> {
   const map = new Map<string, number>();
@@ -341,13 +319,7 @@ function contradictions(settings: Settings, known: ReadonlyMap<string, string>):
   if (settings.groupMinSessionTimeoutMs > settings.groupMaxSessionTimeoutMs) {
     faults.push("group.min.session.timeout.ms is above group.max.session.timeout.ms");
   }
-  const objectStore = known.get(objectStoreKey)?.trim() ?? "";
-  if (objectStore !== "" && settings.objectStore === undefined) {
-    faults.push(`${objectStoreKey} is neither file:/absolute/folder nor s3://bucket/prefix`);
-  }
-  if (objectStore === "" && known.get(tieringKey)?.trim() === "true") {
-    faults.push(`${tieringKey} needs ${objectStoreKey}`);
-  }
+  faults.push(...storeFaults(settings, known));
   const pairs = known.get("max.connections.per.ip.overrides")?.trim() ?? "";
   if (pairs !== "" && settings.maxConnectionsPerIpOverrides.size !== pairs.split(",").length) {
     faults.push(`max.connections.per.ip.overrides is not a list of host:count pairs: ${pairs}`);

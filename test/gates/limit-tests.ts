@@ -11,7 +11,11 @@ import {
   objectAccessLimitTests,
   objectFileLimitTests,
 } from "./object-limit-tests.ts";
+import { metadataHostLimitTests } from "./metadata-host-limit-tests.ts";
+import { clusterLimitTests } from "./cluster-limit-tests.ts";
 import { compactionLimitTests, keyLimitTests } from "./compaction-limit-tests.ts";
+import { journalLimitTests } from "./journal-limit-tests.ts";
+import { memberLimitTests } from "./member-limit-tests.ts";
 import { retentionLimitTests } from "./retention-limit-tests.ts";
 import { tierLimitTests } from "./tier-limit-tests.ts";
 
@@ -60,28 +64,7 @@ export const limitTests: Readonly<Record<string, Readonly<Record<string, LimitTe
       "names a bounded number of records, however many are bad",
     ),
   },
-  "core/src/cluster/limits.ts": {
-    topicPartitionsMax: met(
-      "limitReached: POLICY_VIOLATION",
-      "core/src/cluster/topic-changes.test.ts",
-      "stops at the partitions and topics that a cluster may have",
-    ),
-    clusterPartitionsMax: met(
-      "limitReached: POLICY_VIOLATION",
-      "core/src/cluster/topic-changes.test.ts",
-      "stops at the partitions and topics that a cluster may have",
-    ),
-    clusterTopicsMax: met(
-      "limitReached: POLICY_VIOLATION",
-      "core/src/cluster/topic-changes.test.ts",
-      "stops at the partitions and topics that a cluster may have",
-    ),
-    configCharactersMax: met(
-      "INVALID_CONFIG",
-      "core/src/cluster/topic-changes.test.ts",
-      "have a bounded number of characters, all keys and values together",
-    ),
-  },
+  "core/src/cluster/limits.ts": clusterLimitTests,
   "core/src/log/limits.ts": {
     segmentSpanMax: met(
       "a new segment",
@@ -152,6 +135,7 @@ export const limitTests: Readonly<Record<string, Readonly<Record<string, LimitTe
     ),
     zeroFillBytes: { tuning: "how many zeros are written at once" },
     ...objectFileLimitTests,
+    ...metadataHostLimitTests,
     sideThreadsMax: met(
       "further calls wait",
       "adapters/node/src/worker-pool.test.ts",
@@ -233,13 +217,15 @@ export const limitTests: Readonly<Record<string, Readonly<Record<string, LimitTe
       `${group}/coordinator.test.ts`,
       "not while offsets are committed again unchanged, not even over a restart",
     ),
-    slotsOpeningMax: { tuning: "how many slots a sweep opens at once" },
+    slotsOpeningMax: { tuning: "how many slots with groups are opened at once" },
     slotReopenMs: met(
       "the slot is loaded again",
       `${group}/coordinator-faults.test.ts`,
       "for long does not keep sessions from ending: the slot is loaded again by itself",
     ),
   },
+  "broker-fargate/src/cluster/limits.ts": memberLimitTests,
+  "broker-fargate/src/journal/limits.ts": journalLimitTests,
   "broker-fargate/src/retention/limits.ts": retentionLimitTests,
   "broker-fargate/src/compaction/limits.ts": compactionLimitTests,
   "core/src/compaction/limits.ts": keyLimitTests,
@@ -338,6 +324,11 @@ export const limitTests: Readonly<Record<string, Readonly<Record<string, LimitTe
       "logs are synced and closed",
       `${partition}/journal.test.ts`,
       "replays records below a start that was moved past them, with other logs in between",
+    ),
+    unreplayedPartitionsMax: met(
+      "the start ends",
+      `${partition}/recover-journals.test.ts`,
+      "ends the start where it is one of too many",
     ),
     closedIncarnationsMax: met(
       "those go that no slot's head names",

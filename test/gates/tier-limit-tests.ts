@@ -39,6 +39,16 @@ export const tierLimitTests: Readonly<Record<string, LimitTest>> = {
     `${tier}/checkpointer.test.ts`,
     "begins a round when the oldest of what was appended is old enough",
   ),
+  leftTailBytesMax: met(
+    "the largest are packed, until half is left",
+    `${tier}/checkpoint-rounds.test.ts`,
+    "takes the largest of them once too much is left, and leaves half of what may be",
+  ),
+  leftJournalBytesMax: met(
+    "the round takes all",
+    `${tier}/dirty-tails.test.ts`,
+    "are all taken once one that the journal keeps has kept too much of it",
+  ),
   checkpointRetryMs: met(
     "the next round begins",
     `${tier}/checkpointer.test.ts`,
@@ -89,6 +99,11 @@ export const tierLimitTests: Readonly<Record<string, LimitTest>> = {
     "the rest is read in another turn",
     `${tier}/tail-reader.test.ts`,
     "is read a part at a time, with turns for others between",
+  ),
+  uploadReadBytesPerSecondMin: met(
+    "it reads no more slowly",
+    `${tier}/upload-pace.test.ts`,
+    "has a least",
   ),
   readCursorsMax: met(
     "the least recent place is looked up again",

@@ -49,8 +49,7 @@ describe("a cluster's start", () => {
     await memory.transact([{ kind: "put", key: keys.format, value: { version: 2 } }]);
     await expect(openTestCluster({ memory })).rejects.toThrow(FormatError);
     await expect(openTestCluster({ memory })).rejects.toThrow(/format 2.*cannot read/);
-    const all = await memory.range({ from: " ", to: "~", limit: 10 });
-    expect(all.items.map((item) => [item.key, item.version])).toEqual([["format", 1]]);
+    expect(memory.items().map((item) => [item.key, item.version])).toEqual([["format", 1]]);
   });
 
   it("refuses a millrace.version that it does not support", async () => {
@@ -149,7 +148,7 @@ describe("topics of a cluster", () => {
     expect(changes).toEqual([{ kind: "created", topic }]);
     const second = await restarted(first, 2);
     expect(second.cluster.topics.list()).toEqual([topic]);
-    const all = await second.memory.range({ from: "t", to: "u", limit: 100 });
+    const all = await second.memory.range({ from: "topic/", to: "topic0", limit: 100 });
     expect(all.items.map((item) => item.key)).toEqual(["topic/big"]);
     expect(JSON.stringify(all.items).length).toBeLessThan(300);
   });

@@ -1,8 +1,6 @@
 import {
   type BrokerId,
   type BrokerLayers,
-  brokerId,
-  type Clock,
   type ClusterFormat,
   type ConfigChange,
   type CreatePartitionsRequest,
@@ -12,8 +10,6 @@ import {
   type IncarnationId,
   internalTopicNames,
   type MetadataStore,
-  parseSettings,
-  type Random,
   type Settings,
   type Slot,
   slotOfGroup,
@@ -25,7 +21,24 @@ import {
   type TopicSettings,
   topicNameFault,
 } from "@millrace/core";
+import { aloneView } from "./alone-view.ts";
+import {
+  brokerOf,
+  type ClusterOptions,
+  type JoinOptions,
+  noOpener,
+  type OwnBroker,
+  type SlotOpening,
+  slotsFor,
+} from "./cluster-options.ts";
+import type { ClusterView } from "./cluster-view.ts";
 import { type ConfigOutcome, DynamicConfigs } from "./dynamic-configs.ts";
+import { followCluster } from "./follow-cluster.ts";
+import type { Follower } from "./follower.ts";
+import { asDefault, internalTopic } from "./internal-topics.ts";
+import { type JoinedCluster, joinCluster } from "./join-cluster.ts";
+import { MemberView } from "./member-view.ts";
+import type { Membership } from "./membership.ts";
 import { type OpenedCluster, openCluster } from "./open-cluster.ts";
 import type { StoreAccess } from "./persist.ts";
 import { ProducerIdBlocks } from "./producer-ids.ts";
@@ -39,21 +52,11 @@ import {
   Topics,
 } from "./topics.ts";
 
+export type { ClusterOptions, JoinOptions, SlotOpening } from "./cluster-options.ts";
 export type { Topic, TopicCatalog, TopicSettings } from "@millrace/core";
 export type { ConfigOutcome } from "./dynamic-configs.ts";
 export type { OpenSlot } from "./slot-claims.ts";
 export type { Deletion, Intent, TopicChange, TopicOutcome } from "./topics.ts";
-
-export interface ClusterOptions {
-  readonly store: MetadataStore;
-  readonly clock: Clock;
-  readonly random: Random;
-  readonly brokerId: number;
-  /** Only the first start of a cluster reads it; by default `millrace.slots` of `configs`. */
-  readonly slots?: number;
-  /** What file, environment and flags set, as `parseSettings` gave it in `known`. */
-  readonly configs?: ReadonlyMap<string, string>;
-}
 
 export type AutoCreateOutcome =
   | { readonly kind: "created"; readonly topic: Topic }
@@ -66,7 +69,8 @@ export type AutoCreateOutcome =
  * incarnation owns. Reads are answered from memory at once; changes are decided by conditional
  * writes to the store and are durable, and visible here, when their promise resolves.
  *
- * A broker that is alone in its cluster sees every change because it makes every change.
+ * A broker that is alone in its cluster (`open`) sees every change because it makes every change. A
+ * member (`join`) follows what the others change, and knows who leads what: `view`, `membership`.
  */
 export class Cluster {
   readonly store: MetadataStore;
@@ -75,35 +79,50 @@ export class Cluster {
   /** This life's leader epoch of every partition, and coordinator epoch of every group. */
   readonly epoch: Epoch;
   readonly format: ClusterFormat;
-  /** Finalised features, `millrace.version` among them. */
-  readonly features: Features;
+  #features: Features;
+  /** Who leads what, by what this broker knows. */
+  readonly view: ClusterView;
+  /** Absent: it is alone. */
+  readonly membership: Membership | undefined;
   readonly topics: TopicCatalog;
   readonly #topics: Topics;
   readonly #claims: SlotClaims;
+  readonly #follower: Follower | undefined;
   readonly #producerIds: ProducerIdBlocks;
   readonly #configs: DynamicConfigs;
   readonly #topicSettings: TopicSettingsCache;
   readonly #topicListeners = new Set<(change: TopicChange) => void>();
   readonly #configListeners = new Set<() => void>();
+  #liveBrokers: () => readonly BrokerId[] = () => [this.brokerId];
+  #opener: SlotOpening;
 
   static async open(options: ClusterOptions): Promise<Cluster> {
     const { store, clock, random } = options;
-    const id = brokerId(options.brokerId);
-    // Both names of the id are shown as set, whichever was.
-    const own = [
-      ["node.id", `${id}`],
-      ["broker.id", `${id}`],
-    ] as const;
-    const fixed = new Map([...(options.configs ?? []), ...own]);
-    const slots = options.slots ?? parseSettings(fixed).settings.slots;
-    const opened = await openCluster({ store, clock, random }, { brokerId: id, slots });
-    return new Cluster({ store, clock, random }, opened, { id, fixed });
+    const broker = brokerOf(options);
+    const start = { brokerId: broker.id, slots: slotsFor(options, broker) };
+    const opened = await openCluster({ store, clock, random }, start);
+    return new Cluster({ store, clock, random }, opened, broker);
+  }
+
+  /**
+   * Joins a cluster as one of several brokers, by a new incarnation: from now on it heartbeats, and
+   * follows what the others do. Slots are opened by whom `useOpener` names. Waits for a store that
+   * does not answer. Throws FormatError.
+   */
+  static async join(options: JoinOptions): Promise<Cluster> {
+    const { store, clock, random, member } = options;
+    const broker = brokerOf(options);
+    const start = { brokerId: broker.id, slots: slotsFor(options, broker), member };
+    const joined = await joinCluster({ store, clock, random }, start);
+    const { incarnation } = joined.membership;
+    const opened = { ...joined, features: joined.features.features, incarnation };
+    return new Cluster({ store, clock, random }, opened, { ...broker, joined });
   }
 
   private constructor(
     access: StoreAccess,
     opened: OpenedCluster,
-    broker: { readonly id: BrokerId; readonly fixed: ReadonlyMap<string, string> },
+    broker: OwnBroker & { readonly joined?: JoinedCluster },
   ) {
     const { catalog, incarnation, epoch } = opened;
     this.store = access.store;
@@ -111,7 +130,7 @@ export class Cluster {
     this.incarnation = incarnation;
     this.epoch = epoch;
     this.format = opened.format;
-    this.features = opened.features;
+    this.#features = opened.features;
     this.topics = catalog;
     this.#configs = new DynamicConfigs(access, {
       brokerId: broker.id,
@@ -119,8 +138,18 @@ export class Cluster {
       opened,
       onChange: () => this.#configsChanged(),
     });
-    this.#topicSettings = new TopicSettingsCache(() => this.#configs.layers);
+    this.#topicSettings = new TopicSettingsCache({
+      layers: () => this.#configs.layers,
+      is: broker.joined === undefined ? "alone" : "member",
+    });
     this.#claims = new SlotClaims(access, { incarnation, epoch });
+    const { joined } = broker;
+    this.membership = joined?.membership;
+    this.#opener = joined === undefined ? this.#claims : noOpener;
+    this.view =
+      joined === undefined
+        ? aloneView(this, () => this.settings.brokerRack)
+        : new MemberView(broker.id, joined.membership, access);
     this.#producerIds = new ProducerIdBlocks(access);
     this.#topics = new Topics({
       ...access,
@@ -130,10 +159,22 @@ export class Cluster {
         layers: this.#configs.layers,
         numPartitions: this.settings.numPartitions,
         defaultReplicationFactor: this.settings.defaultReplicationFactor,
-        brokers: [broker.id],
+        brokers: this.#liveBrokers(),
       }),
       onChange: (change) => this.#topicChanged(change),
+      ...(joined === undefined
+        ? {}
+        : { others: { haveSeen: () => joined.membership.othersHaveSeen() } }),
     });
+    this.#follower =
+      joined === undefined
+        ? undefined
+        : followCluster({
+            ...{ access, joined, topics: this.#topics, configs: this.#configs },
+            onFeatures: (features) => {
+              this.#features = features;
+            },
+          });
   }
 
   /** 22 characters of base64url, the same for the cluster's whole life. */
@@ -143,6 +184,11 @@ export class Cluster {
 
   get slots(): number {
     return this.format.slots;
+  }
+
+  /** Finalised features, `millrace.version` among them. */
+  get features(): Features {
+    return this.#features;
   }
 
   /** The effective settings: what was set at the start, and what was changed since. */
@@ -169,7 +215,7 @@ export class Cluster {
 
   /** The slot if `openSlot` has opened it already. */
   findOpenSlot(slot: Slot): OpenSlot | undefined {
-    return this.#claims.find(slot);
+    return this.#opener.find(slot);
   }
 
   /**
@@ -177,7 +223,7 @@ export class Cluster {
    * MetadataError.
    */
   dropSources(slot: Slot): Promise<boolean> {
-    return this.#claims.dropSources(slot);
+    return this.#opener.dropSources(slot);
   }
 
   /** Who reads checkpoints says which of a head's sources hold something of its slot. */
@@ -185,12 +231,32 @@ export class Cluster {
     this.#claims.useCheckpoints(holdsSlot);
   }
 
+  /** Who knows the others says which brokers a manual assignment of replicas may name. */
+  useLiveBrokers(live: () => readonly BrokerId[]): void {
+    this.#liveBrokers = live;
+  }
+
   /**
    * Makes this incarnation the slot's owner, at its first use. Throws FencedError when a newer
    * incarnation owns it, and MetadataError when the store does not answer.
    */
   openSlot(slot: Slot): Promise<OpenSlot> {
-    return this.#claims.open(slot);
+    return this.#opener.open(slot);
+  }
+
+  /** Who opens a member's slots. */
+  useOpener(opener: SlotOpening): void {
+    this.#opener = opener;
+  }
+
+  /**
+   * The topic that is not in `topics`, as a strong read that begins after the call finds it; undefined:
+   * there is none (ownership rule 17). Throws MetadataError.
+   */
+  confirmMissing(
+    asked: { readonly name: string } | { readonly id: TopicId },
+  ): Promise<Topic | undefined> {
+    return this.#follower?.confirmMissing(asked) ?? Promise.resolve(undefined);
   }
 
   createTopic(request: CreateTopicRequest, intent: Intent): Promise<TopicOutcome> {
@@ -301,30 +367,4 @@ export class Cluster {
     this.#topicSettings.clear();
     for (const listener of this.#configListeners) listener();
   }
-}
-
-const asDefault = {
-  partitionCount: -1,
-  replicationFactor: -1,
-  assignments: [],
-  configs: [],
-} as const;
-
-function internalTopic(name: string, settings: Settings): CreateTopicRequest {
-  const isOffsets = name === "__consumer_offsets";
-  return {
-    name,
-    partitionCount: isOffsets
-      ? settings.offsetsTopicNumPartitions
-      : settings.transactionStateLogNumPartitions,
-    replicationFactor: isOffsets
-      ? settings.offsetsTopicReplicationFactor
-      : settings.transactionStateLogReplicationFactor,
-    assignments: [],
-    configs: [
-      ["cleanup.policy", "compact"],
-      ["compression.type", isOffsets ? "producer" : "uncompressed"],
-      ["segment.bytes", "104857600"],
-    ],
-  };
 }

@@ -14,6 +14,7 @@ import {
 import { KeyedQueue } from "./keyed-queue.ts";
 import { type OpenedCluster, readStoredConfigs, type StoredConfigs } from "./open-cluster.ts";
 import { type StoreAccess, transact } from "./persist.ts";
+import { versionMoved } from "./version-item.ts";
 import type { Intent, Unavailable } from "./topics.ts";
 
 export type ConfigOutcome =
@@ -26,7 +27,8 @@ export type ConfigOutcome =
     }
   | Unavailable;
 
-type Scope = "broker" | "cluster";
+export type ConfigScope = "broker" | "cluster";
+type Scope = ConfigScope;
 type Change = (before: ReadonlyMap<string, string>) => ConfigChange;
 
 /** The broker's configs in their three layers, of which two change while it runs (KIP-226). */
@@ -80,7 +82,7 @@ export class DynamicConfigs {
   }
 
   async #perform(scope: Scope, change: Change, intent: Intent): Promise<ConfigOutcome> {
-    const key = this.#key(scope);
+    const key = this.key(scope);
     for (;;) {
       const before = this.#stored[scope];
       const changed = change(before.configs);
@@ -98,7 +100,7 @@ export class DynamicConfigs {
           : ({ is: "version", version: before.version } as const);
       const writes: readonly Write[] = [
         { kind: "put", key, value, condition },
-        { kind: "put", key: keys.version, value: {} },
+        versionMoved([key]),
       ];
       // A lost reply is resolved below: what was found is taken over, and the change made again
       // on top of it, which has the same result when it was the change's own.
@@ -133,15 +135,22 @@ export class DynamicConfigs {
     this.#onChange();
   }
 
+  /**
+   * Takes over what the store holds, in the order of the scope's changes; tells nobody when it is
+   * what was known. Throws MetadataError.
+   */
+  follow(scope: Scope): Promise<void> {
+    return this.#queue.run(scope, async () => {
+      const stored = await readStoredConfigs(this.#access, this.key(scope));
+      if (stored.version !== this.#stored[scope].version) this.#take(scope, stored);
+    });
+  }
+
   #followLater(scope: Scope): void {
     this.#access.clock.after(followAgainMs, () => {
-      void this.#queue.run(scope, async () => {
-        try {
-          this.#take(scope, await readStoredConfigs(this.#access, this.#key(scope)));
-        } catch (error) {
-          if (!(error instanceof MetadataError)) throw error;
-          this.#followLater(scope);
-        }
+      void this.follow(scope).catch((error: unknown) => {
+        if (!(error instanceof MetadataError)) throw error;
+        this.#followLater(scope);
       });
     });
   }
@@ -151,7 +160,8 @@ export class DynamicConfigs {
     return { broker: broker.configs, cluster: cluster.configs, fixed: this.#fixed };
   }
 
-  #key(scope: Scope): string {
+  /** The item's key. */
+  key(scope: Scope): string {
     return scope === "broker" ? keys.brokerConfigs(this.#brokerId) : keys.clusterConfigs;
   }
 }

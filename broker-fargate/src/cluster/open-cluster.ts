@@ -22,6 +22,7 @@ import {
   type Write,
 } from "@millrace/core";
 import { read, readAll, type StoreAccess, transact } from "./persist.ts";
+import { versionMoved } from "./version-item.ts";
 
 /** The data directory was made by a version of Millrace that this one does not understand. */
 export class FormatError extends Error {
@@ -57,18 +58,26 @@ export async function openCluster(
 ): Promise<OpenedCluster> {
   const format = await openFormat(access, start.slots);
   const features = await openFeatures(access);
-  const owner = { broker: start.brokerId, slots: format.slots };
+  const owner = { brokerId: start.brokerId, slots: format.slots };
   const { incarnation, epoch } = await takeLeadership(access, owner);
+  return { format, features, incarnation, epoch, ...(await openMetadata(access, start.brokerId)) };
+}
+
+export type OpenedMetadata = Pick<OpenedCluster, "catalog" | "clusterConfigs" | "brokerConfigs">;
+
+/** Topics and configs as they are now. */
+export async function openMetadata(access: StoreAccess, broker: BrokerId): Promise<OpenedMetadata> {
   const catalog = new Catalog();
   for await (const item of readAll(access, keysUnder("topic", pageItems))) {
     catalog.put(readTopic(item));
   }
   const clusterConfigs = await readStoredConfigs(access, keys.clusterConfigs);
-  const brokerConfigs = await readStoredConfigs(access, keys.brokerConfigs(start.brokerId));
-  return { format, features, incarnation, epoch, catalog, clusterConfigs, brokerConfigs };
+  const brokerConfigs = await readStoredConfigs(access, keys.brokerConfigs(broker));
+  return { catalog, clusterConfigs, brokerConfigs };
 }
 
-async function openFormat(access: StoreAccess, slots: number): Promise<ClusterFormat> {
+/** The cluster's format; makes the cluster where there is none. Throws FormatError. */
+export async function openFormat(access: StoreAccess, slots: number): Promise<ClusterFormat> {
   for (;;) {
     const item = await read(access, keys.format);
     if (item !== undefined) {
@@ -81,7 +90,7 @@ async function openFormat(access: StoreAccess, slots: number): Promise<ClusterFo
     const writes: readonly Write[] = [
       { kind: "put", key: keys.format, value: formatItem(format), condition: absent },
       { kind: "put", key: keys.features, value: initialFeatures(), condition: absent },
-      { kind: "put", key: keys.version, value: {} },
+      versionMoved([]),
     ];
     // Whether it was refused or applied with its reply lost, reading again tells.
     await transact(access, writes, () => false);
@@ -98,12 +107,12 @@ async function openFeatures(access: StoreAccess): Promise<Features> {
 
 async function takeLeadership(
   access: StoreAccess,
-  owner: { readonly broker: BrokerId; readonly slots: number },
+  owner: { readonly brokerId: BrokerId; readonly slots: number },
 ): Promise<{ readonly incarnation: IncarnationId; readonly epoch: Epoch }> {
   const bits = hexOf(access.random.bytes(16));
   for (;;) {
     const item = await read(access, keys.leadership);
-    const before = item === undefined ? undefined : readLeadership(item);
+    const before = item === undefined ? undefined : readLeadership(item, owner.slots);
     if (before !== undefined && isMine(before, bits)) return newest(before);
     const incarnation = newIncarnationId(before, bits);
     const after = takeEverySlot(before, { ...owner, incarnation });
@@ -111,7 +120,7 @@ async function takeLeadership(
       item === undefined
         ? ({ is: "absent" } as const)
         : ({ is: "version", version: item.version } as const);
-    const born = { state: "open", broker: owner.broker, epoch: after.epoch, trim: 0 };
+    const born = { state: "open", broker: owner.brokerId, epoch: after.epoch, trim: 0 };
     const writes: readonly Write[] = [
       { kind: "put", key: keys.leadership, value: leadershipItem(after), condition },
       {
@@ -120,7 +129,7 @@ async function takeLeadership(
         value: born,
         condition: { is: "absent" },
       },
-      { kind: "put", key: keys.version, value: {} },
+      versionMoved([keys.leadership]),
     ];
     const outcome = await transact(access, writes, () => false);
     if (outcome.ok) return { incarnation, epoch: after.epoch };
@@ -129,16 +138,16 @@ async function takeLeadership(
 
 /** An incarnation's random bits are its own: finding them means that a lost reply was a success. */
 function isMine(leadership: Leadership, bits: string): boolean {
-  return leadership.assignments.some((assignment) => assignment.incarnation.endsWith(`-${bits}`));
+  return leadership.leaders.some((leader) => leader?.incarnation.endsWith(`-${bits}`));
 }
 
 function newest(leadership: Leadership): {
   readonly incarnation: IncarnationId;
   readonly epoch: Epoch;
 } {
-  const assignment = leadership.assignments[0];
-  if (assignment === undefined) throw new FormatError("leadership assigns no slot");
-  return { incarnation: assignment.incarnation, epoch: assignment.epoch };
+  const leader = leadership.leaders[0];
+  if (leader === undefined) throw new FormatError("leadership assigns no slot");
+  return { incarnation: leader.incarnation, epoch: leader.epoch };
 }
 
 export async function readStoredConfigs(access: StoreAccess, key: string): Promise<StoredConfigs> {

@@ -84,7 +84,7 @@ export class SlotClaims {
       }
       if (closed.size === 0) return false;
       const isSpent = ({ incarnation }: Source): boolean => closed.has(incarnation);
-      const write = decideDrop(item, { slot, ...this.#me, isSpent });
+      const write = decideDrop(item, { slot, ...this.#me, heldAt: this.#me.epoch, isSpent });
       if (write === undefined) return false;
       const outcome = await transact(this.#access, [write], () => false);
       if (outcome.ok) return true;
@@ -95,7 +95,7 @@ export class SlotClaims {
     for (;;) {
       const item = await read(this.#access, keys.head(slot));
       if (item !== undefined) await this.#learnSpent(readHead(item));
-      const claimant = { slot, ...this.#me, isSpent: this.#isSpent };
+      const claimant = { slot, ...this.#me, isSpent: this.#isSpent, isOver };
       let claim = decideClaim(item, claimant);
       if (claim.kind === "tooManySources" && item !== undefined) {
         claim = decideClaim(item, await this.#withFewerSources(readHead(item), claimant));
@@ -103,7 +103,11 @@ export class SlotClaims {
       if (claim.kind === "fenced") {
         throw new FencedError(`slot ${slot} is owned at epoch ${claim.by.epoch}`);
       }
-      assert(claim.kind !== "tooManySources", `slot ${slot} has too many open sources`);
+      const { kind } = claim;
+      assert(
+        claim.kind === "held" || claim.kind === "write",
+        `slot ${slot} cannot be claimed: ${kind}`,
+      );
       if (claim.kind === "write") {
         const outcome = await transact(this.#access, [claim.write], () => false);
         // Whoever wrote the head, perhaps this very claim: reading it again tells.
@@ -151,6 +155,11 @@ export class SlotClaims {
     const item = await read(this.#access, keys.incarnation(incarnation));
     return item === undefined || item.value["state"] === "closed";
   }
+}
+
+/** The lock of the data directory says so: there is no other process. */
+function isOver(): boolean {
+  return true;
 }
 
 /** A head's sources, and its owner, which is the next one. */

@@ -23,12 +23,15 @@ import {
   type TopicRules,
   topicId,
   topicItem,
+  topicNameFault,
   UnreadableItemError,
   type Write,
 } from "@millrace/core";
 import { KeyedQueue } from "./keyed-queue.ts";
 import { hexOf } from "./open-cluster.ts";
 import { read, readAll, type StoreAccess, transact } from "./persist.ts";
+import { RecentDeletions } from "./recent-deletions.ts";
+import { versionMoved } from "./version-item.ts";
 
 /** The store did not answer: the change may have happened, and will be seen if it did. */
 export interface Unavailable {
@@ -63,6 +66,17 @@ export interface TopicsDependencies extends StoreAccess {
   readonly incarnation: IncarnationId;
   readonly rules: () => TopicRules;
   readonly onChange: (change: TopicChange) => void;
+  /** Absent: nobody else changes topics. */
+  readonly others?: OtherBrokers;
+}
+
+/** The brokers beside this one, which change topics too. */
+export interface OtherBrokers {
+  /**
+   * Resolves when every live broker has seen the changes that were made before the call, or after
+   * a bounded wait. Throws MetadataError.
+   */
+  haveSeen(): Promise<void>;
 }
 
 type Done = "done" | "lost";
@@ -75,20 +89,28 @@ const unknownName = (name: string): Refused =>
  * decides, the catalog follows. Changes of one name run one after another, those of other names at
  * the same time. When a condition fails,
  * another broker was faster: the catalog takes what was found, and the decision is made again.
+ *
+ * Where there are other brokers, every change begins with a strong read of the topic, so that it is
+ * not refused for what they have changed since, and a name that was deleted a moment ago is made
+ * again only when they all know of the deletion (ownership rule 17).
  */
 export class Topics {
   readonly #deps: TopicsDependencies;
   readonly #queue = new KeyedQueue();
+  readonly #deleted: RecentDeletions;
   #writes = 0;
   /** What creations under way will add: bounds count it, or many at once would pass them. */
   #underWay = { topics: 0, partitions: 0 };
 
   constructor(deps: TopicsDependencies) {
     this.#deps = deps;
+    this.#deleted = new RecentDeletions(deps.clock);
   }
 
   create(request: CreateTopicRequest, intent: Intent): Promise<TopicOutcome> {
     return this.#inOrder(request.name, async () => {
+      await this.#learnOthers(request.name);
+      if (intent === "perform") await this.#forgotten(request.name);
       for (;;) {
         const decision = decideCreateTopic(this.#view(), request, this.#deps.rules());
         if (decision.kind === "refused") return decision;
@@ -136,6 +158,7 @@ export class Topics {
    */
   remove(name: string, id: TopicId | undefined): Promise<TopicOutcome> {
     return this.#inOrder(name, async () => {
+      await this.#learnOthers(name);
       for (;;) {
         const stored = this.#deps.catalog.stored(name);
         const isMeant = id === undefined || stored?.topic.id === id;
@@ -145,6 +168,13 @@ export class Topics {
           return { kind: "done", topic: stored.topic };
         }
       }
+    });
+  }
+
+  /** Takes over what the store holds of a name, in the order of its changes. Throws MetadataError. */
+  follow(name: string): Promise<void> {
+    return this.#queue.run(collisionKey(name), async () => {
+      this.#take(name, await read(this.#deps, keys.topic(name)));
     });
   }
 
@@ -158,6 +188,7 @@ export class Topics {
   }
 
   async forget(id: TopicId): Promise<void> {
+    await this.#deps.others?.haveSeen();
     await transact(this.#deps, [{ kind: "delete", key: keys.deletion(id) }], () => true);
   }
 
@@ -167,6 +198,7 @@ export class Topics {
     intent: Intent,
   ): Promise<TopicOutcome> {
     return this.#inOrder(name, async () => {
+      await this.#learnOthers(name);
       for (;;) {
         const stored = this.#deps.catalog.stored(name);
         if (stored === undefined) return unknownName(name);
@@ -232,7 +264,7 @@ export class Topics {
         ? { kind: "put", key, value }
         : { kind: "put", key, value, condition };
     let version = condition?.is === "version" ? condition.version + 1 : 1;
-    const writes: readonly Write[] = [put, { kind: "put", key: keys.version, value: {} }];
+    const writes: readonly Write[] = [put, versionMoved([key]), ...this.#guard(topic, condition)];
     const outcome = await transact(this.#deps, writes, (found) => {
       const mine = found.find((entry) => entry.key === key)?.found;
       if (mine === undefined || readTopic(mine).stamp !== stamp) return false;
@@ -243,8 +275,18 @@ export class Topics {
       this.#deps.catalog.put({ topic, version, stamp });
       return "done";
     }
-    this.#follow(topic.name, outcome.refused.find((entry) => entry.key === key)?.found);
+    const refused = outcome.refused.find((entry) => entry.key === key);
+    this.#take(topic.name, refused === undefined ? await read(this.#deps, key) : refused.found);
     return "lost";
+  }
+
+  /**
+   * A topic that was deleted and made again begins anew with version 1, which must not pass for the
+   * former one's: the note of its deletion tells, until every live broker knows of it.
+   */
+  #guard({ id }: Topic, condition: Write["condition"]): readonly Write[] {
+    if (this.#deps.others === undefined || condition?.is !== "version") return [];
+    return [{ kind: "check", key: keys.deletion(id), condition: absent }];
   }
 
   async #delete({ topic, version }: StoredTopic): Promise<Done> {
@@ -253,7 +295,7 @@ export class Topics {
     const writes: readonly Write[] = [
       { kind: "delete", key, condition: { is: "version", version } },
       { kind: "put", key: keys.deletion(topic.id), value: deletion, condition: absent },
-      { kind: "put", key: keys.version, value: {} },
+      versionMoved([key]),
     ];
     // The note of the deletion is written with it, so finding the note proves the deletion.
     const noted = async (): Promise<boolean> =>
@@ -261,14 +303,15 @@ export class Topics {
     const outcome = await transact(this.#deps, writes, noted);
     if (outcome.ok) {
       this.#deps.catalog.remove(topic.name);
+      this.#deleted.add(topic.name);
       return "done";
     }
-    this.#follow(topic.name, (await read(this.#deps, key)) ?? undefined);
+    this.#take(topic.name, (await read(this.#deps, key)) ?? undefined);
     return "lost";
   }
 
   /** Takes over what the store holds of a name, and tells who listens if it is news. */
-  #follow(name: string, found: Item | undefined): void {
+  #take(name: string, found: Item | undefined): void {
     const { catalog, onChange } = this.#deps;
     const before = catalog.stored(name);
     const after = found === undefined ? undefined : readTopic(found);
@@ -276,7 +319,10 @@ export class Topics {
     if (after === undefined) catalog.remove(name);
     else catalog.put(after);
     const sameTopic = before?.topic.id === after?.topic.id;
-    if (before !== undefined && !sameTopic) onChange({ kind: "deleted", topic: before.topic });
+    if (before !== undefined && !sameTopic) {
+      this.#deleted.add(name);
+      onChange({ kind: "deleted", topic: before.topic });
+    }
     if (after === undefined) return;
     if (before !== undefined && sameTopic) {
       onChange({ kind: "changed", topic: after.topic, before: before.topic });
@@ -285,16 +331,23 @@ export class Topics {
     }
   }
 
+  async #learnOthers(name: string): Promise<void> {
+    if (this.#deps.others === undefined || topicNameFault(name) !== undefined) return;
+    this.#take(name, await read(this.#deps, keys.topic(name)));
+  }
+
+  /** Waits until nobody shows a deleted topic under the name of the one that is to be made. */
+  async #forgotten(name: string): Promise<void> {
+    const { others } = this.#deps;
+    if (others !== undefined && this.#deleted.has(name)) await others.haveSeen();
+  }
+
   /** After a change of unknown outcome: reads until the store answers, so that memory is right. */
   #followLater(name: string): void {
     this.#deps.clock.after(followAgainMs, () => {
-      void this.#queue.run(collisionKey(name), async () => {
-        try {
-          this.#follow(name, await read(this.#deps, keys.topic(name)));
-        } catch (error) {
-          if (!(error instanceof MetadataError)) throw error;
-          this.#followLater(name);
-        }
+      void this.follow(name).catch((error: unknown) => {
+        if (!(error instanceof MetadataError)) throw error;
+        this.#followLater(name);
       });
     });
   }

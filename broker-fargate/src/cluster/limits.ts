@@ -1,0 +1,24 @@
+/** Bounds of what a broker remembers of its cluster, and of how long it waits for the others. */
+
+import { assert, evidenceMsMax } from "@millrace/core";
+
+/** How long a deleted topic's name counts as deleted a moment ago: the others know it by then. */
+export const recentDeletionMs = 10_000;
+/** Names that are remembered as deleted a moment ago; past it the oldest are forgotten. */
+export const recentDeletionsMax = 10_000;
+/** Misses that are answered without another read; past it all of them are forgotten. */
+export const confirmedMissesMax = 10_000;
+/** How long a creation waits for the others to have seen the deletion of its name. */
+export const haveSeenMsMax = 5_000;
+/** How long the first brokers of a new cluster wait for each other before slots are given. */
+export const firstSpreadMs = 1_000;
+/** Pause after a look or a heartbeat that failed, the first time and the longest. */
+export const storeRetryMsMin = 100;
+export const storeRetryMsMax = 1_000;
+/** Topics that are read at the same time to follow what changed. */
+export const followedTopicsInFlightMax = 16;
+
+assert(
+  evidenceMsMax < haveSeenMsMax && haveSeenMsMax < recentDeletionMs,
+  "who has not seen a change by then knows that it may not answer, and a deletion is remembered",
+);

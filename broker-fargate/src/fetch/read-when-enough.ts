@@ -4,18 +4,21 @@
  * when there is something to report, or when no time is left: at once where the client sends
  * nothing more, since it may be gone, and what it allowed to wait may be 24 days.
  */
-import type { TopicId } from "@millrace/core";
 import { ErrorCode, type FetchResponsePartitionDataInput } from "@millrace/wire";
 import type { Broker } from "../broker.ts";
 import {
+  confirmed,
+  findOwner,
   findTopic,
   hasPartition,
   leaderEpochError,
   openingErrorCode,
   type TopicNaming,
   unknownTopicCode,
+  withPartition,
 } from "../handlers/find-partition.ts";
 import type { ConnectionContext, ReplyMemory } from "../handlers/handler.ts";
+import { lookForTopic } from "../handlers/missing-topics.ts";
 import type { Isolation, PartitionOwner } from "../partition/owner.ts";
 import { fetchedPartitionTurnBytes } from "../limits.ts";
 import type { TurnBudget } from "../turn-budget.ts";
@@ -59,7 +62,8 @@ export async function readWhenEnough(
     const watched: Watched[] = [];
     const round = await readAll(broker, entries, { wish, watched, unopened });
     const missingBytes = wish.minBytes - round.availableBytes;
-    if (round.isUrgent || missingBytes <= 0) return round;
+    if (round.isUrgent) return confirmedRound(broker, round);
+    if (missingBytes <= 0) return round;
     const leftMs = wish.connection.isEnding() ? 0 : deadlineMs - broker.clock.monotonicMs();
     if (leftMs <= 0) return round;
     // Whoever waits holds no memory; what was read is in the page cache when it is read again.
@@ -68,6 +72,20 @@ export async function readWhenEnough(
     const woken = await advance(broker, watched, { wish, missingBytes, leftMs });
     if (woken === "closed") return { reads: [], availableBytes: 0, isUrgent: false };
   }
+}
+
+/** What makes a client give its position up is confirmed first, where this broker may be wrong. */
+async function confirmedRound(broker: Broker, round: FetchRound): Promise<FetchRound> {
+  if (broker.view.hasEvidence) return round;
+  const confirm = async (read: PartitionRead): Promise<PartitionRead> => {
+    const { asked } = read.entry;
+    const topic = findTopic(broker, { name: asked.topic, topicId: asked.topicId });
+    if (topic === undefined) return read;
+    const at = { topicId: topic.id, partition: asked.partition };
+    const errorCode = await confirmed(broker, at, read.answer.errorCode);
+    return { ...read, answer: { ...read.answer, errorCode } };
+  };
+  return { ...round, reads: await Promise.all(round.reads.map(confirm)) };
 }
 
 /** The memory of a round's records is used again: nobody may read them any more. */
@@ -91,8 +109,13 @@ async function openAll(
     while (!turns.takes(fetchedPartitionTurnBytes)) await turns.nextTurn();
     const { asked } = entry;
     const topic = findTopic(broker, { name: asked.topic, topicId: asked.topicId });
-    if (topic === undefined || !hasPartition(topic, asked.partition)) continue;
-    if (broker.partitions.find(topic.id, asked.partition) !== undefined) continue;
+    if (topic === undefined) {
+      opening.push(openMissing(broker, entry, unopened));
+      continue;
+    }
+    if (!hasPartition(topic, asked.partition)) continue;
+    const at = { topicId: topic.id, partition: asked.partition };
+    if (findOwner(broker, at) !== undefined) continue;
     const opened = broker.partitions.open(topic.id, asked.partition);
     opening.push(
       opened.catch((error: unknown) => unopened.set(entry, openingErrorCode(broker, error))),
@@ -100,6 +123,28 @@ async function openAll(
   }
   if (opening.length > 0) await Promise.all(opening);
   return unopened;
+}
+
+/** Of a topic that memory does not have. What is not there after a look is told when it is read. */
+async function openMissing(
+  broker: Broker,
+  entry: SessionPartition,
+  unopened: Map<SessionPartition, number>,
+): Promise<void> {
+  const { topic: name, topicId, partition } = entry.asked;
+  const found = await lookForTopic(broker, { name, topicId });
+  if (found === "unconfirmed") unopened.set(entry, ErrorCode.NOT_LEADER_OR_FOLLOWER);
+  if (typeof found === "string" || !hasPartition(found, partition)) return;
+  const at = { topicId: found.id, partition };
+  await withPartition(
+    broker,
+    at,
+    () => undefined,
+    (errorCode) => {
+      unopened.set(entry, errorCode);
+      return undefined;
+    },
+  );
 }
 
 /** A partition that was read to its end, or as far as was asked for. */
@@ -142,7 +187,7 @@ async function readAll(
       next = nextStep(pass.wish, bytes);
     }
     isCut = next === "cut";
-    const found = pass.unopened.get(entry) ?? findOwner(broker, entry.asked, pass.wish.naming);
+    const found = pass.unopened.get(entry) ?? ownerOf(broker, entry.asked, pass.wish.naming);
     const read = readFound(found, entry.asked, {
       isolation: pass.wish.isolation,
       maxBytes: isCut ? 0 : Math.min(entry.asked.maxBytes, pass.wish.maxBytes - bytes),
@@ -177,7 +222,7 @@ function nextStep({ turns, memory }: FetchWish, bytes: number): "read" | "cut" |
   return turns.takes(fetchedPartitionTurnBytes) ? "read" : turns.nextTurn();
 }
 
-function findOwner(
+function ownerOf(
   broker: Broker,
   asked: FetchPosition,
   naming: TopicNaming,
@@ -185,8 +230,9 @@ function findOwner(
   const topic = findTopic(broker, { name: asked.topic, topicId: asked.topicId });
   if (topic === undefined) return unknownTopicCode(naming);
   if (!hasPartition(topic, asked.partition)) return ErrorCode.UNKNOWN_TOPIC_OR_PARTITION;
-  const id: TopicId = topic.id;
-  return broker.partitions.find(id, asked.partition) ?? ErrorCode.NOT_LEADER_OR_FOLLOWER;
+  const at = { topicId: topic.id, partition: asked.partition };
+  const found = findOwner(broker, at);
+  return found === undefined || found === "elsewhere" ? ErrorCode.NOT_LEADER_OR_FOLLOWER : found;
 }
 
 interface ReadBudget {
@@ -294,6 +340,12 @@ function advance(
     undo.push(() => timer.cancel());
     undo.push(connection.onClose(() => finish("closed")));
     undo.push(connection.onEnd(() => finish("advanced")));
+    const isLedNow = ({ owner }: Watched): boolean => broker.view.leads(owner.slot);
+    undo.push(
+      broker.view.onViewChange(() => {
+        if (!watched.every(isLedNow)) finish("advanced");
+      }),
+    );
     for (const { arriving } of watched) void arriving?.then(() => finish("advanced"));
     const changes = watched.map(({ owner, availableBytes, maxBytes, appendedBytes, wasOver }) => {
       const isOverNow = (): boolean => owner.isOver && !wasOver;
@@ -312,5 +364,6 @@ function advance(
     });
     // The pass took several turns: what came after a partition was read would be waited for twice.
     for (const { changed, isChanged } of changes) if (isChanged) changed();
+    if (!watched.every(isLedNow)) finish("advanced");
   });
 }

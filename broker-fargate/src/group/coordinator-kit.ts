@@ -9,7 +9,9 @@ import {
   type TopicId,
   type Write,
 } from "@millrace/core";
+import { aloneView } from "../cluster/alone-view.ts";
 import { Cluster } from "../cluster/cluster.ts";
+import type { ClusterView } from "../cluster/cluster-view.ts";
 import { Metrics } from "../metrics/registry.ts";
 import { GroupCoordinator, type JoinGroupInput } from "./coordinator.ts";
 import type { CommitRequest } from "./offset-store.ts";
@@ -37,6 +39,8 @@ export class CoordinatorKit {
   readonly transactions: (readonly Write[])[] = [];
   readonly settings: ReadonlyMap<string, string>;
   topicIds: readonly TopicId[] = [];
+  /** Undefined: that of a broker that is alone. The next start takes it. */
+  view: ClusterView | undefined;
   #cluster: Cluster | undefined;
   #groups: GroupCoordinator | undefined;
 
@@ -82,6 +86,7 @@ export class CoordinatorKit {
       clock,
       random,
       cluster,
+      view: this.view ?? aloneView(cluster, () => undefined),
       settings,
       metrics: new Metrics(),
     });

@@ -11,6 +11,7 @@ import {
   leaveGroup,
   newMemberJoinTimeoutMsDefault,
   type OffsetKey,
+  type Slot,
   type SyncReply,
   type SyncRequest,
   syncGroup,
@@ -83,6 +84,16 @@ export class GroupCoordinator {
     this.#scheduleCleanup();
     // A failure here is met again, and told, by the first request that needs the slot.
     this.#slots.openAll().catch((error: unknown) => unavailable(error));
+  }
+
+  /** This broker leads the slots from now on: their groups go on. */
+  openLed(slots: readonly Slot[]): Promise<void> {
+    return this.#slots.openLed(slots);
+  }
+
+  /** The slots go to another broker; resolves when nothing of their groups is under way. */
+  release(slots: readonly Slot[]): Promise<void> {
+    return this.#slots.release(new Set(slots));
   }
 
   async close(): Promise<void> {
@@ -194,14 +205,18 @@ export class GroupCoordinator {
     );
   }
 
-  /** Every group, of whatever state. Throws when the store can't be asked which there are. */
+  /**
+   * Every group of the slots that this broker leads, of whatever state. Throws when the store can't
+   * be asked which there are.
+   */
   async list(): Promise<readonly ListedGroup[] | Unavailable> {
     try {
       await this.#slots.openAll();
     } catch (error) {
       return unavailable(error);
     }
-    const slots = [...this.#slots.open()];
+    const { view } = this.#deps;
+    const slots = [...this.#slots.open()].filter(({ slot }) => view.leads(slot));
     return slots.flatMap(({ groups }) => [...groups.values()].map((held) => listedGroup(held)));
   }
 

@@ -8,6 +8,7 @@ import type {
   TopicCatalog,
   TopicId,
 } from "@millrace/core";
+import type { ClusterView } from "../cluster/cluster-view.ts";
 import type { Metrics } from "../metrics/registry.ts";
 
 /** What the coordinator needs of the cluster. */
@@ -37,6 +38,8 @@ export interface CoordinatorDeps {
   readonly clock: Clock;
   readonly random: Random;
   readonly cluster: CoordinatorCluster;
+  /** Only groups of slots that this broker leads are its own. */
+  readonly view: Pick<ClusterView, "leads" | "viewVersion">;
   readonly settings: GroupSettings;
   readonly metrics: Metrics;
 }

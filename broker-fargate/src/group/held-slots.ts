@@ -1,5 +1,6 @@
-import { type GroupRules, MetadataError, type Slot } from "@millrace/core";
+import { type GroupRules, MetadataError, type Slot, slot as slotOf } from "@millrace/core";
 import type { StoreAccess } from "../cluster/persist.ts";
+import { NotLeaderError } from "../cluster/cluster-view.ts";
 import { FencedError } from "../cluster/slot-claims.ts";
 import type { CoordinatorDeps, GroupSettings, Unavailable } from "./deps.ts";
 import type { GroupMetrics } from "./group-metrics.ts";
@@ -19,7 +20,8 @@ export class HeldSlots {
   readonly #access: StoreAccess;
   readonly #open = new Map<Slot, GroupSlot>();
   readonly #opening = new Map<Slot, Promise<GroupSlot>>();
-  #sweep: Promise<void> | undefined;
+  #openingAll: Promise<void> | undefined;
+  #openingVersion = -1;
   #isClosed = false;
   /** No two writes of one epoch share a stamp: an epoch is one process's. */
   #stamp = 0;
@@ -47,13 +49,33 @@ export class HeldSlots {
     return open === undefined ? this.#openSlot(number).then(decide) : decide(open);
   }
 
-  /** Resolves when every slot that holds groups is open. A sweep that failed is begun again. */
+  /**
+   * Resolves when every slot that holds groups and that this broker leads is open. What
+   * failed is begun again, and so is what began before leaders changed.
+   */
   openAll(): Promise<void> {
-    this.#sweep ??= this.#openStored().catch((error: unknown) => {
-      this.#sweep = undefined;
+    const { viewVersion } = this.#deps.view;
+    if (viewVersion !== this.#openingVersion) this.#openingAll = undefined;
+    this.#openingVersion = viewVersion;
+    this.#openingAll ??= this.#openStored().catch((error: unknown) => {
+      this.#openingAll = undefined;
       throw error;
     });
-    return this.#sweep;
+    return this.#openingAll;
+  }
+
+  /** Those of the slots that hold groups are opened, so that sessions end even where nobody asks. */
+  async openLed(slots: readonly Slot[]): Promise<void> {
+    for (const slot of slots) await this.#openWithGroups({ first: slot, end: slot + 1 });
+  }
+
+  /** The slots go to another broker: what was decided is written, what waits is sent there. */
+  async release(slots: ReadonlySet<Slot>): Promise<void> {
+    const opening = [...this.#opening].filter(([slot]) => slots.has(slot));
+    await Promise.allSettled(opening.map(([, one]) => one));
+    const held = [...this.#open.values()].filter(({ slot }) => slots.has(slot));
+    for (const { slot } of held) this.#open.delete(slot);
+    await Promise.all(held.map((groups) => groups.close()));
   }
 
   async close(): Promise<void> {
@@ -73,7 +95,9 @@ export class HeldSlots {
 
   async #load(number: Slot): Promise<GroupSlot> {
     if (this.#isClosed) throw new SlotLostError("notCoordinator");
-    const { clock, cluster, settings } = this.#deps;
+    const { clock, cluster, settings, view } = this.#deps;
+    // Another's slot is not claimed, whoever asks.
+    if (!view.leads(number)) throw new NotLeaderError(number);
     const claimed = await cluster.openSlot(number);
     const groups = new GroupSlot({ slot: number, clock, ...this.#options });
     const writer = new SlotWriter({
@@ -90,6 +114,18 @@ export class HeldSlots {
     await loadSlot(this.#access, groups, { writer, unwrittenMs });
     this.#open.set(number, groups);
     return groups;
+  }
+
+  /** A slot that goes to another broker at this very moment is no failure of the others. */
+  async #openWithGroups(range: { readonly first: number; readonly end: number }): Promise<void> {
+    for await (const number of slotsWithGroups(this.#access, range)) {
+      if (this.#open.has(number) || this.#isClosed) continue;
+      try {
+        await this.#openSlot(number);
+      } catch (error) {
+        if (!(error instanceof NotLeaderError)) throw error;
+      }
+    }
   }
 
   #lost(groups: GroupSlot): void {
@@ -112,9 +148,10 @@ export class HeldSlots {
     const { slots } = this.#deps.cluster;
     const openSome = async (first: number): Promise<void> => {
       const end = Math.min(first + slotsEach, slots);
-      for await (const number of slotsWithGroups(this.#access, { first, end })) {
-        if (this.#isClosed) return;
-        if (!this.#open.has(number)) await this.#openSlot(number);
+      for (let next = first; next < end && !this.#isClosed; next += 1) {
+        // Another's slot is not even read.
+        if (!this.#deps.view.leads(slotOf(next))) continue;
+        await this.#openWithGroups({ first: next, end: next + 1 });
       }
     };
     const slotsEach = Math.ceil(slots / slotsOpeningMax);
@@ -130,7 +167,7 @@ export function retentionMsOf(settings: GroupSettings): number {
 /** The failures that an owner of slots expects, as a reason to tell; any other one is a bug. */
 export function unavailable(error: unknown): Unavailable {
   if (error instanceof SlotLostError) return error.reason;
-  if (error instanceof FencedError) return "notCoordinator";
+  if (error instanceof FencedError || error instanceof NotLeaderError) return "notCoordinator";
   if (error instanceof MetadataError) return "coordinatorNotAvailable";
   throw error;
 }

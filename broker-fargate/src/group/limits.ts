@@ -33,7 +33,7 @@ export const keyNameBytesMax = 900;
 /** An unchanged commit is written again once what is written is this part of the retention old. */
 export const commitRefreshParts = 8;
 
-/** Slots that a sweep opens at once. */
+/** Slots with groups that are opened at once. */
 export const slotsOpeningMax = 16;
 
 /** How long after it was lost a slot is loaded again without being asked for. */

@@ -5,7 +5,7 @@ import { slotsWithGroups } from "./load-slot.ts";
 
 const topic = topicId("0190a000000070008000000000000001");
 
-async function sweep(written: readonly string[], asked: { first: number; end: number }) {
+async function search(written: readonly string[], asked: { first: number; end: number }) {
   const store = new MemoryMetadataStore();
   for (const key of written) {
     await store.transact([{ kind: "put", key, value: {} }]);
@@ -39,17 +39,23 @@ test("finds every slot with a group or with offsets, whatever else lies in it", 
     keys.group(slotOf(4), "c"),
     keys.offsets(slotOf(1023), "d", "0"),
   ];
-  const { found } = await sweep(written, { first: 0, end: 1024 });
+  const { found } = await search(written, { first: 0, end: 1024 });
   expect(found).toEqual([1, 2, 4, 1023]);
 });
 
 test("stays in its range", async () => {
   const written = [3, 4, 7, 8].map((number) => keys.group(slotOf(number), "g"));
-  expect((await sweep(written, { first: 4, end: 8 })).found).toEqual([4, 7]);
+  expect((await search(written, { first: 4, end: 8 })).found).toEqual([4, 7]);
 });
 
-test("reads nothing of slots that were never touched", async () => {
-  const { found, reads } = await sweep([keys.group(slotOf(900), "g")], { first: 0, end: 1024 });
+test("reads once of a slot that was never touched", async () => {
+  const { found, reads } = await search([keys.group(slotOf(900), "g")], { first: 0, end: 1024 });
   expect(found).toEqual([900]);
-  expect(reads).toBe(2);
+  expect(reads).toBe(1024);
+});
+
+test("reads once more of a slot with a head and without groups", async () => {
+  const { found, reads } = await search([keys.head(slotOf(3))], { first: 0, end: 10 });
+  expect(found).toEqual([]);
+  expect(reads).toBe(11);
 });

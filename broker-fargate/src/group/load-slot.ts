@@ -51,25 +51,26 @@ export async function loadSlot(
 }
 
 /**
- * The slots that hold any group, from `first` on and before `end`: worth opening. Untouched slots,
- * which have no item, cost no read.
+ * The slots that hold any group, from `first` on and before `end`: worth opening. Each costs a
+ * read, and a second one when other items lie between groups and offsets.
  */
 export async function* slotsWithGroups(
   access: StoreAccess,
   { first, end }: { readonly first: number; readonly end: number },
 ): AsyncGenerator<Slot> {
-  const to = keys.slot(slotOf(end));
-  let from = keys.slot(slotOf(first));
-  for (;;) {
-    const key = await firstKey(access, { from, to, limit: 1 });
-    if (key === undefined) return;
-    const slot = slotOf(Number(key.split("/")[1]));
-    const next = keys.slot(slotOf(slot + 1));
-    const ranges = [`${groupRange(slot)}/`, `${offsetsRange(slot)}/`];
-    const isGroups = ranges.some((range) => key.startsWith(range));
-    if (isGroups) yield slot;
-    from = isGroups ? next : (ranges.find((range) => range > key) ?? next);
+  for (let number = first; number < end; number += 1) {
+    const slot = slotOf(number);
+    if (await hasGroups(access, slot)) yield slot;
   }
+}
+
+async function hasGroups(access: StoreAccess, slot: Slot): Promise<boolean> {
+  const { from } = keysUnder(groupRange(slot), 1);
+  const offsets = keysUnder(offsetsRange(slot), 1);
+  const key = await firstKey(access, { ...offsets, from });
+  if (key === undefined) return false;
+  if (key.startsWith(from) || key.startsWith(offsets.from)) return true;
+  return (await firstKey(access, offsets)) !== undefined;
 }
 
 async function firstKey(access: StoreAccess, range: KeyRange): Promise<string | undefined> {

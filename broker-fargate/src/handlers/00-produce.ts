@@ -9,7 +9,8 @@
  * parsed here; an acks=all reply leaves when its records are as durable as the topic's
  * `millrace.durability` says; acks=1 leaves when the owner has appended; acks=0 has no reply, and a
  * refusal closes the connection, as in Kafka.
- * A refused partition harms no other partition of the request. Transactional records are refused
+ * A partition that another broker leads is refused with its leader's address (KIP-951), also where it
+ * was lost while records waited to be durable. A refused partition harms no other partition of the request. Transactional records are refused
  * for good, with the whole request, until transactions are served: without a coordinator nothing
  * would ever end their transaction, and the last stable offset would stand still.
  */
@@ -24,6 +25,8 @@ import {
   type ProduceRequest,
   type ProduceResponseInput,
   readMagic,
+  type TopicProduceResponseInput,
+  zeroUuid,
 } from "@millrace/wire";
 import type { Broker } from "../broker.ts";
 import type { Topic } from "../cluster/cluster.ts";
@@ -38,12 +41,15 @@ import {
   withPartition,
 } from "./find-partition.ts";
 import type { Handler, RequestContext } from "./handler.ts";
+import { type LookedFor, lookForTopic } from "./missing-topics.ts";
 import { refusalCode, tellsLogStart } from "./produce-refusal.ts";
+import { NamedLeaders } from "./shown-leaders.ts";
 
 const acksAll = -1;
 const acksNone = 0;
 const acksLeader = 1;
 const zstdFromVersion = 7;
+const leadersFromVersion = 10;
 const magic = 2;
 
 export function produceHandler(broker: Broker): Handler<ProduceRequest, ProduceResponseInput> {
@@ -55,13 +61,20 @@ export function produceHandler(broker: Broker): Handler<ProduceRequest, ProduceR
       const failure = transactionError(request);
       const answers = request.topicData.map((data) => {
         const topic = findTopic(broker, data);
-        return data.partitionData.map((part) => {
-          if (failure !== ErrorCode.NONE) return refused(part.index, failure);
-          if (topic !== undefined) return appendTo(broker, { topic, part, request, version });
-          return refused(part.index, unknownTopicCode(topicNaming(version)));
-        });
+        // What is known is appended in this turn, before the connection's next request.
+        if (failure !== ErrorCode.NONE) {
+          return data.partitionData.map(({ index }) => refused(index, failure));
+        }
+        const appends = data.partitionData.map((part) => ({ part, request, version }));
+        if (topic !== undefined) {
+          return appends.map((append) => appendTo(broker, { topic, ...append }));
+        }
+        const looking = lookForTopic(broker, data);
+        return appends.map((append) =>
+          looking.then((found) => appendToFound(broker, found, append)),
+        );
       });
-      return collect(request, context, answers);
+      return collect(broker, request, context, answers);
     },
   };
 }
@@ -69,6 +82,7 @@ export function produceHandler(broker: Broker): Handler<ProduceRequest, ProduceR
 type Answer = PartitionProduceResponseInput;
 
 async function collect(
+  broker: Broker,
   request: ProduceRequest,
   context: RequestContext,
   answers: readonly (readonly (Answer | Promise<Answer>)[])[],
@@ -81,13 +95,41 @@ async function collect(
   const isDone = (answer: Answer): boolean => answer.errorCode === ErrorCode.NONE;
   if (request.acks === acksAll && settled.flat().every(isDone)) context.frameIsFree();
   if (request.acks === acksNone) return silence(settled.flat());
-  return {
-    responses: request.topicData.map(({ name, topicId }, index) => ({
-      name,
-      topicId,
-      partitionResponses: settled[index] ?? [],
-    })),
-  };
+  const responses = request.topicData.map(({ name, topicId }, index) => ({
+    name,
+    topicId,
+    partitionResponses: settled[index] ?? [],
+  }));
+  const isElsewhere = responses.some(({ partitionResponses }) => partitionResponses.some(isLost));
+  if (!isElsewhere || context.apiVersion < leadersFromVersion) return { responses };
+  return withLeaders(broker, context, responses);
+}
+
+function isLost({ errorCode }: Answer): boolean {
+  return errorCode === ErrorCode.NOT_LEADER_OR_FOLLOWER;
+}
+
+function withLeaders(
+  broker: Broker,
+  { connection }: RequestContext,
+  responses: readonly TopicProduceResponseInput[],
+): ProduceResponseInput {
+  const leaders = new NamedLeaders(broker, connection.listener);
+  const named = responses.map((response) => {
+    const { name = "", topicId = zeroUuid } = response;
+    const topic = findTopic(broker, { name, topicId });
+    if (topic === undefined) return response;
+    return {
+      ...response,
+      partitionResponses: response.partitionResponses.map((answer) => {
+        if (!isLost(answer)) return answer;
+        const at = { topicId: topic.id, partition: answer.index };
+        const currentLeader = leaders.of(at, answer.errorCode);
+        return currentLeader === undefined ? answer : { ...answer, currentLeader };
+      }),
+    };
+  });
+  return { responses: named, nodeEndpoints: leaders.nodeEndpoints };
 }
 
 /** acks=0 has no reply to carry an error: a closed connection tells the producer to look again. */
@@ -130,6 +172,17 @@ interface Append {
   readonly part: PartitionProduceData;
   readonly request: ProduceRequest;
   readonly version: number;
+}
+
+function appendToFound(
+  broker: Broker,
+  found: LookedFor,
+  append: Omit<Append, "topic">,
+): Answer | Promise<Answer> {
+  const { index } = append.part;
+  if (found === "unconfirmed") return refused(index, ErrorCode.NOT_LEADER_OR_FOLLOWER);
+  if (found === "absent") return refused(index, unknownTopicCode(topicNaming(append.version)));
+  return appendTo(broker, { topic: found, ...append });
 }
 
 function appendTo(broker: Broker, append: Append): Answer | Promise<Answer> {

@@ -7,7 +7,9 @@
  *
  * Promises: at least one batch when there is one, even if it is larger than every limit; a fetch
  * in the middle of a batch gets the whole batch; nothing past the high watermark, or past the last
- * stable offset under read_committed; an error in one partition holds up no other.
+ * stable offset under read_committed; an error in one partition holds up no other. A partition that
+ * another broker leads is answered with its leader (KIP-951), at once also where it is lost while the
+ * fetch waits.
  */
 import {
   ApiKey,
@@ -34,8 +36,9 @@ import {
   fetchSessionPartitionsMax,
 } from "../limits.ts";
 import { TurnBudget } from "../turn-budget.ts";
-import { topicNaming } from "./find-partition.ts";
+import { findTopic, topicNaming } from "./find-partition.ts";
 import type { Handler, RequestContext } from "./handler.ts";
+import { NamedLeaders, tellsLeader } from "./shown-leaders.ts";
 
 export function fetchHandler(broker: Broker): Handler<FetchRequest, FetchResponseInput> {
   const sessions = new FetchSessions({
@@ -172,29 +175,29 @@ function incrementalResponse(session: Session, round: FetchRound): FetchResponse
 
 const leadersFromVersion = 16;
 
-/** Who leads, for a client whose epoch was fenced: it need not ask Metadata first (KIP-951). */
+/** Who leads, for a client that asked the wrong broker: it need not ask Metadata first (KIP-951). */
 function withLeaders(
   broker: Broker,
   { apiVersion, connection }: RequestContext,
   response: FetchResponseInput,
 ): FetchResponseInput {
-  const isFenced = ({ errorCode }: FetchResponsePartitionDataInput): boolean =>
-    errorCode === ErrorCode.FENCED_LEADER_EPOCH;
-  const isAnyFenced = response.responses.some(({ partitions }) => partitions.some(isFenced));
-  if (apiVersion < leadersFromVersion || !isAnyFenced) return response;
-  const { brokerId, epoch } = broker.cluster;
-  const currentLeader = { leaderId: brokerId, leaderEpoch: epoch };
-  const { host, port } = connection.listener;
-  return {
-    ...response,
-    nodeEndpoints: [{ nodeId: brokerId, host, port, rack: null }],
-    responses: response.responses.map((topic) => ({
-      ...topic,
-      partitions: topic.partitions.map((part) =>
-        isFenced(part) ? { ...part, currentLeader } : part,
-      ),
-    })),
-  };
+  const isAsked = response.responses.some(({ partitions }) =>
+    partitions.some(({ errorCode }) => tellsLeader(errorCode)),
+  );
+  if (apiVersion < leadersFromVersion || !isAsked) return response;
+  const leaders = new NamedLeaders(broker, connection.listener);
+  const responses = response.responses.map((answer) => {
+    const topic = findTopic(broker, { name: "", topicId: answer.topicId ?? zeroUuid });
+    if (topic === undefined) return answer;
+    const partitions = answer.partitions.map((part) => {
+      const { errorCode, partitionIndex: partition } = part;
+      if (!tellsLeader(errorCode)) return part;
+      const currentLeader = leaders.of({ topicId: topic.id, partition }, errorCode);
+      return currentLeader === undefined ? part : { ...part, currentLeader };
+    });
+    return { ...answer, partitions };
+  });
+  return { ...response, responses, nodeEndpoints: leaders.nodeEndpoints };
 }
 
 function remember(entry: SessionPartition, answer: FetchResponsePartitionDataInput): void {

@@ -23,6 +23,7 @@ import {
   withPartition,
 } from "./find-partition.ts";
 import type { Handler } from "./handler.ts";
+import { learnTopics, missingPartitionCode, named } from "./missing-topics.ts";
 
 const special = {
   latest: -1,
@@ -56,24 +57,28 @@ export function listOffsetsHandler(
   return {
     apiKey: ApiKey.ListOffsets,
     versions: { min: 1, max: 11 },
-    handle: async (request, context) => ({
-      topics: await Promise.all(
-        request.topics.map(async ({ name, partitions }) => ({
-          name,
-          partitions: await Promise.all(
-            withoutRepeats(partitions).map(async ({ asked, isRepeated }) =>
-              isRepeated
-                ? repeated(asked.partitionIndex)
-                : answerPartition(broker, name, {
-                    asked,
-                    isolation: request.isolationLevel === 1 ? "committed" : "uncommitted",
-                    version: context.apiVersion,
-                  }),
+    handle: async (request, context) => {
+      const isConfirmed = await learnTopics(
+        broker,
+        request.topics.map(({ name }) => named(name)),
+      );
+      const isolation = request.isolationLevel === 1 ? "committed" : "uncommitted";
+      const how = { isolation, version: context.apiVersion, isConfirmed } as const;
+      return {
+        topics: await Promise.all(
+          request.topics.map(async ({ name, partitions }) => ({
+            name,
+            partitions: await Promise.all(
+              withoutRepeats(partitions).map(async ({ asked, isRepeated }) =>
+                isRepeated
+                  ? repeated(asked.partitionIndex)
+                  : answerPartition(broker, name, { asked, ...how }),
+              ),
             ),
-          ),
-        })),
-      ),
-    }),
+          })),
+        ),
+      };
+    },
   };
 }
 
@@ -98,6 +103,8 @@ interface Question {
   readonly asked: ListOffsetsPartition;
   readonly isolation: Isolation;
   readonly version: number;
+  /** Whether topics that are not known are not there. */
+  readonly isConfirmed: boolean;
 }
 
 async function answerPartition(
@@ -108,7 +115,7 @@ async function answerPartition(
   const { partitionIndex } = question.asked;
   const topic = broker.cluster.topics.byName(name);
   if (topic === undefined || !hasPartition(topic, partitionIndex)) {
-    return { partitionIndex, errorCode: ErrorCode.UNKNOWN_TOPIC_OR_PARTITION };
+    return { partitionIndex, errorCode: missingPartitionCode(question.isConfirmed) };
   }
   try {
     return await withPartition(

@@ -1,10 +1,11 @@
 /**
- * Metadata v0–v13: this broker's address for the listener that was asked, and topics by name or id.
+ * Metadata v0–v13: the live brokers' addresses for the listener that was asked, and topics by name
+ * or id, with who leads each partition.
  *
- * Path: refuse ids where the version does not serve them (v10 and v11 have the field) → make topics
- * that may be auto-created → describe what the catalog holds, each topic once. A topic that is
- * created here is answered as present at once. Every partition is led by this broker, in the epoch
- * of its slot; no partition is loaded to be described, and many are encoded once, over several turns
+ * Path: refuse ids where the version does not serve them (v10 and v11 have the field) → look in the
+ * store for topics that this broker does not know (`missing-topics.ts`) → make topics that may be auto-created → describe what the catalog holds, each topic once. A topic that is
+ * created here is answered as present at once. A partition's leader is its slot's, in the slot's
+ * epoch, as this broker knows it; no partition is loaded to be described, and many are encoded once, over several turns
  * of the event loop (`described-topics.ts`).
  */
 import {
@@ -23,6 +24,7 @@ import { DescribedTopics, type TopicOrFailure } from "./described-topics.ts";
 import { findTopic } from "./find-partition.ts";
 import type { Handler } from "./handler.ts";
 import { inTurns } from "./in-turns.ts";
+import { lookForTopic } from "./missing-topics.ts";
 
 export function metadataHandler(broker: Broker): Handler<MetadataRequest, MetadataResponseInput> {
   const described = new DescribedTopics(broker);
@@ -34,13 +36,18 @@ export function metadataHandler(broker: Broker): Handler<MetadataRequest, Metada
         return refusal(request.topics);
       }
       const form = { apiVersion, withOperations: request.includeTopicAuthorizedOperations };
+      const topics = await (asksForAll(request, apiVersion)
+        ? described.all(form)
+        : described.some(await findAll(broker, request), form));
+      // After the topics, which may take a while: who has joined by then may lead some of them.
+      const endpoints = broker.view.endpoints(listener);
       return {
-        brokers: [{ nodeId: broker.settings.nodeId, host: listener.host, port: listener.port }],
+        brokers: endpoints.map(({ brokerId, host, port, rack }) => {
+          return { nodeId: brokerId, host, port, rack: rack ?? null };
+        }),
         clusterId: broker.cluster.clusterId,
-        controllerId: broker.settings.nodeId,
-        topics: await (asksForAll(request, apiVersion)
-          ? described.all(form)
-          : described.some(await findAll(broker, request), form)),
+        controllerId: broker.view.controllerId,
+        topics,
         clusterAuthorizedOperations: request.includeClusterAuthorizedOperations
           ? clusterOperations
           : operationsNotAsked,
@@ -94,6 +101,10 @@ async function findOrCreate(
   const reference = { name: asked.name ?? "", topicId: asked.topicId };
   const known = findTopic(broker, reference);
   if (known !== undefined) return known;
+  const found = await lookForTopic(broker, reference);
+  // Whoever hears this asks again.
+  if (found === "unconfirmed") return ErrorCode.LEADER_NOT_AVAILABLE;
+  if (found !== "absent") return found;
   const name = asked.name;
   const mayCreate = request.allowAutoTopicCreation && broker.settings.autoCreateTopicsEnable;
   if (reference.topicId !== zeroUuid) return ErrorCode.UNKNOWN_TOPIC_ID;

@@ -11,14 +11,18 @@ import {
   type OffsetCommitRequest,
   type OffsetCommitRequestTopic,
   type OffsetCommitResponseInput,
+  type OffsetCommitResponseTopicInput,
+  zeroUuid,
 } from "@millrace/wire";
 import type { Broker } from "../broker.ts";
 import type { Topic } from "../cluster/cluster.ts";
 import type { CommitOutcome, CommitRequest, OffsetCommit } from "../group/offset-store.ts";
+import { asCoordinator } from "./as-coordinator.ts";
 import { hasPartition } from "./find-partition.ts";
 import { groupErrorCode } from "./group-errors.ts";
 import { groupTopic, unknownGroupTopicCode } from "./group-topics.ts";
 import type { Handler, RequestContext } from "./handler.ts";
+import { learnTopics } from "./missing-topics.ts";
 
 const byIdFrom = 10;
 
@@ -35,31 +39,67 @@ export function offsetCommitHandler(
   };
 }
 
+/**
+ * Topics that are known are committed in this turn, in the order of the connection's requests; the
+ * others after a look in the store, so that they hold up nobody.
+ */
 async function commit(
   broker: Broker,
   request: OffsetCommitRequest,
-  { apiVersion: version, connection }: RequestContext,
+  context: RequestContext,
 ): Promise<OffsetCommitResponseInput> {
+  const how = context.apiVersion >= byIdFrom ? "byId" : "byName";
+  const known: OffsetCommitRequestTopic[] = [];
+  const missing: OffsetCommitRequestTopic[] = [];
+  for (const asked of request.topics) {
+    (groupTopic(broker, asked, how) === undefined ? missing : known).push(asked);
+  }
+  const committing = commitTopics(broker, { ...request, topics: known }, context);
+  if (missing.length === 0) return { topics: await committing };
+  const references = missing.map(({ name, topicId }) => {
+    return how === "byId" ? { name: "", topicId } : { name, topicId: zeroUuid };
+  });
+  const isConfirmed = await learnTopics(broker, references);
+  const unknown = isConfirmed ? unknownGroupTopicCode(how) : ErrorCode.COORDINATOR_NOT_AVAILABLE;
+  const late = await commitTopics(broker, { ...request, topics: missing }, context, unknown);
+  const answers = new Map([...zip(known, await committing), ...zip(missing, late)]);
+  return { topics: request.topics.flatMap((asked) => answers.get(asked) ?? []) };
+}
+
+function zip<Left, Right>(
+  left: readonly Left[],
+  right: readonly Right[],
+): readonly [Left, Right][] {
+  return left.flatMap((item, index) => {
+    const other = right[index];
+    return other === undefined ? [] : [[item, other] as [Left, Right]];
+  });
+}
+
+async function commitTopics(
+  broker: Broker,
+  request: OffsetCommitRequest,
+  { apiVersion: version, connection }: RequestContext,
+  unknown: number = ErrorCode.UNKNOWN_TOPIC_OR_PARTITION,
+): Promise<readonly OffsetCommitResponseTopicInput[]> {
   const how = version >= byIdFrom ? "byId" : "byName";
   const commits: OffsetCommit[] = [];
   const pending = request.topics.map((asked) => {
     const topic = groupTopic(broker, asked, how);
     return topic === undefined
-      ? asked.partitions.map(() => ({ errorCode: unknownGroupTopicCode(how) }))
+      ? asked.partitions.map(() => ({ errorCode: unknown }))
       : takePartitions(commits, topic, asked);
   });
   const outcome = await perform(broker, request, { commits, connection: connection.id });
-  return {
-    topics: request.topics.map(({ name, topicId, partitions }, topicIndex) => ({
-      ...(how === "byId" ? { topicId } : { name }),
-      partitions: partitions.map(({ partitionIndex }, index) => {
-        const answer = pending[topicIndex]?.[index] ?? { errorCode: ErrorCode.NONE };
-        const errorCode =
-          "errorCode" in answer ? answer.errorCode : codeOf(outcome, answer.index, version);
-        return { partitionIndex, errorCode };
-      }),
-    })),
-  };
+  return request.topics.map(({ name, topicId, partitions }, topicIndex) => ({
+    ...(how === "byId" ? { topicId } : { name }),
+    partitions: partitions.map(({ partitionIndex }, index) => {
+      const answer = pending[topicIndex]?.[index] ?? { errorCode: ErrorCode.NONE };
+      const errorCode =
+        "errorCode" in answer ? answer.errorCode : codeOf(outcome, answer.index, version);
+      return { partitionIndex, errorCode };
+    }),
+  }));
 }
 
 function takePartitions(
@@ -83,21 +123,24 @@ function takePartitions(
 }
 
 /** Without a partition that is there, Kafka does not ask the coordinator who commits. */
-function perform(
+async function perform(
   broker: Broker,
   request: OffsetCommitRequest,
   { commits, connection }: Pick<Required<CommitRequest>, "commits" | "connection">,
-): Promise<CommitOutcome> | CommitOutcome {
+): Promise<CommitOutcome> {
   if (commits.length === 0) return { kind: "done", results: [] };
-  const { retentionTimeMs } = request;
-  return broker.groups.commit({
-    groupId: request.groupId,
+  const { groupId, retentionTimeMs } = request;
+  const asked: CommitRequest = {
+    groupId,
     memberId: request.memberId,
     instanceId: request.groupInstanceId,
     generation: request.generationIdOrMemberEpoch,
     retentionMs: retentionTimeMs === -1 ? null : retentionTimeMs,
     ...{ commits, connection },
-  });
+  };
+  const outcome = await asCoordinator(broker, groupId, () => broker.groups.commit(asked));
+  if (typeof outcome !== "string") return outcome;
+  return { kind: "done", results: commits.map(() => outcome) };
 }
 
 function codeOf(outcome: CommitOutcome, index: number, version: number): number {

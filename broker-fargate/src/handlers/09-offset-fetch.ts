@@ -2,7 +2,8 @@
  * OffsetFetch v1–v10: committed offsets, of the partitions asked for or (from v2 on) of all; of
  * several groups from v8 on; by topic id from v10 on.
  *
- * Path: the coordinator answers from memory, once what it would reveal is durable. A partition
+ * Path: the coordinator answers from memory, once what it would reveal is durable, and a strong read
+ * shows that it still is the coordinator. A partition
  * without an offset, or a group or topic name that is not there, has offset −1 and no error. While
  * there are no transactions every offset is stable, so `requireStable` asks for nothing more. A
  * group that is named twice is answered once, for what was asked last.
@@ -18,13 +19,17 @@ import {
   type OffsetFetchResponsePartitionsInput,
   type OffsetFetchResponseTopicsInput,
   uuidFromHex,
+  zeroUuid,
 } from "@millrace/wire";
 import type { Broker } from "../broker.ts";
 import type { FetchedOffset } from "../group/coordinator.ts";
+import type { Unavailable } from "../group/deps.ts";
+import { asCoordinator, lostCoordinator } from "./as-coordinator.ts";
 import { groupErrorCode } from "./group-errors.ts";
 import { groupTopic } from "./group-topics.ts";
 import type { Handler } from "./handler.ts";
 import { inTurns } from "./in-turns.ts";
+import { learnTopics } from "./missing-topics.ts";
 
 const groupsFrom = 8;
 const byIdFrom = 10;
@@ -85,8 +90,14 @@ async function fetchGroup(
 ): Promise<OffsetFetchResponseGroupInput> {
   const { groupId } = asked;
   const how = version >= byIdFrom ? "byId" : "byName";
+  const named = asked.topics?.map(({ name, topicId: id }) => {
+    return how === "byId" ? { name: "", topicId: id } : { name, topicId: zeroUuid };
+  });
+  if (!(await learnTopics(broker, named ?? []))) {
+    return { groupId, topics: [], errorCode: ErrorCode.COORDINATOR_NOT_AVAILABLE };
+  }
   const keys = asked.topics?.flatMap((topic) => keysOf(broker, topic, how)) ?? "all";
-  const fetched = await broker.groups.fetchOffsets(groupId, keys);
+  const fetched = await fetchOffsets(broker, groupId, keys);
   if (typeof fetched === "string") {
     return { groupId, topics: [], errorCode: groupErrorCode(fetched) };
   }
@@ -101,6 +112,22 @@ async function fetchGroup(
       ? allTopics(broker, byTopic, how)
       : asked.topics.map((topic) => answerTopic(broker, byTopic, { topic, how }));
   return { groupId, topics, errorCode: ErrorCode.NONE };
+}
+
+/**
+ * A strong read that begins after the request shows whether others may have committed since, so a
+ * group is never sent back by an owner that was replaced (ownership rule 16).
+ */
+async function fetchOffsets(
+  broker: Broker,
+  groupId: string,
+  keys: readonly OffsetKey[] | "all",
+): Promise<readonly FetchedOffset[] | Unavailable> {
+  const ask = (): Promise<readonly FetchedOffset[] | Unavailable> =>
+    broker.groups.fetchOffsets(groupId, keys);
+  const fetched = await asCoordinator(broker, groupId, ask);
+  if (typeof fetched === "string") return fetched;
+  return (await lostCoordinator(broker, groupId)) ?? fetched;
 }
 
 function keysOf(

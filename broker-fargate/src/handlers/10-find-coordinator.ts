@@ -1,8 +1,9 @@
 /**
  * FindCoordinator v0–v6: which broker coordinates a group; several keys at once from v4 on.
  *
- * This broker coordinates every group, whatever its id. The first question makes
- * `__consumer_offsets`, which tools look for. Transactional ids are refused, clearly and for good,
+ * A group is coordinated by the broker that leads its slot, at its address for the listener that was
+ * asked; where nobody leads it, or nobody knows that address, the client asks again. The first
+ * question makes `__consumer_offsets`, which tools look for. Transactional ids are refused, clearly and for good,
  * until transactions are served; so are share groups' keys, as by a Kafka without share groups.
  */
 import {
@@ -33,17 +34,20 @@ export function findCoordinatorHandler(
     apiKey: ApiKey.FindCoordinator,
     versions: { min: 0, max: 6 },
     handle: async (request, context) => {
-      const found = await find(broker, request.keyType, context);
+      const failure = await failureOf(broker, request.keyType);
+      const find = (key: string): Found => failure ?? findGroup(broker, key, context);
       if (context.apiVersion < batchedFrom) {
+        const found = find(request.key);
         const errorMessage = found.errorCode === ErrorCode.NONE ? "NONE" : found.errorMessage;
         return { ...found, errorMessage };
       }
-      return { coordinators: request.coordinatorKeys.map((key) => ({ key, ...found })) };
+      return { coordinators: request.coordinatorKeys.map((key) => ({ key, ...find(key) })) };
     },
   };
 }
 
-async function find(broker: Broker, type: number, context: RequestContext): Promise<Found> {
+/** What holds for every key of the request. */
+async function failureOf(broker: Broker, type: number): Promise<Found | undefined> {
   if (type === keyType.transaction) {
     return refused(ErrorCode.INVALID_REQUEST, "Transactions are not served.");
   }
@@ -54,14 +58,24 @@ async function find(broker: Broker, type: number, context: RequestContext): Prom
     return refused(ErrorCode.INVALID_REQUEST, `There is no coordinator of type ${type}.`);
   }
   const topic = await broker.cluster.ensureInternalTopic(offsetsTopic);
-  if (topic === undefined) {
-    return refused(ErrorCode.COORDINATOR_NOT_AVAILABLE, "The coordinator is not available.");
-  }
-  const { host, port } = context.connection.listener;
-  const nodeId = broker.cluster.brokerId;
+  return topic === undefined ? notAvailable : undefined;
+}
+
+function findGroup({ cluster, view }: Broker, groupId: string, context: RequestContext): Found {
+  const leader = view.leaderOf(cluster.slotOfGroup(groupId));
+  const found = view
+    .endpoints(context.connection.listener)
+    .find(({ brokerId }) => brokerId === leader?.brokerId);
+  if (found === undefined) return notAvailable;
+  const { brokerId: nodeId, host, port } = found;
   return { errorCode: ErrorCode.NONE, errorMessage: "", nodeId, host, port };
 }
 
 function refused(errorCode: number, errorMessage: string): Found {
   return { errorCode, errorMessage, nodeId: -1, host: "", port: -1 };
 }
+
+const notAvailable: Found = refused(
+  ErrorCode.COORDINATOR_NOT_AVAILABLE,
+  "The coordinator is not available.",
+);

@@ -13,6 +13,8 @@ import {
   type JoinGroupResponseInput,
 } from "@millrace/wire";
 import type { Broker } from "../broker.ts";
+import type { JoinGroupInput } from "../group/coordinator.ts";
+import { asCoordinator } from "./as-coordinator.ts";
 import { groupErrorCode } from "./group-errors.ts";
 import type { Handler, RequestContext } from "./handler.ts";
 
@@ -40,7 +42,7 @@ async function join(
   if (request.groupId === "") {
     return refused(ErrorCode.INVALID_GROUP_ID, request.memberId, apiVersion);
   }
-  const reply = await broker.groups.join(request.groupId, {
+  const input: JoinGroupInput = {
     memberId: request.memberId,
     instanceId: request.groupInstanceId,
     clientId: context.clientId ?? "",
@@ -52,7 +54,12 @@ async function join(
     protocols: request.protocols,
     firstJoin: apiVersion >= givesIdFrom ? "givesId" : "joins",
     skipAssignment: apiVersion >= skipAssignmentFrom ? "supported" : "unsupported",
-  });
+  };
+  const { groupId } = request;
+  const reply = await asCoordinator(broker, groupId, () => broker.groups.join(groupId, input));
+  if (typeof reply === "string") {
+    return refused(groupErrorCode(reply), request.memberId, apiVersion);
+  }
   return answer(reply, apiVersion);
 }
 

@@ -3,6 +3,7 @@
  *
  * Path: one synchronous decision; the answer waits only for a write of the group under way.
  */
+import type { HeartbeatOutcome } from "@millrace/core";
 import {
   ApiKey,
   ErrorCode,
@@ -10,6 +11,8 @@ import {
   type HeartbeatResponseInput,
 } from "@millrace/wire";
 import type { Broker } from "../broker.ts";
+import type { Unavailable } from "../group/deps.ts";
+import { asCoordinator } from "./as-coordinator.ts";
 import { groupErrorCode } from "./group-errors.ts";
 import type { Handler } from "./handler.ts";
 
@@ -22,7 +25,9 @@ export function heartbeatHandler(
     handle: async ({ groupId, memberId, groupInstanceId, generationId }) => {
       if (groupId === "") return { errorCode: ErrorCode.INVALID_GROUP_ID };
       const member = { memberId, instanceId: groupInstanceId, generation: generationId };
-      return { errorCode: groupErrorCode(await broker.groups.heartbeat(groupId, member)) };
+      const ask = (): Promise<HeartbeatOutcome | Unavailable> =>
+        broker.groups.heartbeat(groupId, member);
+      return { errorCode: groupErrorCode(await asCoordinator(broker, groupId, ask)) };
     },
   };
 }

@@ -9,6 +9,7 @@ import {
   type LeaveGroupResponseInput,
 } from "@millrace/wire";
 import type { Broker } from "../broker.ts";
+import { asCoordinator } from "./as-coordinator.ts";
 import { groupErrorCode } from "./group-errors.ts";
 import type { Handler } from "./handler.ts";
 
@@ -36,7 +37,8 @@ async function leave(
           return { memberId, instanceId, reason };
         })
       : [{ memberId: request.memberId, instanceId: null, reason: null }];
-  const results = await broker.groups.leave(request.groupId, leaving);
+  const { groupId } = request;
+  const results = await asCoordinator(broker, groupId, () => broker.groups.leave(groupId, leaving));
   if (typeof results === "string") return { errorCode: groupErrorCode(results) };
   if (version < batchedFrom) {
     return { errorCode: groupErrorCode(results[0]?.outcome ?? "unknownMember") };

@@ -11,6 +11,8 @@ import {
   type SyncGroupResponseInput,
 } from "@millrace/wire";
 import type { Broker } from "../broker.ts";
+import type { SyncGroupInput } from "../group/coordinator.ts";
+import { asCoordinator } from "./as-coordinator.ts";
 import { groupErrorCode } from "./group-errors.ts";
 import type { Handler } from "./handler.ts";
 
@@ -37,7 +39,7 @@ async function sync(
     return refused(ErrorCode.INCONSISTENT_GROUP_PROTOCOL);
   }
   if (groupId === "") return refused(ErrorCode.INVALID_GROUP_ID);
-  const reply = await broker.groups.sync(groupId, {
+  const input: SyncGroupInput = {
     memberId: request.memberId,
     instanceId: request.groupInstanceId,
     generation: request.generationId,
@@ -46,7 +48,9 @@ async function sync(
     assignments: new Map(
       request.assignments.map(({ memberId, assignment }) => [memberId, assignment]),
     ),
-  });
+  };
+  const reply = await asCoordinator(broker, groupId, () => broker.groups.sync(groupId, input));
+  if (typeof reply === "string") return refused(groupErrorCode(reply));
   if (reply.kind === "refused") return refused(groupErrorCode(reply.reason));
   return {
     errorCode: ErrorCode.NONE,

@@ -11,6 +11,7 @@ import {
   ErrorCode,
 } from "@millrace/wire";
 import type { Broker } from "../broker.ts";
+import { asCoordinator } from "./as-coordinator.ts";
 import { errorMessage } from "./error-message.ts";
 import { groupOperations, operationsNotAsked } from "./authorized-operations.ts";
 import { groupErrorCode } from "./group-errors.ts";
@@ -44,7 +45,7 @@ async function describe(
   groupId: string,
   version: number,
 ): Promise<DescribeGroupsResponseDescribedGroupInput> {
-  const described = await broker.groups.describe(groupId);
+  const described = await asCoordinator(broker, groupId, () => broker.groups.describe(groupId));
   if (described === "groupNotFound") {
     const dead = { ...nothing, groupId, groupState: "Dead" };
     if (version < notFoundFrom) return { ...dead, errorCode: ErrorCode.NONE };

@@ -7,7 +7,8 @@
  * fail. With more than `createdTopicsMax` all are refused, as by Kafka's controller.
  *
  * A replication factor above the number of brokers is accepted: what would be replicated lies in
- * the store. From v5 on the answer tells the topic's size and effective configs (KIP-525).
+ * the store. Brokers that an assignment names have to be live; their number is the replication
+ * factor, and who leads a partition is who leads its slot. From v5 on the answer tells the topic's size and effective configs (KIP-525).
  */
 import { topicConfig, topicConfigs } from "@millrace/core";
 import {

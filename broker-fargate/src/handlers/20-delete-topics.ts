@@ -20,7 +20,8 @@ import {
 } from "@millrace/wire";
 import type { Handler } from "./handler.ts";
 import { inTurns } from "./in-turns.ts";
-import { type ClusterHolder, groupedBy, verdictOf } from "./topic-outcome.ts";
+import { type LookedFor, lookForTopic } from "./missing-topics.ts";
+import { type ClusterHolder, groupedBy, unavailable, verdictOf } from "./topic-outcome.ts";
 
 interface Asked {
   readonly name: string | null;
@@ -68,8 +69,11 @@ async function remove(
     const code = apiVersion < 3 ? ErrorCode.INVALID_REQUEST : ErrorCode.TOPIC_DELETION_DISABLED;
     return failed(asked, code, "Topic deletion is disabled.");
   }
-  const { topics } = broker.cluster;
-  const topic = asked.name === null ? topics.byId(asked.topicId as string as TopicId) : undefined;
+  const found = asked.name === null ? await topicOf(broker, asked.topicId) : "absent";
+  if (found === "unconfirmed") {
+    return failed(asked, unavailable.errorCode, unavailable.errorMessage);
+  }
+  const topic = found === "absent" ? undefined : found;
   const name = asked.name ?? topic?.name;
   if (name === undefined) {
     return failed(asked, ErrorCode.UNKNOWN_TOPIC_ID, "This server does not host this topic ID.");
@@ -85,6 +89,11 @@ async function remove(
   }
   const { errorCode, errorMessage } = verdictOf(outcome);
   return failed(asked, errorCode, errorMessage);
+}
+
+async function topicOf(broker: ClusterHolder, id: Uuid): Promise<LookedFor> {
+  const known = broker.cluster.topics.byId(id as string as TopicId);
+  return known ?? lookForTopic(broker, { name: "", topicId: id });
 }
 
 function failed(

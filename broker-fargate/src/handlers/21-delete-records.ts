@@ -17,12 +17,12 @@ import {
   ErrorCode,
 } from "@millrace/wire";
 import type { Broker } from "../broker.ts";
-import { FencedError } from "../cluster/slot-claims.ts";
 import { deleteRecordsWaitMsMin } from "../limits.ts";
 import type { PartitionOwner } from "../partition/owner.ts";
-import { hasPartition, withPartition } from "./find-partition.ts";
+import { confirmed, hasPartition, isLostLead, withPartition } from "./find-partition.ts";
 import type { Handler } from "./handler.ts";
 import { inTurns } from "./in-turns.ts";
+import { learnTopics, missingPartitionCode, named } from "./missing-topics.ts";
 import { groupedBy } from "./topic-outcome.ts";
 
 const upToHighWatermark = -1;
@@ -44,10 +44,14 @@ export function deleteRecordsHandler(
     versions: { min: 0, max: 2 },
     handle: async ({ timeoutMs, topics }) => {
       const asked = once(topics);
+      const isConfirmed = await learnTopics(
+        broker,
+        topics.map(({ name }) => named(name)),
+      );
       const waitMs = Math.max(timeoutMs, deleteRecordsWaitMsMin);
       const results = await inTurns(broker.clock, asked, async (partition) => ({
         name: partition.name,
-        result: await deleteRecords(broker, partition, waitMs),
+        result: await deleteRecords(broker, partition, { waitMs, isConfirmed }),
       }));
       const byTopic = groupedBy(results, ({ name }) => name);
       return {
@@ -75,26 +79,30 @@ function once(topics: DeleteRecordsRequest["topics"]): readonly Asked[] {
 function deleteRecords(
   broker: Broker,
   { name, offset, partitionIndex }: Asked,
-  waitMs: number,
+  { waitMs, isConfirmed }: { readonly waitMs: number; readonly isConfirmed: boolean },
 ): Result | Promise<Result> {
   const failed = (errorCode: number): Result => {
     return { partitionIndex, lowWatermark: noLowWatermark, errorCode };
   };
   const topic = broker.cluster.topics.byName(name);
   if (topic === undefined || !hasPartition(topic, partitionIndex)) {
-    return failed(ErrorCode.UNKNOWN_TOPIC_OR_PARTITION);
+    return failed(missingPartitionCode(isConfirmed));
   }
   if (topic.isInternal) return failed(ErrorCode.INVALID_TOPIC_EXCEPTION);
   const { cleanupPolicy } = broker.cluster.topicSettings(topic);
   // Without either policy records are kept until somebody asks for their deletion, so this may.
   const isOnlyCompacted = cleanupPolicy.compact && !cleanupPolicy.delete;
   if (isOnlyCompacted) return failed(ErrorCode.POLICY_VIOLATION);
+  const at = { topicId: topic.id, partition: partitionIndex };
   return withPartition(
     broker,
-    { topicId: topic.id, partition: partitionIndex },
+    at,
     async (owner) => {
       const answer = await within(broker, waitMs, startAt(broker, owner, offset));
-      if (answer !== "late") return { partitionIndex, ...answer };
+      if (answer !== "late") {
+        const errorCode = await confirmed(broker, at, answer.errorCode);
+        return { partitionIndex, ...answer, errorCode };
+      }
       const lowWatermark = owner.logStartOffset;
       return { partitionIndex, lowWatermark, errorCode: ErrorCode.REQUEST_TIMED_OUT };
     },
@@ -116,7 +124,7 @@ async function startAt(
     if (outcome.kind === "outOfRange") return failed(ErrorCode.OFFSET_OUT_OF_RANGE);
     return { lowWatermark: outcome.logStartOffset, errorCode: ErrorCode.NONE };
   } catch (error) {
-    if (error instanceof FencedError) return failed(ErrorCode.NOT_LEADER_OR_FOLLOWER);
+    if (isLostLead(error)) return failed(ErrorCode.NOT_LEADER_OR_FOLLOWER);
     if (!(error instanceof DiskError || error instanceof MetadataError)) throw error;
     broker.log.warn({ err: error }, "records could not be deleted");
     const isDisk = error instanceof DiskError;

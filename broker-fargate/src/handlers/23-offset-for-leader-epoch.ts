@@ -13,6 +13,7 @@ import {
 import type { Broker } from "../broker.ts";
 import { hasPartition, leaderEpochError, withPartition } from "./find-partition.ts";
 import type { Handler } from "./handler.ts";
+import { learnTopics, missingPartitionCode, named } from "./missing-topics.ts";
 
 export function offsetForLeaderEpochHandler(
   broker: Broker,
@@ -20,28 +21,35 @@ export function offsetForLeaderEpochHandler(
   return {
     apiKey: ApiKey.OffsetForLeaderEpoch,
     versions: { min: 2, max: 4 },
-    handle: async (request) => ({
-      topics: await Promise.all(
-        request.topics.map(async ({ topic, partitions }) => ({
-          topic,
-          partitions: await Promise.all(
-            partitions.map((asked) => answerPartition(broker, topic, asked)),
-          ),
-        })),
-      ),
-    }),
+    handle: async (request) => {
+      const isConfirmed = await learnTopics(
+        broker,
+        request.topics.map(({ topic }) => named(topic)),
+      );
+      const missing = missingPartitionCode(isConfirmed);
+      return {
+        topics: await Promise.all(
+          request.topics.map(async ({ topic, partitions }) => ({
+            topic,
+            partitions: await Promise.all(
+              partitions.map((asked) => answerPartition(broker, topic, { asked, missing })),
+            ),
+          })),
+        ),
+      };
+    },
   };
 }
 
 async function answerPartition(
   broker: Broker,
   name: string,
-  asked: OffsetForLeaderPartition,
+  { asked, missing }: { readonly asked: OffsetForLeaderPartition; readonly missing: number },
 ): Promise<OffsetForLeaderEpochResponseEpochEndOffsetInput> {
   const { partition } = asked;
   const topic = broker.cluster.topics.byName(name);
   if (topic === undefined || !hasPartition(topic, partition)) {
-    return { partition, errorCode: ErrorCode.UNKNOWN_TOPIC_OR_PARTITION };
+    return { partition, errorCode: missing };
   }
   return withPartition(
     broker,

@@ -32,6 +32,7 @@ import type { ClusterHolder } from "./topic-outcome.ts";
 import { resourceType, sourceCode, typeCode, unknownConfigType } from "./config-codes.ts";
 import type { Handler } from "./handler.ts";
 import { inTurns } from "./in-turns.ts";
+import { learnTopics, named } from "./missing-topics.ts";
 
 type Entry = DescribeConfigsResourceResultInput;
 
@@ -40,10 +41,18 @@ interface Refusal {
   readonly errorMessage: string;
 }
 
-type Wanted = Pick<DescribeConfigsRequest, "includeSynonyms" | "includeDocumentation">;
+interface Wanted extends Pick<DescribeConfigsRequest, "includeSynonyms" | "includeDocumentation"> {
+  /** Whether topics that are not known are not there. */
+  readonly isConfirmed: boolean;
+}
 
 /** Else a short request that names one resource again and again asks for any number of bytes. */
 const tooMuch = refusal("One answer would be too large: ask for fewer resources at once.");
+
+const notAnswered: Refusal = {
+  errorCode: ErrorCode.REQUEST_TIMED_OUT,
+  errorMessage: "The metadata store did not answer in time.",
+};
 
 /** Bytes of an entry in the answer, about. */
 function sizeOf({ name, value, documentation, synonyms = [] }: Entry): number {
@@ -59,10 +68,14 @@ export function describeConfigsHandler(
     apiKey: ApiKey.DescribeConfigs,
     versions: { min: 1, max: 4 },
     handle: async (request) => {
+      const names = request.resources
+        .filter((resource) => resource.resourceType === resourceType.topic)
+        .map(({ resourceName }) => named(resourceName));
+      const isConfirmed = await learnTopics(broker, names);
       let room = describedConfigBytesMax;
       const results = await inTurns(broker.clock, request.resources, (resource) => {
         if (room <= 0) return refusedResult(resource, tooMuch);
-        const described = result(broker, resource, request);
+        const described = result(broker, resource, { ...request, isConfirmed });
         for (const config of described.configs ?? []) room -= sizeOf(config);
         return described;
       });
@@ -135,6 +148,7 @@ function topicEntries(
     return { errorCode, errorMessage: errorMessage(`Topic name is invalid: ${fault}`) };
   }
   const topic = broker.cluster.topics.byName(name);
+  if (topic === undefined && !wanted.isConfirmed) return notAnswered;
   if (topic === undefined) {
     return { errorCode: ErrorCode.UNKNOWN_TOPIC_OR_PARTITION, errorMessage: "" };
   }

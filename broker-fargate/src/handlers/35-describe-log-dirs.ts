@@ -1,7 +1,8 @@
 /**
  * DescribeLogDirs v1–v5: the one data folder, with the bytes of every partition asked for. An
  * untouched partition has no file and counts 0 bytes; it is not loaded to be counted. Each partition
- * is answered once; what does not exist is left out.
+ * is answered once; what does not exist is left out, and so is what another broker leads: whatever
+ * this disk may still have of it is no log of anybody's.
  */
 import {
   ApiKey,
@@ -12,7 +13,7 @@ import {
 } from "@millrace/wire";
 import type { Broker } from "../broker.ts";
 import type { Topic } from "../cluster/cluster.ts";
-import { hasPartition } from "./find-partition.ts";
+import { hasPartition, isLedHere } from "./find-partition.ts";
 import type { Handler } from "./handler.ts";
 
 /** The data folder as it is shown, and the space of the disk below it. */
@@ -71,7 +72,10 @@ function describeTopic(
   asked: readonly number[] | undefined,
 ): DescribeLogDirsTopicInput {
   const all = asked ?? Array.from({ length: topic.partitionCount }, (_, index) => index);
-  const partitions = all.filter((partition) => hasPartition(topic, partition));
+  const partitions = all.filter(
+    (partition) =>
+      hasPartition(topic, partition) && isLedHere(broker, { topicId: topic.id, partition }),
+  );
   return {
     name: topic.name,
     partitions: partitions.map((partitionIndex) => ({

@@ -10,6 +10,7 @@ import {
 } from "@millrace/wire";
 import type { Broker } from "../broker.ts";
 import type { DeleteGroupOutcome } from "../group/coordinator.ts";
+import { asCoordinator } from "./as-coordinator.ts";
 import { errorMessage } from "./error-message.ts";
 import { groupErrorCode } from "./group-errors.ts";
 import type { Handler } from "./handler.ts";
@@ -24,7 +25,7 @@ export function deleteGroupsHandler(
     handle: async ({ groupsNames }) => ({
       throttleTimeMs: 0,
       results: await inTurns(broker.clock, [...new Set(groupsNames)], async (groupId) => {
-        const outcome = await broker.groups.delete(groupId);
+        const outcome = await asCoordinator(broker, groupId, () => broker.groups.delete(groupId));
         const errorCode = outcome === "deleted" ? ErrorCode.NONE : groupErrorCode(outcome);
         return { groupId, errorCode, errorMessage: messageOf(groupId, outcome) };
       }),

@@ -11,9 +11,11 @@ import {
   type OffsetDeleteResponseInput,
 } from "@millrace/wire";
 import type { Broker } from "../broker.ts";
+import { asCoordinator } from "./as-coordinator.ts";
 import { hasPartition } from "./find-partition.ts";
 import { groupErrorCode } from "./group-errors.ts";
 import type { Handler } from "./handler.ts";
+import { learnTopics, named } from "./missing-topics.ts";
 
 export function offsetDeleteHandler(
   broker: Broker,
@@ -31,6 +33,11 @@ async function deleteOffsets(
 ): Promise<OffsetDeleteResponseInput> {
   const { groupId } = request;
   if (groupId === "") return { errorCode: ErrorCode.INVALID_GROUP_ID, topics: [] };
+  const isConfirmed = await learnTopics(
+    broker,
+    request.topics.map(({ name }) => named(name)),
+  );
+  if (!isConfirmed) return { errorCode: ErrorCode.COORDINATOR_NOT_AVAILABLE, topics: [] };
   const asked = request.topics.flatMap(({ name, partitions }) => {
     const topic = broker.cluster.topics.byName(name);
     if (topic === undefined) return [];
@@ -38,7 +45,10 @@ async function deleteOffsets(
       .filter(({ partitionIndex }) => hasPartition(topic, partitionIndex))
       .map(({ partitionIndex: partition }) => ({ topic: name, topicId: topic.id, partition }));
   });
-  const outcome = await broker.groups.deleteOffsets(groupId, asked);
+  const outcome = await asCoordinator(broker, groupId, () =>
+    broker.groups.deleteOffsets(groupId, asked),
+  );
+  if (typeof outcome === "string") return { errorCode: groupErrorCode(outcome), topics: [] };
   if (outcome.kind === "refused") {
     return { errorCode: groupErrorCode(outcome.reason), topics: [] };
   }

@@ -1,6 +1,6 @@
 /**
- * DescribeCluster v0–v2: the cluster's id, this broker at the address of the listener that was
- * asked, and what the client may do. There is no controller endpoint to be asked.
+ * DescribeCluster v0–v2: the cluster's id, its live brokers at their addresses for the listener that
+ * was asked, and what the client may do. There is no controller endpoint to be asked.
  */
 import {
   ApiKey,
@@ -22,16 +22,17 @@ export function describeClusterHandler(
     versions: { min: 0, max: 2 },
     handle: (request, { connection: { listener } }) => {
       if (request.endpointType !== endpointType.broker) return wrongEndpoint(request.endpointType);
-      const { nodeId, brokerRack } = broker.settings;
-      const { host, port } = listener;
+      const { view } = broker;
       return {
         throttleTimeMs: 0,
         errorCode: ErrorCode.NONE,
         errorMessage: null,
         endpointType: endpointType.broker,
         clusterId: broker.cluster.clusterId,
-        controllerId: nodeId,
-        brokers: [{ brokerId: nodeId, host, port, rack: brokerRack ?? null, isFenced: false }],
+        controllerId: view.controllerId,
+        brokers: view.endpoints(listener).map(({ brokerId, host, port, rack }) => {
+          return { brokerId, host, port, rack: rack ?? null, isFenced: false };
+        }),
         clusterAuthorizedOperations: request.includeClusterAuthorizedOperations
           ? clusterOperations
           : operationsNotAsked,

@@ -17,6 +17,8 @@ import type { Topic } from "../cluster/cluster.ts";
 import { describedPartitionsMax } from "../limits.ts";
 import { topicOperations } from "./authorized-operations.ts";
 import type { Handler } from "./handler.ts";
+import { learnTopics, named } from "./missing-topics.ts";
+import { ShownLeaders } from "./shown-leaders.ts";
 
 export function describeTopicPartitionsHandler(
   broker: Broker,
@@ -24,7 +26,12 @@ export function describeTopicPartitionsHandler(
   return {
     apiKey: ApiKey.DescribeTopicPartitions,
     versions: { min: 0, max: 0 },
-    handle: (request) => {
+    handle: async (request) => {
+      const isConfirmed = await learnTopics(
+        broker,
+        request.topics.map(({ name }) => named(name)),
+      );
+      const leaders = new ShownLeaders(broker);
       const { cursor } = request;
       if (!isCursorValid(request)) return { topics: invalidCursor(request), nextCursor: null };
       const names = namesFrom(broker, request);
@@ -35,11 +42,11 @@ export function describeTopicPartitionsHandler(
         if (room === 0) return { topics, nextCursor: { topicName: name, partitionIndex: first } };
         const topic = broker.cluster.topics.byName(name);
         if (topic === undefined) {
-          topics.push(unknownTopic(name));
+          topics.push(isConfirmed ? unknownTopic(name) : timedOut(name));
           continue;
         }
         const end = Math.min(topic.partitionCount, first + room);
-        topics.push(describeTopic(broker, topic, { first, end }));
+        topics.push(describeTopic(leaders, topic, { first, end }));
         room -= Math.max(end - first, 0);
         if (end < topic.partitionCount) {
           return { topics, nextCursor: { topicName: name, partitionIndex: end } };
@@ -83,12 +90,16 @@ function unknownTopic(name: string): DescribeTopicPartitionsResponseTopicInput {
   };
 }
 
+/** The store does not answer: whether there is such a topic is not known. */
+function timedOut(name: string): DescribeTopicPartitionsResponseTopicInput {
+  return { ...unknownTopic(name), errorCode: ErrorCode.REQUEST_TIMED_OUT };
+}
+
 function describeTopic(
-  broker: Broker,
+  leaders: ShownLeaders,
   topic: Topic,
   range: { readonly first: number; readonly end: number },
 ): DescribeTopicPartitionsResponseTopicInput {
-  const replicas = [broker.settings.nodeId];
   const length = Math.max(range.end - range.first, 0);
   return {
     errorCode: ErrorCode.NONE,
@@ -96,12 +107,8 @@ function describeTopic(
     topicId: topic.id,
     isInternal: topic.isInternal,
     partitions: Array.from({ length }, (_, index) => ({
-      errorCode: ErrorCode.NONE,
+      ...leaders.of(topic, range.first + index),
       partitionIndex: range.first + index,
-      leaderId: broker.settings.nodeId,
-      leaderEpoch: broker.cluster.epoch,
-      replicaNodes: replicas,
-      isrNodes: replicas,
       eligibleLeaderReplicas: [],
       lastKnownElr: [],
       offlineReplicas: [],

@@ -4,8 +4,8 @@
  * Fewer than `encodedPartitionsMin` partitions are described at once. More are encoded here, at most
  * `encodedPartitionsPerTurnMax` in one turn of the event loop, so that a hundred thousand of them
  * hold up nobody; what is large is kept, for the next who asks in the same version. It is found by
- * the topic itself, or by the list of all, which a change replaces: an answer is never older than
- * its request. The leader epoch is this life's.
+ * the topic itself, or by the list of all, which a change replaces, and nothing is kept when leaders
+ * or live brokers change: an answer is never older than its request.
  */
 import {
   EncodedItems,
@@ -26,6 +26,7 @@ import {
 import { TurnBudget } from "../turn-budget.ts";
 import { operationsNotAsked, topicOperations } from "./authorized-operations.ts";
 import { EncodedCache } from "./encoded-cache.ts";
+import { ShownLeaders } from "./shown-leaders.ts";
 
 /** How a request wants its topics. */
 export interface TopicForm {
@@ -41,20 +42,21 @@ export type TopicOrFailure =
 export type TopicsInput = readonly (MetadataResponseTopicInput | EncodedItems)[];
 
 export class DescribedTopics {
-  readonly #broker: Pick<Broker, "clock" | "cluster" | "settings">;
+  readonly #broker: Pick<Broker, "clock" | "cluster" | "view">;
   readonly #cache: EncodedCache;
   readonly #turns: TurnBudget;
-  readonly #replicas: readonly number[];
+  readonly #leaders: ShownLeaders;
+  #viewVersion = -1;
   #lastList: readonly Topic[] = [];
 
   constructor(
-    broker: Pick<Broker, "clock" | "cluster" | "settings">,
+    broker: Pick<Broker, "clock" | "cluster" | "view">,
     cachedBytesMax: number = encodedMetadataBytesMax,
   ) {
     this.#broker = broker;
     this.#cache = new EncodedCache(cachedBytesMax);
     this.#turns = new TurnBudget(broker.clock, encodedPartitionsPerTurnMax);
-    this.#replicas = [broker.settings.nodeId];
+    this.#leaders = new ShownLeaders(broker);
   }
 
   /** Bytes that are kept encoded. */
@@ -64,6 +66,7 @@ export class DescribedTopics {
 
   /** All topics, in the order of their names. */
   all(form: TopicForm): TopicsInput | Promise<TopicsInput> {
+    this.#forgetOldView();
     const topics = this.#broker.cluster.topics.list();
     if (topics !== this.#lastList) this.#cache.forget(this.#lastList);
     this.#lastList = topics;
@@ -78,11 +81,18 @@ export class DescribedTopics {
 
   /** These, in this order. */
   some(items: readonly TopicOrFailure[], form: TopicForm): TopicsInput | Promise<TopicsInput> {
+    this.#forgetOldView();
     const topics = items.flatMap(({ topic }) => topic ?? []);
     if (items.length < encodedPartitionsMin && !isLarge(topics)) {
       return items.map((item) => this.#describeItem(item, form));
     }
     return this.#inRuns(items, form);
+  }
+
+  #forgetOldView(): void {
+    const { viewVersion } = this.#broker.view;
+    if (viewVersion !== this.#viewVersion) this.#cache.forgetAll();
+    this.#viewVersion = viewVersion;
   }
 
   /** Large topics from what is kept, the small ones between them together. */
@@ -137,7 +147,7 @@ export class DescribedTopics {
     for (let first = 0; first < topic.partitionCount; first += encodedPartitionsPerTurnMax) {
       const end = Math.min(topic.partitionCount, first + encodedPartitionsPerTurnMax);
       await this.#turns.take(end - first);
-      const some = this.#describePartitions(first, end);
+      const some = this.#describePartitions(topic, { first, end });
       partitions.push(encodeRun(some, encodeMetadataResponsePartition, form));
     }
     const writer = new Writer("bare");
@@ -156,20 +166,18 @@ export class DescribedTopics {
       name: topic.name,
       topicId: topic.id,
       isInternal: topic.isInternal,
-      partitions: this.#describePartitions(0, topic.partitionCount),
+      partitions: this.#describePartitions(topic, { first: 0, end: topic.partitionCount }),
       topicAuthorizedOperations: withOperations ? topicOperations : operationsNotAsked,
     };
   }
 
-  #describePartitions(first: number, end: number): readonly MetadataResponsePartitionInput[] {
-    const replicas = this.#replicas;
+  #describePartitions(
+    topic: Topic,
+    { first, end }: { readonly first: number; readonly end: number },
+  ): readonly MetadataResponsePartitionInput[] {
     return Array.from({ length: end - first }, (_, index) => ({
-      errorCode: ErrorCode.NONE,
+      ...this.#leaders.of(topic, first + index),
       partitionIndex: first + index,
-      leaderId: this.#broker.settings.nodeId,
-      leaderEpoch: this.#broker.cluster.epoch,
-      replicaNodes: replicas,
-      isrNodes: replicas,
       offlineReplicas: [],
     }));
   }

@@ -55,6 +55,12 @@ export class EncodedCache {
     this.#subjects.delete(subject);
   }
 
+  /** What all of it was made of has changed. */
+  forgetAll(): void {
+    this.#subjects.clear();
+    this.#bytes = 0;
+  }
+
   #encoded(entry: Entry, items: readonly EncodedItems[]): void {
     entry.bytes = items.reduce((sum, { byteLength }) => sum + byteLength, 0);
     this.#bytes += entry.bytes;

@@ -16,6 +16,7 @@ import {
 } from "@millrace/wire";
 import { beforeAll, describe, expect, test } from "vitest";
 import type { Broker } from "../broker.ts";
+import { aloneView, noMisses } from "../cluster/alone-view.ts";
 import { CoordinatorKit } from "../group/coordinator-kit.ts";
 import { offsetCommitHandler } from "./08-offset-commit.ts";
 import { offsetFetchHandler } from "./09-offset-fetch.ts";
@@ -40,7 +41,13 @@ beforeAll(async () => {
   const random = new SeededRandom(1);
   const store = new FaultyMetadataStore(new MemoryMetadataStore(), { clock, random });
   kit = await CoordinatorKit.start({ clock, random, store });
-  broker = { cluster: kit.cluster, groups: kit.groups } as unknown as Broker;
+  const { cluster, groups } = kit;
+  broker = {
+    cluster,
+    groups,
+    view: aloneView(cluster, () => undefined),
+    misses: noMisses,
+  } as unknown as Broker;
 });
 
 /** Handles the request and sends the response through its codec, as a client would read it. */

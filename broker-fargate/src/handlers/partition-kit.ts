@@ -14,24 +14,46 @@ import {
   Writer,
 } from "@millrace/wire";
 import type { Broker } from "../broker.ts";
+import { aloneView, noMisses } from "../cluster/alone-view.ts";
+import type { ClusterView } from "../cluster/cluster-view.ts";
 import { Rig, turn } from "../partition/fixtures.ts";
 import type { Handler, ReplyMemory, RequestContext } from "./handler.ts";
+import { ThreeBrokers } from "./three-brokers.ts";
 
 export class HandlerKit {
   readonly rig: Rig;
   readonly broker: Broker;
 
-  private constructor(rig: Rig) {
+  private constructor(rig: Rig, view: ClusterView = aloneView(rig.cluster, () => undefined)) {
     this.rig = rig;
     const silent = { warn: () => undefined } as unknown as Logger;
     const { buffers, clock, cluster, partitions, random } = rig;
     const { settings } = cluster;
-    const parts = { clock, cluster, codecs: jsCodecs, crc32c, log: silent, partitions, random };
-    this.broker = { ...parts, buffers, settings } as unknown as Broker;
+    const parts = {
+      clock,
+      cluster,
+      view,
+      codecs: jsCodecs,
+      crc32c,
+      log: silent,
+      partitions,
+      random,
+    };
+    this.broker = { ...parts, buffers, settings, misses: noMisses } as unknown as Broker;
   }
 
   static async start(): Promise<HandlerKit> {
     return HandlerKit.over(await new Rig().start());
+  }
+
+  /** The rig is broker 1 of three. */
+  static async amongThree(): Promise<{
+    readonly kit: HandlerKit;
+    readonly view: ThreeBrokers;
+  }> {
+    const rig = await new Rig().start();
+    const view = new ThreeBrokers(rig.cluster);
+    return { kit: new HandlerKit(rig, view), view };
   }
 
   /** Over the rig's present life. */

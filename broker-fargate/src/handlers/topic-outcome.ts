@@ -5,7 +5,7 @@ import type { TopicOutcome } from "../cluster/cluster.ts";
 import { errorMessage } from "./error-message.ts";
 
 /** What admin handlers need of the broker. */
-export type ClusterHolder = Pick<Broker, "cluster" | "clock">;
+export type ClusterHolder = Pick<Broker, "cluster" | "clock" | "misses">;
 
 export interface Verdict {
   readonly errorCode: number;

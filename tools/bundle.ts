@@ -1,6 +1,7 @@
 /**
  * Makes the one file that `start.mjs` runs, out of the sources, and says which files it was made
- * from: node tools/bundle.ts DIRECTORY.
+ * from: node tools/bundle.ts DIRECTORY [ENTRY]. The entry is the broker's main.ts unless another one
+ * is named, by its path from the root.
  *
  * Leaves in DIRECTORY: {hash}.cjs, its source map, and current.json, which names them and stamps
  * every input. Each appears at once and whole (rename), and a file's name is the hash of what is in
@@ -118,10 +119,10 @@ function threadInside(thread: Bundle): Plugin {
   };
 }
 
-function bundleSources(thread: Bundle): Promise<Bundle> {
+function bundleSources(entry: string, thread: Bundle): Promise<Bundle> {
   return build({
     ...common,
-    entryPoints: ["broker-fargate/src/main.ts"],
+    entryPoints: [entry],
     sourcemap: "linked",
     banner: { js: 'const bundleUrl = require("node:url").pathToFileURL(__filename).href;' },
     plugins: [nativePackages, threadInside(thread)],
@@ -161,10 +162,10 @@ function removeOld(directory: string): void {
   }
 }
 
-async function main(directory: string): Promise<void> {
+async function main(directory: string, entry: string): Promise<void> {
   const startedAt = Date.now();
   const thread = await bundleThread();
-  const made = await bundleSources(thread);
+  const made = await bundleSources(entry, thread);
   const text = outputOf(made, ".cjs").text.replaceAll(nonAscii, "?");
   const name = `${createHash("sha256").update(text).digest("hex").slice(0, 16)}.cjs`;
   const sources = [thread, made].flatMap(({ metafile }) => Object.keys(metafile.inputs));
@@ -184,6 +185,8 @@ async function main(directory: string): Promise<void> {
   removeOld(directory);
 }
 
-const [directory] = process.argv.slice(2);
-if (directory === undefined) throw new Error(`usage: node ${basename(import.meta.filename)} DIR`);
-await main(resolve(directory));
+const [directory, entry = "broker-fargate/src/main.ts"] = process.argv.slice(2);
+if (directory === undefined) {
+  throw new Error(`usage: node ${basename(import.meta.filename)} DIR [ENTRY]`);
+}
+await main(resolve(directory), entry);

@@ -1,5 +1,6 @@
 // `npm start`: runs the broker with a Node that can, and says clearly what is missing where none is.
-// Plain JavaScript, so that an old Node gets as far as the message.
+// Plain JavaScript, so that an old Node gets as far as the message. With `metadata-host` as its first
+// argument it runs the process that hosts the metadata of several brokers.
 //
 // What runs is one file, made from the sources by tools/bundle.ts when there is none that fits them:
 // ready in half the time, in half the memory of the sources (docs/adr/0011).
@@ -18,7 +19,10 @@ const module = process.getBuiltinModule("node:module");
 const { dirname, join } = process.getBuiltinModule("node:path");
 
 const root = dirname(import.meta.dirname);
-const directory = join(root, ".cache/start");
+const isHost = process.argv[2] === "metadata-host";
+if (isHost) process.argv.splice(2, 1);
+const entry = isHost ? "broker-fargate/src/metadata-host/main.ts" : "broker-fargate/src/main.ts";
+const directory = join(root, isHost ? ".cache/start-host" : ".cache/start");
 if (!fs.existsSync(join(root, "node_modules/pino"))) {
   console.error("Millrace's dependencies are not installed. Run: npm install");
   process.exit(2);
@@ -48,7 +52,7 @@ function currentBundle() {
 /** In a process of its own, because the bundler's memory would stay with the broker. */
 function makeBundle() {
   const { spawnSync } = process.getBuiltinModule("node:child_process");
-  const args = [join(root, "tools/bundle.ts"), directory];
+  const args = [join(root, "tools/bundle.ts"), directory, entry];
   const { status, stderr, error } = spawnSync(process.execPath, args, { encoding: "utf8" });
   const made = status === 0 ? currentBundle() : undefined;
   if (made !== undefined) return made;
@@ -61,5 +65,5 @@ function makeBundle() {
 const bundle = currentBundle() ?? makeBundle();
 // The second start finds its code compiled.
 module.enableCompileCache(join(directory, "compiled"));
-if (bundle === undefined) await import("../broker-fargate/src/main.ts");
+if (bundle === undefined) await import(`../${entry}`);
 else module.createRequire(import.meta.url)(bundle);

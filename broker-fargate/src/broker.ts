@@ -1,7 +1,9 @@
 import type { Clock, Random, Settings } from "@millrace/core";
 import type { CodecSet, Crc32c } from "@millrace/wire";
 import type { BufferPool } from "./buffer-pool.ts";
+import type { TopicMisses } from "./cluster/alone-view.ts";
 import type { Cluster } from "./cluster/cluster.ts";
+import type { ClusterView } from "./cluster/cluster-view.ts";
 import type { GroupCoordinator } from "./group/coordinator.ts";
 import type { Metrics } from "./metrics/registry.ts";
 import type { Partitions } from "./partition/partitions.ts";
@@ -13,6 +15,10 @@ export interface Broker {
   readonly clock: Clock;
   readonly random: Random;
   readonly cluster: Cluster;
+  /** The brokers of the cluster, and which slots each leads. */
+  readonly view: ClusterView;
+  /** Asked for topics that `cluster` does not know. */
+  readonly misses: TopicMisses;
   readonly partitions: Partitions;
   readonly groups: GroupCoordinator;
   readonly codecs: CodecSet;

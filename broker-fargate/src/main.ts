@@ -3,13 +3,15 @@
  * in one screen, and ends cleanly on SIGTERM. The only file that exits, and the only one that
  * knows an adapter.
  */
-import { appendFileSync, readFileSync, statfsSync } from "node:fs";
+import { appendFileSync, mkdirSync, readFileSync, statfsSync } from "node:fs";
+import { rm } from "node:fs/promises";
 import { flushCompileCache } from "node:module";
 import { join, resolve } from "node:path";
 import { setFlagsFromString } from "node:v8";
 import {
   crc32c,
   FileObjectStore,
+  HostedMetadataStore,
   LmdbMetadataStore,
   loadCodecs,
   lockDirectory,
@@ -23,6 +25,8 @@ import {
 import {
   AssertionError,
   type Clock,
+  type MetadataStore,
+  type MetadataStoreSettings,
   type ObjectStore,
   type ObjectStoreSettings,
   parseSettings,
@@ -39,7 +43,8 @@ import { type ListenerAddress, listenerAddresses } from "./listener-address.ts";
 import { observeTurns } from "./metrics/event-loop-watch.ts";
 import type { Metrics } from "./metrics/registry.ts";
 import { observeProcess } from "./metrics/process-usage.ts";
-import { type Configuration, type OpenBroker, openBroker } from "./open-broker.ts";
+import { type Life, Lives } from "./lives.ts";
+import { type Configuration, openBroker, type Ports } from "./open-broker.ts";
 import { sideWorkEntry } from "./side-work/entry.ts";
 import { type Options, readOptions, UsageError, usage } from "./options.ts";
 import { type Listener, listen } from "./server/listener.ts";
@@ -92,40 +97,22 @@ async function run(options: Options): Promise<void> {
           return openHttp({ settings, host, readiness, log, metrics: () => serving.metrics });
         })
       : () => Promise.resolve(undefined);
-  const onFailed = (): void => {
-    readiness.reasons = ["a sync of the disk failed: appends are refused until a restart"];
+  const node = await openNode({ dataDirectory, options, configuration, log });
+  const live = (lives: Lives): Promise<Life> => {
+    return beginLife({ node, configuration, addresses, log, readiness, lives });
   };
-  const at = { dataDirectory, options, configuration, log, onFailed };
-  const { close: closeOpened, opened } = await openOnNode(at);
-  const { broker, dispatcher } = opened;
-  serving.metrics = broker.metrics;
-  const server = new Server({
-    dispatcher,
-    clock: broker.clock,
-    log,
-    metrics: broker.metrics,
-    buffers: broker.buffers,
-    settings,
-  });
-  const listeners: Listener[] = [];
-  // To bind, Node holds the host against a regular expression: it takes V8 4 ms to make machine code
-  // of it, and nothing to interpret it once.
-  setFlagsFromString("--no-regexp-optimization");
-  for (const address of addresses.bind) {
-    const advertised = addresses.advertised.get(address.name);
-    listeners.push(await listenAt(server, address, advertised));
-  }
+  const lives = new Lives(live, log);
+  const life = await lives.begin();
+  serving.metrics = life.opened.broker.metrics;
+  lives.onNext = ({ opened }) => {
+    serving.metrics = opened.broker.metrics;
+  };
   const http = await openHttpNow();
   setFlagsFromString("--regexp-optimization");
-  observeProcess(broker.metrics, readProcessUsage);
-  const turns = observeTurns(broker.metrics);
-  const stopWatching = watchTurns((busyMs) => turns.observe(busyMs / 1000));
   const close = async (): Promise<void> => {
     readiness.reasons = ["the broker is shutting down"];
-    stopWatching();
-    for (const listener of listeners) listener.stopAccepting();
-    await server.close(shutdownGraceMsMax);
-    await closeOpened();
+    await lives.end();
+    await node.close();
     await http?.close();
     await lock.release();
   };
@@ -134,7 +121,7 @@ async function run(options: Options): Promise<void> {
   process.stdout.write(
     startScreen({
       version: manifest.version,
-      addresses: listeners.map(({ advertised }) => `${advertised.host}:${advertised.port}`),
+      addresses: life.listeners.map(({ advertised }) => `${advertised.host}:${advertised.port}`),
       httpAddress: http === undefined ? undefined : `${host ?? "localhost"}:${http.port}`,
       dataDirectory,
       durability: settings.durability,
@@ -146,6 +133,61 @@ async function run(options: Options): Promise<void> {
   flushCompileCache();
 }
 
+/** One life of the broker: what ends when another process has ended its incarnation. */
+async function beginLife(at: {
+  readonly node: Node;
+  readonly configuration: Configuration;
+  readonly addresses: Extract<ReturnType<typeof listenerAddresses>, { readonly kind: "ok" }>;
+  readonly log: Logger;
+  readonly readiness: { reasons: readonly string[] };
+  readonly lives: Lives;
+}): Promise<Life> {
+  const { addresses, configuration, lives, log, node, readiness } = at;
+  const { settings } = configuration;
+  const onFailed = (): void => {
+    readiness.reasons = ["a sync of the disk failed: appends are refused until a restart"];
+  };
+  const ports = { ...node.ports(lives.count), onFailed };
+  const member = {
+    listeners: addresses.bind.map((address) => advertisedOf(address, addresses.advertised)),
+    onOver: (cause: unknown) => lives.over(cause),
+  };
+  const isMember = settings.metadataStore !== undefined;
+  const opened = await openBroker(isMember ? { ...ports, asMember: member } : ports, configuration);
+  const { broker, dispatcher } = opened;
+  const { buffers, clock, metrics } = broker;
+  const server = new Server({ dispatcher, clock, log, metrics, buffers, settings });
+  const listeners: Listener[] = [];
+  // To bind, Node holds the host against a regular expression: it takes V8 4 ms to make machine code
+  // of it, and nothing to interpret it once.
+  setFlagsFromString("--no-regexp-optimization");
+  for (const address of addresses.bind) {
+    const advertised = addresses.advertised.get(address.name);
+    listeners.push(await listenAt(server, address, advertised));
+  }
+  observeProcess(metrics, readProcessUsage);
+  const turns = observeTurns(metrics);
+  const stopWatching = watchTurns((busyMs) => turns.observe(busyMs / 1000));
+  const stop = async (graceMs: number): Promise<void> => {
+    stopWatching();
+    for (const listener of listeners) listener.stopAccepting();
+    await server.close(graceMs);
+  };
+  return {
+    ...{ opened, listeners },
+    end: async () => {
+      // A member's slots go to the others while it answers: clients are told who has them.
+      if (isMember) await opened.leave();
+      await stop(shutdownGraceMsMax);
+      await opened.close();
+    },
+    abandon: async () => {
+      opened.abandon();
+      await stop(0);
+    },
+  };
+}
+
 function readConfiguration(options: Options, log: Logger): Configuration {
   const { settings, known, unknown, ignored, invalid } = parseSettings(options.entries);
   if (invalid.length > 0) throw new UsageError(invalid.join("\n"));
@@ -154,15 +196,22 @@ function readConfiguration(options: Options, log: Logger): Configuration {
   return { settings, known };
 }
 
-async function openOnNode(at: {
+/** What this process has, whatever life of the broker it is in. */
+interface Node {
+  /** For the n-th life, from 1 on. */
+  ports(life: number): Ports;
+  close(): Promise<void>;
+}
+
+async function openNode(at: {
   readonly dataDirectory: string;
   readonly options: Options;
   readonly configuration: Configuration;
   readonly log: Logger;
-  readonly onFailed: () => void;
-}): Promise<{ readonly opened: OpenBroker; readonly close: () => Promise<void> }> {
-  const { dataDirectory, log, onFailed } = at;
-  const { syncLogPath } = at.options;
+}): Promise<Node> {
+  const { dataDirectory, log } = at;
+  const { metadataStore, objectStore } = at.configuration.settings;
+  const { objectReadDelayMs: delayMs, syncLogPath } = at.options;
   const onSynced = (path: string, length: number): void => {
     if (syncLogPath !== undefined)
       appendFileSync(syncLogPath, `${JSON.stringify({ path, length })}\n`);
@@ -171,42 +220,66 @@ async function openOnNode(at: {
     onSnappyFallback: (cause) =>
       log.info({ err: cause }, "snappy's native codec is absent; using our own"),
   });
-  const store = LmdbMetadataStore.open(join(dataDirectory, "metadata"));
-  const disk = new NodeDisk(dataDirectory, syncLogPath === undefined ? {} : { onSynced });
+  const clock = new SystemClock();
+  const random = new SystemRandom();
+  const store =
+    metadataStore === undefined
+      ? LmdbMetadataStore.open(join(dataDirectory, "metadata"))
+      : await openSharedMetadata(metadataStore, { clock, random });
   const space = (): { readonly totalBytes: number; readonly usableBytes: number } => {
     const { blocks, bsize, bavail } = statfsSync(dataDirectory);
     return { totalBytes: blocks * bsize, usableBytes: bavail * bsize };
   };
   const folder = { path: dataDirectory, space };
-  const clock = new SystemClock();
-  const random = new SystemRandom();
   const buffers = new BufferPool();
   const sideWork = new WorkerPool({
     entry: sideWorkEntry,
     onDeath: (error) => log.error({ err: error }, "a thread of side work died"),
   });
-  const ports = {
-    ...{ clock, random, disk, store, codecs, crc32c, sideWork, folder, log, buffers, onFailed },
-  };
-  const { objectStore } = at.configuration.settings;
-  const { objectReadDelayMs: delayMs } = at.options;
   const openedObjects =
     objectStore === undefined ? undefined : await openObjects(objectStore, { clock, random, log });
   const objects =
     openedObjects === undefined || delayMs === 0
       ? openedObjects
       : withSlowReads(openedObjects, clock, delayMs);
-  const opened = await openBroker(
-    objects === undefined ? ports : { ...ports, objects },
-    at.configuration,
-  );
-  const close = async (): Promise<void> => {
-    await opened.close();
-    await sideWork.close();
-    await objects?.close();
-    await store.close();
+  const shared = { clock, random, store, codecs, crc32c, sideWork, folder, log, buffers };
+  const own = objects === undefined ? shared : { ...shared, objects };
+  const cache = join(dataDirectory, "cache");
+  // A member's disk is no more than a cache of one life.
+  if (metadataStore !== undefined) await rm(cache, { recursive: true, force: true });
+  return {
+    ports: (life) => {
+      if (metadataStore === undefined) {
+        const disk = new NodeDisk(dataDirectory, syncLogPath === undefined ? {} : { onSynced });
+        return { ...own, disk };
+      }
+      const root = join(cache, String(life));
+      mkdirSync(root, { recursive: true });
+      return { ...own, disk: new NodeDisk(root, { syncs: "left" }) };
+    },
+    close: async () => {
+      await sideWork.close();
+      await objects?.close();
+      await store.close();
+    },
   };
-  return { opened, close };
+}
+
+/** What speaks DynamoDB is loaded only where it is used. */
+async function openSharedMetadata(
+  settings: MetadataStoreSettings,
+  { clock, random }: { readonly clock: Clock; readonly random: Random },
+): Promise<MetadataStore> {
+  if (settings.kind === "hosted") {
+    return new HostedMetadataStore({ socketPath: settings.socket, clock, random });
+  }
+  const { DynamoDbMetadataStore } = await import("@millrace/adapter-aws");
+  const { endpoint, region, table } = settings;
+  return DynamoDbMetadataStore.open({
+    ...{ clock, random, table },
+    ...(endpoint === undefined ? {} : { endpoint }),
+    ...(region === undefined ? {} : { region }),
+  });
 }
 
 /** What speaks S3 is loaded only where it is used: it takes long, and much memory. */
@@ -238,6 +311,15 @@ function withSlowReads(store: ObjectStore, clock: Clock, delayMs: number): Objec
     delete: (keys) => store.delete(keys),
     close: () => store.close(),
   };
+}
+
+/** A member tells it before it listens, so its port has to be a fixed one. */
+function advertisedOf(
+  address: ListenerAddress,
+  advertised: ReadonlyMap<string, ListenerAddress>,
+): AdvertisedListener {
+  const { host = "localhost", name, port } = advertised.get(address.name) ?? address;
+  return { name, host, port };
 }
 
 function listenAt(

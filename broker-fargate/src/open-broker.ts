@@ -4,9 +4,11 @@
  * Order: cluster (new incarnation and epoch, durably) → partitions (the journals of former
  * incarnations are replayed) → groups → handlers. Only then may anybody listen.
  */
+import { assert } from "@millrace/core";
 import type {
   Clock,
   Disk,
+  MemberListener,
   MetadataStore,
   ObjectStore,
   Random,
@@ -17,12 +19,14 @@ import type { CodecSet, Crc32c } from "@millrace/wire";
 import type { Logger } from "pino";
 import type { Broker } from "./broker.ts";
 import type { BufferPool } from "./buffer-pool.ts";
-import { Cluster } from "./cluster/cluster.ts";
+import { Cluster, type ClusterOptions } from "./cluster/cluster.ts";
+import { liveBrokers } from "./cluster/live-brokers.ts";
 import { compactionTools } from "./compaction/compaction-format.ts";
 import type { CompactionLimits } from "./compaction/limits.ts";
 import { LogCleaner } from "./compaction/log-cleaner.ts";
 import { GroupCoordinator } from "./group/coordinator.ts";
 import type { DataFolder } from "./handlers/35-describe-log-dirs.ts";
+import type { JournalLimits } from "./journal/limits.ts";
 import { Metrics } from "./metrics/registry.ts";
 import type { PartitionLimits } from "./partition/limits.ts";
 import { Partitions } from "./partition/partitions.ts";
@@ -32,6 +36,7 @@ import { Retention } from "./retention/retention.ts";
 import { routesOf } from "./routes.ts";
 import { Dispatcher } from "./server/dispatcher.ts";
 import { limitedLog } from "./server/log.ts";
+import { type Member, openMember } from "./takeover/open-member.ts";
 import type { TierLimits } from "./tier/limits.ts";
 
 export interface Ports {
@@ -53,13 +58,28 @@ export interface Ports {
   readonly compactionLimits?: CompactionLimits;
   /** The disk can't be trusted with writes any more; what was acknowledged is safe. */
   readonly onFailed?: (cause: unknown) => void;
+  /** Absent: the broker is alone in its cluster. */
+  readonly asMember?: MemberPorts;
+}
+
+/** What a broker of a cluster needs beside the others' ports. */
+export interface MemberPorts {
+  /** As they are advertised to clients, and to the other brokers. */
+  readonly listeners: readonly MemberListener[];
+  readonly journalLimits?: JournalLimits;
+  /** This incarnation is over: it is to be abandoned, and a new one opened. Called once or more. */
+  readonly onOver: (cause: unknown) => void;
 }
 
 export interface OpenBroker {
   readonly broker: Broker;
   readonly dispatcher: Dispatcher;
+  /** Hands a member's slots over to the others, who serve them from then on. */
+  leave(): Promise<void>;
   /** Syncs and closes everything but the ports. */
   close(): Promise<void>;
+  /** A member's end when it is over: nothing is written any more. */
+  abandon(): void;
 }
 
 /** The configuration that a broker starts with; `known` as `parseSettings` gave it. */
@@ -73,16 +93,21 @@ export async function openBroker(ports: Ports, configuration: Configuration): Pr
   const { settings, known: configs } = configuration;
   const metrics = new Metrics();
   const brokerId = settings.nodeId;
-  const cluster = await Cluster.open({ store, clock, random, brokerId, configs });
-  const partitions = await Partitions.open({ ...ports, cluster, metrics });
+  const cluster = await openCluster(ports, { store, clock, random, brokerId, configs });
+  const { view } = cluster;
+  cluster.useLiveBrokers(() => liveBrokers(view));
+  const member = openMemberOf(ports, cluster);
+  const parts = member === undefined ? {} : { member: member.parts };
+  const partitions = await Partitions.open({ ...ports, ...parts, cluster, metrics });
   // Settings are looked up at each use: a dynamic change of the broker's configs makes new ones.
   const groups = new GroupCoordinator({
-    ...{ clock, random, cluster, metrics },
+    ...{ clock, random, cluster, view, metrics },
     get settings() {
       return cluster.settings;
     },
   });
   groups.open();
+  member?.begin({ partitions, groups });
   const idleLogs = new IdleLogs({
     disk: ports.disk,
     wire: wireFormat(ports),
@@ -104,7 +129,8 @@ export async function openBroker(ports: Ports, configuration: Configuration): Pr
   const { buffers, codecs, crc32c } = ports;
   const log = limitedLog(ports.log, clock);
   const broker: Broker = {
-    ...{ clock, random, cluster, partitions, groups, codecs, crc32c, buffers, metrics, log },
+    ...{ clock, random, cluster, view, partitions, groups, codecs, crc32c, buffers, metrics, log },
+    misses: cluster,
     get settings() {
       return cluster.settings;
     },
@@ -115,11 +141,45 @@ export async function openBroker(ports: Ports, configuration: Configuration): Pr
   return {
     broker,
     dispatcher,
+    leave: async () => {
+      await member?.drain();
+    },
     close: async () => {
+      await member?.close();
       await groups.close();
       await retention.close();
       await cleaner.close();
       await partitions.close();
+      await member?.endJournal();
+      await cluster.membership?.close();
+    },
+    abandon: () => {
+      void member?.close();
+      void groups.close();
+      void retention.close();
+      void cleaner.close();
+      partitions.abandon();
+      void cluster.membership?.close();
     },
   };
+}
+
+function openCluster(ports: Ports, options: ClusterOptions): Promise<Cluster> {
+  const { asMember, log } = ports;
+  if (asMember === undefined) return Cluster.open(options);
+  const { listeners, onOver } = asMember;
+  const rack = options.configs?.get("broker.rack");
+  return Cluster.join({ ...options, member: { listeners, rack, log, onOver } });
+}
+
+function openMemberOf(ports: Ports, cluster: Cluster): Member | undefined {
+  const { asMember, clock, crc32c, log, objects, random, store } = ports;
+  const { membership } = cluster;
+  if (asMember === undefined || membership === undefined) return undefined;
+  assert(objects !== undefined, "a member of a cluster has an object store");
+  const { journalLimits, onOver } = asMember;
+  return openMember({
+    ...{ clock, crc32c, log, objects, random, store, cluster, membership, onOver },
+    ...(journalLimits === undefined ? {} : { journalLimits }),
+  });
 }

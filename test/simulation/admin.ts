@@ -1,4 +1,5 @@
 import { ApiKey, ErrorCode, kafkaError, zeroUuid } from "@millrace/wire";
+import { leaderErrors } from "./client-routes.ts";
 import { ClientProcess, nameOf, type PartitionRef, type Scene } from "./client.ts";
 import { listOffset } from "./list-offset.ts";
 import { scratchTopic, type SimulatedTopic } from "./topics.ts";
@@ -132,8 +133,8 @@ export class Admin extends ClientProcess {
     );
     if (refs.length === 0) return;
     const ref = world.pick(refs);
-    const end = await this.ask((connection) => listOffset(connection, ref, -1n));
-    const start = await this.ask((connection) => listOffset(connection, ref, -2n));
+    const end = await this.askLeader(ref, (connection) => listOffset(connection, ref, -1n));
+    const start = await this.askLeader(ref, (connection) => listOffset(connection, ref, -2n));
     if (end === undefined || start === undefined || end.offset <= start.offset) return;
     // Seldom all of it, so that readers have something left.
     const span = end.offset - start.offset;
@@ -147,12 +148,13 @@ export class Admin extends ClientProcess {
     cluster.mayDeleteBelow(ref, offset);
     const partitions = [{ partitionIndex: ref.partition, offset }];
     const body = { timeoutMs: 5_000, topics: [{ name: ref.topic, partitions }] };
-    const part = await this.ask(async (connection) => {
+    const part = await this.askLeader(ref, async (connection) => {
       const answer = await connection.request(ApiKey.DeleteRecords, 2, body);
       return answer.topics[0]?.partitions[0];
     });
     const code = part?.errorCode ?? ErrorCode.UNKNOWN_SERVER_ERROR;
     world.trace.add(`admin deletes ${nameOf(ref)} below ${offset}: ${kafkaError(code).name}`);
+    if (leaderErrors.has(code)) this.lostLeader(ref);
     if (code === ErrorCode.NONE) history.startsAt(nameOf(ref), part?.lowWatermark ?? 0);
     if (finalCodes.has(code)) this.host.note(`admin was told ${kafkaError(code).name}`);
   }

@@ -2,62 +2,33 @@ import {
   FaultyMetadataStore,
   FaultyObjectStore,
   MemoryDisk,
-  MemoryMetadataStore,
-  MemoryObjectStore,
+  type MemoryMetadataStore,
+  type MemoryObjectStore,
   type MetadataFaultRates,
   type ObjectFaultRates,
 } from "@millrace/adapter-memory";
+import { type Clock, parseSettings, type Settings, type TopicId } from "@millrace/core";
+import type { AdvertisedListener } from "../../broker-fargate/src/handlers/handler.ts";
 import {
-  type Disk,
-  type MetadataStore,
-  type ObjectStore,
-  parseSettings,
-  type Settings,
-  type SideTasks,
-  type TopicId,
-} from "@millrace/core";
-import { crc32c, jsCodecs } from "@millrace/wire";
-import { BufferPool } from "../../broker-fargate/src/buffer-pool.ts";
-import { type OpenBroker, openBroker, type Ports } from "../../broker-fargate/src/open-broker.ts";
+  type MemberPorts,
+  type OpenBroker,
+  openBroker,
+} from "../../broker-fargate/src/open-broker.ts";
 import { JournalDamagedError } from "../../broker-fargate/src/partition/journal-reader.ts";
 import { Server } from "../../broker-fargate/src/server/server.ts";
-import { FaultTable, objectKind, Steps } from "./fault-table.ts";
+import type { Brokers } from "./client.ts";
+import { type FaultTable, objectKind, Steps } from "./fault-table.ts";
 import type { Anomaly } from "./history.ts";
 import { Life } from "./life.ts";
+import { type MutatedStart, type Mutation, portsOf } from "./life-ports.ts";
 import type { Network, Pipe } from "./network.ts";
-import { NamedSteps } from "./named-steps.ts";
-import { WatchedDisk, watchedStore, type Watchers } from "./ports.ts";
-import { recordingLog } from "./recording-log.ts";
-import { simulatedSideWork } from "./side-work.ts";
-import { linkTo, type LinkedClient } from "./simulated-link.ts";
-import { smallCompactionLimits, smallLimits, smallTierLimits } from "./small-limits.ts";
-import { watchedObjects } from "./watched-objects.ts";
+import { newOutside, type Outside } from "./outside.ts";
+import type { Watchers } from "./ports.ts";
+import { type LinkedClient, linkTo } from "./simulated-link.ts";
+import { smallJournalLimits } from "./small-limits.ts";
 import type { World } from "./world.ts";
 
-/** Something wrong that is put between the broker and what is around it. */
-export interface Mutation {
-  readonly name: string;
-  /** Called at each start of the broker, before it gets its ports. */
-  readonly disk?: (disk: Disk, start: MutatedStart) => Disk;
-  readonly store?: (store: MetadataStore, start: MutatedStart) => MetadataStore;
-  readonly objects?: (store: ObjectStore, start: MutatedStart) => ObjectStore;
-  /** Of the work beside the event loop. */
-  readonly sideTasks?: (tasks: SideTasks) => SideTasks;
-  /** Changes the broker's code for one run; what it returns takes that back. */
-  readonly patch?: () => () => void;
-  /** Called when the broker is open, before the first client can reach it. */
-  readonly broker?: (opened: OpenBroker, start: MutatedStart) => void;
-}
-
-export interface MutatedStart {
-  readonly world: World;
-  /** 1 for the first start. */
-  readonly number: number;
-  /** What is really on the disk. */
-  readonly memoryDisk: MemoryDisk;
-  /** Runs something later, if this life is not over by then. */
-  readonly after: (delayMs: number, run: () => void) => void;
-}
+export type { MutatedStart, Mutation } from "./life-ports.ts";
 
 /** How slow the disk is at the moment. */
 export interface DiskWeather {
@@ -71,30 +42,41 @@ const restartMsMax = 300;
 const failedStartsMax = 60;
 const gracefulMsMax = 5_000;
 export const calmObjects: ObjectFaultRates = { perThousand: {}, latencyMsMax: 2, slowMsMax: 300 };
-/** Even small buffers are used again: a batch that somebody still reads would be overwritten. */
-const pooledBytesMin = 64;
+/** How long what is left of a life goes on beside the next one, in the same process. */
+const leftoverMsMax = 1_500;
+
+/** A broker of a cluster: its stores are the others', too, and its disk ends with its process. */
+export interface MemberHost {
+  readonly brokerId: number;
+  readonly outside: Outside;
+}
+
 /**
  * The machine that the broker runs on: its disk and its store, which outlive it, and one life of
- * the broker after another.
+ * the broker after another. Of a member of a cluster only the stores outlive it; and where it says
+ * that its incarnation is over, the next life begins in the same process.
  */
-export class BrokerHost {
+export class BrokerHost implements Brokers {
   readonly world: World;
   readonly network: Network;
-  readonly table: FaultTable = new FaultTable();
+  readonly are = "one";
+  /** `broker`, or the member's. */
+  readonly name: string;
+  readonly table: FaultTable;
   readonly steps: Steps = new Steps();
-  readonly disk: MemoryDisk;
+  disk: MemoryDisk;
   readonly diskWeather: DiskWeather = { syncMsMax: 2 };
   storeRates: MetadataFaultRates = { perThousand: {}, latencyMsMax: 1 };
   /** What is really in the stores, which outlive every life of the broker. */
-  readonly memoryStore: MemoryMetadataStore = new MemoryMetadataStore();
-  readonly memoryObjects: MemoryObjectStore = new MemoryObjectStore();
+  readonly memoryStore: MemoryMetadataStore;
+  readonly memoryObjects: MemoryObjectStore;
   /** The way to the object store: what is under way on it outlives a life, too. */
   readonly objects: FaultyObjectStore;
   /** What the broker may say of records that are gone: their folder was taken from it. */
   mayMissRecords = false;
   /** Called when a life is over and before the next one. */
   atRest: () => void = () => undefined;
-  readonly anomalies: Anomaly[] = [];
+  readonly anomalies: Anomaly[];
   /** Whether the broker said that only a restart helps. */
   needsRestart = false;
   state: HostState = "down";
@@ -103,7 +85,14 @@ export class BrokerHost {
   starts = 0;
   /** Registered ones, by all lives. */
   checkpoints = 0;
-  readonly #named = new NamedSteps();
+  /** Of the machine's wall clock, against the world's. */
+  wallAheadMs = 0;
+  readonly #outside: Outside;
+  readonly #member: MemberHost | undefined;
+  readonly #listener: AdvertisedListener;
+  /** Lives that were abandoned, of which something still goes on in the process. */
+  readonly #leftovers = new Set<Life>();
+  #isListening = false;
   readonly #settings: { readonly settings: Settings; readonly known: ReadonlyMap<string, string> };
   readonly #mutation: Mutation | undefined;
   #faultyStore: FaultyMetadataStore | undefined;
@@ -120,10 +109,23 @@ export class BrokerHost {
     readonly network: Network;
     readonly configs: Readonly<Record<string, string>>;
     readonly mutation?: Mutation;
+    /** Absent: the broker is alone. */
+    readonly member?: MemberHost;
   }) {
+    const { member } = options;
     this.world = options.world;
     this.network = options.network;
     this.#mutation = options.mutation;
+    this.#member = member;
+    this.#outside = member?.outside ?? newOutside();
+    this.name = member === undefined ? "broker" : `broker-${member.brokerId}`;
+    this.#listener = { name: "PLAINTEXT", host: this.name, port: 9092 };
+    ({
+      table: this.table,
+      anomalies: this.anomalies,
+      memoryStore: this.memoryStore,
+      memoryObjects: this.memoryObjects,
+    } = this.#outside);
     const { settings, known, invalid } = parseSettings(new Map(Object.entries(options.configs)));
     if (invalid.length > 0) throw new Error(invalid.join("; "));
     this.#settings = { settings, known };
@@ -134,12 +136,9 @@ export class BrokerHost {
         this.table.add(`object ${fault}`, `${operation} ${objectKind(key)}`);
       },
     });
-    this.disk = new MemoryDisk({
-      wallMs: () => world.clock.wallMs(),
-      schedule: (run) => {
-        world.clock.after(world.random.below(this.diskWeather.syncMsMax + 1), run);
-      },
-    });
+    this.disk = this.#newDisk();
+    // A member's requests are under way outside of it, whatever becomes of it.
+    if (member !== undefined) this.#faultyStore = this.#newStore(world.clock);
   }
 
   get opened(): OpenBroker | undefined {
@@ -162,8 +161,9 @@ export class BrokerHost {
     this.starts += 1;
     this.state = "starting";
     this.needsRestart = false;
-    const life = new Life(`broker-${this.starts}`);
+    const life = new Life(`${this.name}-${this.starts}`);
     this.#life = life;
+    if (this.#member !== undefined) this.disk = this.#newDisk();
     this.world.trace.add(`${life.name} starts`);
     this.#endOfPhase = this.steps.begin("start");
     void this.#open(life);
@@ -175,8 +175,7 @@ export class BrokerHost {
     if (life === undefined) return;
     for (const step of this.steps.running) this.table.add(kind, step);
     this.world.trace.add(`${life.name} ${kind} in ${this.steps.running.join(", ")}`);
-    life.end();
-    this.steps.clear();
+    this.#end(life);
     if (kind === "power loss") this.disk.crash(this.world.random);
     else this.disk.kill();
     this.#down();
@@ -186,6 +185,25 @@ export class BrokerHost {
   /** The run is over: nothing goes on, and nothing is counted. */
   abandon(): void {
     this.#life?.end();
+    for (const life of this.#leftovers) life.end();
+  }
+
+  /** SIGSTOP: nothing of it goes on, and nobody is told. */
+  pause(): void {
+    for (const step of this.steps.running) this.table.add("pause", step);
+    this.world.trace.add(`${this.name} is paused in ${this.steps.running.join(", ")}`);
+    for (const life of this.#lives()) life.pause();
+  }
+
+  /** SIGCONT: what came meanwhile reaches it now, one thing after another. */
+  resume(): void {
+    if (!this.isPaused) return;
+    this.world.trace.add(`${this.name} goes on`);
+    for (const life of this.#lives()) life.resume((run) => this.world.clock.after(0, run));
+  }
+
+  get isPaused(): boolean {
+    return this.#life?.isPaused === true;
   }
 
   /** SIGTERM: as `main` does it. The broker is down some time later, or is killed on the way. */
@@ -194,6 +212,7 @@ export class BrokerHost {
     const [life, server, opened] = [this.#life, this.#server, this.#opened];
     if (state !== "up" || life === undefined || server === undefined || opened === undefined)
       return;
+    if (life.isPaused) return;
     for (const step of this.steps.running) this.table.add("graceful stop", step);
     this.state = "closing";
     this.world.trace.add(`${life.name} stops`);
@@ -204,8 +223,9 @@ export class BrokerHost {
   /** A link to the broker, or nothing when nobody listens. */
   connect(client: LinkedClient): Pipe | undefined {
     const [life, server] = [this.#life, this.#server];
-    if (this.state !== "up" || life === undefined || server === undefined) return undefined;
-    return linkTo({ life, server, pipes: this.#pipes }, this.network, client);
+    if (!this.#isListening || life === undefined || server === undefined) return undefined;
+    const listener = this.#listener;
+    return linkTo({ life, server, listener, pipes: this.#pipes }, this.network, client);
   }
 
   /** What this life still asks of the outside has no effect; the caller ends it at once. */
@@ -238,6 +258,7 @@ export class BrokerHost {
       });
       this.#opened = opened;
       this.state = "up";
+      this.#isListening = true;
       this.#failedStarts = 0;
       this.#endOfPhase?.();
       world.trace.add(`${life.name} is up at epoch ${broker.cluster.epoch}`);
@@ -248,7 +269,8 @@ export class BrokerHost {
   }
 
   #checkEpoch(epoch: number): void {
-    if (epoch <= this.#newestEpoch) {
+    // A member starts at the newest epoch that anybody has.
+    if (this.#member === undefined && epoch <= this.#newestEpoch) {
       this.note(`a start got epoch ${epoch}, after ${this.#newestEpoch} was given`);
     }
     this.#newestEpoch = Math.max(epoch, this.#newestEpoch);
@@ -269,8 +291,7 @@ export class BrokerHost {
       this.isBroken = true;
     }
     for (const step of this.steps.running) this.table.add("failed start", step);
-    life.end();
-    this.steps.clear();
+    this.#end(life);
     this.disk.kill();
     this.#down();
     const { world } = this;
@@ -279,77 +300,136 @@ export class BrokerHost {
 
   async #close(life: Life, server: Server, opened: OpenBroker): Promise<void> {
     try {
+      // Its slots go to the others while it answers: clients are told who has them.
+      if (this.#member !== undefined) await opened.leave();
+      this.#isListening = false;
       await server.close(gracefulMsMax);
       await opened.close();
     } catch (error) {
       this.note(`a graceful stop failed: ${describe(error)}`);
     }
-    life.end();
-    this.steps.clear();
+    // Its end may have come in another way meanwhile.
+    if (this.#life !== life) return;
+    this.#end(life);
     this.disk.kill();
     this.#down();
     this.world.trace.add(`${life.name} has stopped`);
     for (const pipe of [...this.#pipes]) pipe.reset("graceful stop");
   }
 
+  #end(life: Life): void {
+    life.end();
+    for (const leftover of this.#leftovers) leftover.end();
+    this.#leftovers.clear();
+    this.steps.clear();
+  }
+
   #down(): void {
     this.#endOfPhase?.();
     this.state = "down";
+    this.#isListening = false;
     this.atRest();
     this.#life = undefined;
     this.#server = undefined;
     this.#opened = undefined;
-    this.#faultyStore = undefined;
+    if (this.#member === undefined) this.#faultyStore = undefined;
   }
 
-  #ports(life: Life): Ports {
-    const { world, steps, table } = this;
-    const clock = life.clock(world.clock);
+  /**
+   * The broker says that this incarnation is over. As `main` does it: the life is abandoned, and the
+   * next one begins in the same process, where what is left of the former goes on for a moment.
+   */
+  #over(life: Life, cause: unknown): void {
+    const { world } = this;
+    const [opened, server] = [this.#opened, this.#server];
+    const isKnown = life !== this.#life || this.#leftovers.has(life);
+    if (isKnown || life.isOver || this.state === "closing") return;
+    world.trace.add(`${life.name} is over: ${describe(cause)}`);
+    this.table.add("over", this.state);
+    this.#leftovers.add(life);
+    world.clock.after(0, () => {
+      life.deliver(() => {
+        opened?.abandon();
+        void server?.close(0);
+        this.steps.clear();
+        this.#down();
+        world.clock.after(world.between(0, restartMsMax), () => this.start());
+        world.clock.after(world.below(leftoverMsMax), () => {
+          this.#leftovers.delete(life);
+          life.end();
+        });
+      });
+    });
+  }
+
+  *#lives(): Iterable<Life> {
+    if (this.#life !== undefined) yield this.#life;
+    for (const life of this.#leftovers) if (life !== this.#life) yield life;
+  }
+
+  #newDisk(): MemoryDisk {
+    const { world } = this;
+    return new MemoryDisk({
+      wallMs: () => this.#clock.wallMs(),
+      schedule: (run) => {
+        world.clock.after(world.random.below(this.diskWeather.syncMsMax + 1), run);
+      },
+    });
+  }
+
+  #newStore(clock: Clock): FaultyMetadataStore {
+    const { memoryStore, world } = this;
+    return new FaultyMetadataStore(memoryStore, {
+      ...{ clock, random: world.random.fork(), rates: this.storeRates, past: memoryStore },
+    });
+  }
+
+  get #clock(): Clock {
+    const { clock } = this.world;
+    return {
+      wallMs: () => clock.wallMs() + this.wallAheadMs,
+      monotonicMs: () => clock.monotonicMs(),
+      after: (delayMs, run) => clock.after(delayMs, run),
+    };
+  }
+
+  #ports(life: Life): Parameters<typeof openBroker>[0] {
+    const { steps, table, world } = this;
     const watchers: Watchers = {
       ...{ life, world, trace: world.trace, steps, table },
-      ...{ named: this.#named, number: this.starts },
+      ...{ named: this.#outside.named, number: this.#number },
       isHot: (path) => this.#isHot(path),
       onCheckpoint: () => {
         this.checkpoints += 1;
       },
     };
-    const faulty = new FaultyMetadataStore(this.memoryStore, {
-      clock,
-      random: world.random.fork(),
-      rates: this.storeRates,
-    });
-    this.#faultyStore = faulty;
-    const disk = new WatchedDisk(this.disk, watchers);
-    const store = watchedStore(faulty, watchers);
-    const mutation = this.#mutation;
-    const objects = watchedObjects(this.objects, watchers);
-    const start = this.#mutatedStart();
-    const ports = {
-      clock,
-      random: world.random.fork(),
-      disk: mutation?.disk?.(disk, start) ?? disk,
-      store: mutation?.store?.(store, start) ?? store,
-      objects: mutation?.objects?.(objects, start) ?? objects,
-      codecs: jsCodecs,
-      crc32c,
-      sideWork: simulatedSideWork({ world, life, steps, table }, mutation?.sideTasks),
-      folder: {
-        path: "simulated",
-        space: () => ({ totalBytes: 1 << 30, usableBytes: (1 << 30) - this.disk.usedBytes }),
-      },
-      log: recordingLog(world.trace, {
-        bug: (what) => this.note(what),
-        mayMissRecords: () => this.mayMissRecords,
-      }),
-      limits: smallLimits,
-      tierLimits: smallTierLimits,
-      compactionLimits: smallCompactionLimits,
-      buffers: new BufferPool(pooledBytesMin),
+    this.#faultyStore ??= this.#newStore(life.clock(world.clock));
+    return portsOf({
+      ...{ watchers, clock: this.#clock, objects: this.objects, disk: this.disk },
+      store: this.#faultyStore,
+      mutation: this.#mutation,
+      start: this.#mutatedStart(),
+      asMember: this.#memberPorts(life),
+      bug: (what) => this.note(what),
+      mayMissRecords: () => this.mayMissRecords,
       onFailed: () => {
         this.needsRestart = true;
       },
+    });
+  }
+
+  #memberPorts(life: Life): MemberPorts | undefined {
+    if (this.#member === undefined) return undefined;
+    return {
+      listeners: [this.#listener],
+      journalLimits: smallJournalLimits,
+      onOver: (cause) => this.#over(life, cause),
     };
-    return ports;
+  }
+
+  /** Of this life, among those of all brokers. */
+  get #number(): number {
+    return this.starts + (this.#member?.brokerId ?? 0) * 1_000_000;
   }
 
   /** Whether the log of the segment still begins at or before it. */

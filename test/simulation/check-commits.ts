@@ -78,6 +78,8 @@ function pastTheEnd(operations: readonly Operation[], shortened: ReadonlySet<str
     }
     if (operation.kind !== "poll" || operation.completion !== "ok") continue;
     if (shortened.has(operation.partition)) continue;
+    // A broker that has lost the partition and does not know it yet may show an end that was.
+    if (operation.answeredBy !== undefined) continue;
     const commit = highest.get(operation.partition);
     if (commit === undefined || commit.completedAt >= operation.invokedAt) continue;
     if (operation.highWatermark >= commit.offset) continue;

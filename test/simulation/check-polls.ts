@@ -133,7 +133,8 @@ function epochs(partition: string, polls: readonly Poll[]): Anomaly[] {
 
 /**
  * Readers see the durable end, so it never falls: not within a life, not over a restart. Only what
- * was seen before the other was asked for counts.
+ * was seen before the other was asked for counts. Of several brokers one that has lost the partition
+ * and does not know it yet may show an end that was, so each of them is held against itself.
  */
 function watermarks(polls: readonly Poll[], ends: readonly EndOffset[]): Anomaly[] {
   const seen = [
@@ -142,8 +143,9 @@ function watermarks(polls: readonly Poll[], ends: readonly EndOffset[]): Anomaly
   ].filter(({ completion }) => completion === "ok");
   const byPartition = new Map<string, (typeof seen)[number][]>();
   for (const sight of seen) {
-    const others = byPartition.get(sight.partition) ?? [];
-    byPartition.set(sight.partition, others);
+    const name = `${sight.partition} ${sight.answeredBy ?? ""}`;
+    const others = byPartition.get(name) ?? [];
+    byPartition.set(name, others);
     others.push(sight);
   }
   return [...byPartition.values()].flatMap(fallingEnds);

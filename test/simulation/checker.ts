@@ -1,6 +1,6 @@
 import { checkCommits } from "./check-commits.ts";
 import { checkSends } from "./check-sends.ts";
-import { checkSweeps } from "./check-sweeps.ts";
+import { checkFullReads } from "./check-full-reads.ts";
 import { CompactedKeys } from "./compacted-keys.ts";
 import { checkPolls } from "./check-polls.ts";
 import { withoutLost } from "./losses.ts";
@@ -65,7 +65,7 @@ export function checkHistory(
   return [
     ...checkSends(judged, rules),
     ...checkPolls(judged, rules.keys),
-    ...checkSweeps(judged, rules),
+    ...checkFullReads(judged, rules),
     ...checkCommits(judged, new Set(history.losses.map(({ partition }) => partition))),
   ];
 }

@@ -1,15 +1,30 @@
 import { ApiKey, type CodecSet, jsCodecs, type MetadataResponse, zeroUuid } from "@millrace/wire";
-import type { BrokerHost } from "./broker-host.ts";
+import { ClientRoutes, type LeaderHint } from "./client-routes.ts";
+import type { FaultTable } from "./fault-table.ts";
 import type { History } from "./history.ts";
 import { type Client, ConnectionLost, KafkaConnection } from "./kafka-connection.ts";
 import { Life } from "./life.ts";
+import type { Pipe } from "./network.ts";
+import type { LinkedClient } from "./simulated-link.ts";
 import type { SimulatedTopic } from "./topics.ts";
 import type { World } from "./world.ts";
+
+/** The broker, or the brokers, as clients reach them. */
+export interface Brokers {
+  readonly world: World;
+  readonly table: FaultTable;
+  /** Whether clients have to find out which broker to ask. */
+  readonly are: "one" | "several";
+  /** Something that must never be was seen. */
+  note(what: string): void;
+  /** A link to the broker at the address, or to any; nothing when nobody listens there. */
+  connect(client: LinkedClient, address?: string): Pipe | undefined;
+}
 
 /** What all clients of a run share. */
 export interface Scene {
   readonly world: World;
-  readonly host: BrokerHost;
+  readonly host: Brokers;
   readonly history: History;
   readonly cluster: KnownCluster;
   /** True once clients should come to their end. */
@@ -99,13 +114,18 @@ export function nameOf({ topicId, partition }: PartitionRef): string {
 
 export const codecs: CodecSet = jsCodecs;
 
+/** How long a client waits for a reply before it gives the connection up. */
+const aloneTimeoutMs = 15_000;
+
 /** What every simulated client can do. */
 export class ClientProcess implements Client {
   readonly name: string;
   readonly scene: Scene;
-  readonly host: BrokerHost;
+  readonly host: Brokers;
   readonly life: Life;
   readonly clock: Client["clock"];
+  readonly requestTimeoutMs: number;
+  readonly #routes: ClientRoutes | undefined;
   #connection: KafkaConnection | undefined;
 
   constructor(scene: Scene, name: string) {
@@ -114,6 +134,9 @@ export class ClientProcess implements Client {
     this.host = scene.host;
     this.life = new Life(name);
     this.clock = this.life.clock(scene.world.clock);
+    const isCluster = scene.host.are === "several";
+    this.requestTimeoutMs = isCluster ? scene.world.between(2_500, 8_000) : aloneTimeoutMs;
+    this.#routes = isCluster ? new ClientRoutes(this) : undefined;
   }
 
   /** The process dies: nothing of it goes on, and its connections are gone. */
@@ -125,6 +148,49 @@ export class ClientProcess implements Client {
   sleep(ms: number): Promise<void> {
     const restMs = this.scene.restsUntilMs - this.scene.world.nowMs;
     return new Promise((resolve) => this.clock.after(ms + Math.max(0, restMs), resolve));
+  }
+
+  /**
+   * What to ask of which partition's leader. In a cluster those whose leader is not known, or not
+   * reached, are left out for now.
+   */
+  async byLeader<Asked extends { readonly ref: PartitionRef }>(
+    all: readonly Asked[],
+  ): Promise<readonly { readonly connection: KafkaConnection; readonly asked: readonly Asked[] }[]> {
+    if (this.#routes !== undefined) return this.#routes.byLeader(all);
+    return [{ connection: await this.connect(), asked: all }];
+  }
+
+  /** Whoever was asked does not lead the partition; `hint`: who does, by what it knows. */
+  lostLeader(ref: PartitionRef, hint?: LeaderHint): void {
+    this.#routes?.lostLeader(ref, hint);
+  }
+
+  /** As `ask`; an answer that is undefined is one of somebody who does not lead the partition. */
+  async askLeader<Answer>(
+    ref: PartitionRef,
+    question: (connection: KafkaConnection) => Promise<Answer>,
+  ): Promise<Answer> {
+    if (this.#routes === undefined) return this.ask(question);
+    for (;;) {
+      const [found] = await this.byLeader([{ ref }]);
+      try {
+        const answer = found && (await question(found.connection));
+        if (answer !== undefined) return answer;
+      } catch (error) {
+        if (!(error instanceof ConnectionLost)) throw error;
+      }
+      this.lostLeader(ref);
+      await this.sleep(this.scene.world.between(20, 100));
+    }
+  }
+
+  async coordinatorOf(group: string): Promise<KafkaConnection> {
+    return this.#routes === undefined ? this.connect() : this.#routes.coordinatorOf(group);
+  }
+
+  lostCoordinator(group: string): void {
+    this.#routes?.lostCoordinator(group);
   }
 
   /** The open connection, or a new one; tried until somebody listens. */
@@ -140,6 +206,7 @@ export class ClientProcess implements Client {
   disconnect(): void {
     this.#connection?.close();
     this.#connection = undefined;
+    this.#routes?.close();
   }
 
   /** Asks until an answer comes; only for requests that do no harm twice. */

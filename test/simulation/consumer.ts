@@ -19,12 +19,12 @@ export class AssignedConsumer extends ClientProcess {
     const { scene } = this;
     const { world } = scene;
     while (!scene.isEnding) {
-      const connection = await this.connect();
+      await this.connect();
       if (this.#positions.length === 0 || world.chance(20)) this.#assign();
       try {
-        if (world.chance(50)) await this.#askForEnd(connection);
+        if (world.chance(50)) await this.#askForEnd();
         if (world.chance(50)) this.#seek();
-        await this.#poll(connection);
+        await this.#poll();
       } catch (error) {
         if (!(error instanceof ConnectionLost)) throw error;
       }
@@ -32,10 +32,10 @@ export class AssignedConsumer extends ClientProcess {
     }
   }
 
-  async #poll(connection: KafkaConnection): Promise<void> {
+  async #poll(): Promise<void> {
     if (this.#positions.length === 0) return;
     const { world } = this.scene;
-    await fetchOnce(this, connection, this.#positions, {
+    await fetchOnce(this, this.#positions, {
       version: this.#version,
       maxBytes: world.between(1, 6_000),
       maxWaitMs: world.between(0, 300),
@@ -65,11 +65,13 @@ export class AssignedConsumer extends ClientProcess {
     return this.#stretches;
   }
 
-  async #askForEnd(connection: KafkaConnection): Promise<void> {
+  async #askForEnd(): Promise<void> {
     const { world, cluster } = this.scene;
-    if (cluster.partitions.length > 0) {
-      await latestOffset(this, connection, world.pick(cluster.partitions));
-    }
+    if (cluster.partitions.length === 0) return;
+    const ref = world.pick(cluster.partitions);
+    const [found] = await this.byLeader([{ ref }]);
+    const end = found && (await latestOffset(this, found.connection, ref));
+    if (end === undefined) this.lostLeader(ref);
   }
 }
 
@@ -81,7 +83,11 @@ export async function latestOffset(
 ): Promise<number | undefined> {
   const { history } = client.scene;
   const partition = nameOf(ref);
-  const asked = history.begin<EndOffset>({ kind: "endOffset", partition, offset: -1 });
+  const { address } = connection;
+  const answeredBy = address === undefined ? {} : { answeredBy: address };
+  const asked = history.begin<EndOffset>({
+    ...{ kind: "endOffset", partition, offset: -1, ...answeredBy },
+  });
   const found = await listOffset(connection, ref, -1n);
   if (found === undefined) {
     history.end(asked, "fail");

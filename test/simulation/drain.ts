@@ -5,11 +5,11 @@ import { fetchOnce, type Position } from "./fetching.ts";
 import { committedOffsets } from "./group-member.ts";
 import { ConnectionLost } from "./kafka-connection.ts";
 import { listOffset } from "./list-offset.ts";
-import { Sweeper, type SweepRules } from "./sweeper.ts";
+import { FullReader, type FullReadRules } from "./full-reader.ts";
 
 const seeksPerPartition = 4;
 const fetchBytes = 20_000;
-const sweepRules: SweepRules = { isOver: () => false, isQuiet: true };
+const fullReadRules: FullReadRules = { isOver: () => false, isQuiet: true };
 /** More than all jumps of a run's wall clock together. */
 const clockJumpsMsMax = 365 * 86_400_000;
 
@@ -18,12 +18,12 @@ const clockJumpsMsMax = 365 * 86_400_000;
  * middle, and asks what every group has committed.
  */
 export class Drain extends ClientProcess {
-  readonly #sweeper: Sweeper;
+  readonly #fullReader: FullReader;
   #stretches = 0;
 
   constructor(scene: Scene) {
     super(scene, "drain");
-    this.#sweeper = new Sweeper(scene, "drain of keys");
+    this.#fullReader = new FullReader(scene, "drain of keys");
   }
 
   async run(groups: readonly string[]): Promise<void> {
@@ -33,8 +33,8 @@ export class Drain extends ClientProcess {
       const start = await this.#startOf(ref);
       if (cluster.keysOf(ref) === "keyed") {
         // A second one shows whether something comes back that the first one did not see.
-        await this.#sweeper.sweep(ref, sweepRules);
-        await this.#sweeper.sweep(ref, sweepRules);
+        await this.#fullReader.readFully(ref, fullReadRules);
+        await this.#fullReader.readFully(ref, fullReadRules);
         if (cluster.find(ref.topic)?.deletion !== "retention") await this.#checkTimes(ref, end);
         continue;
       }
@@ -51,7 +51,7 @@ export class Drain extends ClientProcess {
 
   async #endOf(ref: PartitionRef): Promise<number> {
     for (;;) {
-      const end = await this.ask((connection) => latestOffset(this, connection, ref));
+      const end = await this.askLeader(ref, (connection) => latestOffset(this, connection, ref));
       if (end !== undefined) return end;
       await this.sleep(100);
     }
@@ -59,7 +59,7 @@ export class Drain extends ClientProcess {
 
   async #startOf(ref: PartitionRef): Promise<number> {
     for (;;) {
-      const found = await this.ask((connection) => listOffset(connection, ref, -2n));
+      const found = await this.askLeader(ref, (connection) => listOffset(connection, ref, -2n));
       if (found !== undefined) return found.offset;
       await this.sleep(100);
     }
@@ -73,9 +73,9 @@ export class Drain extends ClientProcess {
     const position: Position = { ref, next: range.from, stretch: this.#stretches };
     const rules = { version: 12, maxBytes: fetchBytes, maxWaitMs: 0 };
     while (position.next < range.to) {
-      const connection = await this.connect();
+      await this.connect();
       try {
-        const count = await fetchOnce(this, connection, [position], rules);
+        const count = await fetchOnce(this, [position], rules);
         if (count === 0) await this.sleep(50);
       } catch (error) {
         if (!(error instanceof ConnectionLost)) throw error;
@@ -87,7 +87,7 @@ export class Drain extends ClientProcess {
   async #checkTimes(ref: PartitionRef, end: number): Promise<void> {
     const start = await this.#startOf(ref);
     if (end === start) return;
-    const first = await this.ask((connection) => listOffset(connection, ref, 0n));
+    const first = await this.askLeader(ref, (connection) => listOffset(connection, ref, 0n));
     const isCompacted = this.scene.cluster.keysOf(ref) === "keyed";
     const isFirst = isCompacted ? (first?.offset ?? -1) >= start : first?.offset === start;
     if (!isFirst) {
@@ -95,7 +95,7 @@ export class Drain extends ClientProcess {
       this.host.note(`${nameOf(ref)}: the first record by time is ${found}, the start ${start}`);
     }
     const afterAll = BigInt(this.clock.wallMs() + clockJumpsMsMax);
-    const none = await this.ask((connection) => listOffset(connection, ref, afterAll));
+    const none = await this.askLeader(ref, (connection) => listOffset(connection, ref, afterAll));
     if (none?.offset !== -1) {
       this.host.note(`${nameOf(ref)}: after now comes ${none?.offset ?? ErrorCode.NONE}`);
     }
@@ -105,8 +105,13 @@ export class Drain extends ClientProcess {
     const refs = this.scene.cluster.partitions;
     for (;;) {
       const of = { group, refs };
-      const offsets = await this.ask((connection) => committedOffsets(this, connection, of));
-      if (offsets !== undefined) return;
+      try {
+        const connection = await this.coordinatorOf(group);
+        if ((await committedOffsets(this, connection, of)) !== undefined) return;
+      } catch (error) {
+        if (!(error instanceof ConnectionLost)) throw error;
+      }
+      this.lostCoordinator(group);
       await this.sleep(100);
     }
   }

@@ -4,6 +4,7 @@ import {
   computeBatchCrc,
   ErrorCode,
   type FetchRequestInput,
+  type FetchResponse,
   kafkaError,
   readBatchHeader,
   readCrc,
@@ -13,6 +14,7 @@ import {
   zeroUuid,
 } from "@millrace/wire";
 import { type ClientProcess, codecs, nameOf, type PartitionRef } from "./client.ts";
+import { leaderErrors } from "./client-routes.ts";
 import type { Poll, PolledRecord } from "./history.ts";
 import { listOffset } from "./list-offset.ts";
 import type { KafkaConnection } from "./kafka-connection.ts";
@@ -47,31 +49,43 @@ export interface FetchRules {
 }
 
 /**
- * One fetch of these partitions. Positions move past what came, polls go into the history. Rejects
- * with ConnectionLost. Returns how many records came.
+ * One fetch of these partitions, from each of their leaders. Positions move past what came, polls go
+ * into the history. Rejects with ConnectionLost. Returns how many records came.
  */
 export async function fetchOnce(
   client: ClientProcess,
-  connection: KafkaConnection,
   positions: readonly Position[],
   rules: FetchRules,
 ): Promise<number> {
-  const { history } = client.scene;
   for (const position of positions) {
-    if (position.isOutOfRange === true) await reset(client, connection, position);
+    if (position.isOutOfRange === true) await reset(client, position);
   }
+  const leaders = await client.byLeader(positions);
+  // All of them: the next fetch must not begin while one of these still moves its positions.
+  const fetched = await Promise.allSettled(
+    leaders.map(({ asked, connection }) => fetchFrom(client, { connection, rules }, asked)),
+  );
+  const lost = fetched.find((one) => one.status === "rejected");
+  if (lost !== undefined) throw lost.reason;
+  return fetched.reduce((sum, one) => sum + (one.status === "fulfilled" ? one.value : 0), 0);
+}
+
+async function fetchFrom(
+  client: ClientProcess,
+  how: { readonly connection: KafkaConnection; readonly rules: FetchRules },
+  positions: readonly Position[],
+): Promise<number> {
+  const { history } = client.scene;
+  const answeredBy = how.connection.address;
   const polls = positions.map(({ ref, next, stretch, resets = 0 }) =>
     history.begin<Poll>({
       ...{ kind: "poll", consumer: client.name, partition: nameOf(ref), from: next },
       stretch: stretch * resetsMax + resets,
       ...{ highWatermark: -1, records: [] },
+      ...(answeredBy === undefined ? {} : { answeredBy }),
     }),
   );
-  const answer = await connection.request(
-    ApiKey.Fetch,
-    rules.version,
-    fetchRequest(positions, rules),
-  );
+  const answer = await requestFetch(client, how, positions);
   if (answer.errorCode !== ErrorCode.NONE) {
     client.host.note(`${client.name}: a fetch failed: ${kafkaError(answer.errorCode).name}`);
     return 0;
@@ -101,11 +115,27 @@ export async function fetchOnce(
         history.end(poll, "ok");
       } else {
         history.end(poll, "fail");
+        if (leaderErrors.has(part.errorCode)) {
+          client.lostLeader(position.ref, { ...part.currentLeader, endpoints: answer.nodeEndpoints });
+        }
         refused(client, position, part.errorCode);
       }
     }
   }
   return count;
+}
+
+async function requestFetch(
+  client: ClientProcess,
+  { connection, rules }: { readonly connection: KafkaConnection; readonly rules: FetchRules },
+  positions: readonly Position[],
+): Promise<FetchResponse> {
+  try {
+    return await connection.request(ApiKey.Fetch, rules.version, fetchRequest(positions, rules));
+  } catch (error) {
+    for (const { ref } of positions) client.lostLeader(ref);
+    throw error;
+  }
 }
 
 /** One fetch of one partition, of which the history hears nothing. */
@@ -123,13 +153,11 @@ export async function fetchCode(
 }
 
 /** As `auto.offset.reset=earliest` has it. */
-async function reset(
-  client: ClientProcess,
-  connection: KafkaConnection,
-  position: Position,
-): Promise<void> {
-  const start = await listOffset(connection, position.ref, -2n);
-  if (start === undefined) return;
+async function reset(client: ClientProcess, position: Position): Promise<void> {
+  const { ref } = position;
+  const [found] = await client.byLeader([position]);
+  const start = found && (await listOffset(found.connection, ref, -2n));
+  if (start === undefined) return client.lostLeader(ref);
   const where = `${nameOf(position.ref)} from ${position.next} to ${start.offset}`;
   client.scene.world.trace.add(`${client.name} resets ${where}`);
   position.next = start.offset;

@@ -9,6 +9,7 @@ import {
   Reader,
   Writer,
 } from "@millrace/wire";
+import { coordinatorErrors } from "./client-routes.ts";
 import { ClientProcess, nameOf, type PartitionRef, type Scene } from "./client.ts";
 import { fetchOnce, type Position } from "./fetching.ts";
 import type { Assignment, Commit, CommittedRead } from "./history.ts";
@@ -44,12 +45,13 @@ export class GroupMember extends ClientProcess {
   async run(): Promise<void> {
     const { scene } = this;
     while (!scene.isEnding) {
-      const connection = await this.connect();
       try {
+        const connection = await this.coordinatorOf(this.#group);
         const membership = await this.#join(connection);
-        if (membership !== undefined) await this.#work(connection, membership);
+        if (membership !== undefined) await this.#work(membership);
       } catch (error) {
         if (!(error instanceof ConnectionLost)) throw error;
+        this.lostCoordinator(this.#group);
       }
       await this.sleep(scene.world.between(5, 100));
     }
@@ -71,7 +73,7 @@ export class GroupMember extends ClientProcess {
     });
     if (joined.errorCode === ErrorCode.MEMBER_ID_REQUIRED) this.#memberId = joined.memberId;
     if (joined.errorCode === ErrorCode.UNKNOWN_MEMBER_ID) this.#memberId = "";
-    if (joined.errorCode !== ErrorCode.NONE) return undefined;
+    if (joined.errorCode !== ErrorCode.NONE) return this.#refused(joined.errorCode);
     this.#memberId = joined.memberId;
     const membership = { memberId: joined.memberId, generation: joined.generationId };
     const isLeader = joined.leader === joined.memberId;
@@ -82,7 +84,7 @@ export class GroupMember extends ClientProcess {
       assignments: isLeader ? this.#divide(joined) : [],
     });
     if (synced.errorCode === ErrorCode.UNKNOWN_MEMBER_ID) this.#memberId = "";
-    if (synced.errorCode !== ErrorCode.NONE) return undefined;
+    if (synced.errorCode !== ErrorCode.NONE) return this.#refused(synced.errorCode);
     const owned = this.#owned(synced.assignment);
     Object.assign(invoked, {
       generation: membership.generation,
@@ -94,6 +96,10 @@ export class GroupMember extends ClientProcess {
     this.scene.world.trace.add(`${this.name} ${what}`);
     const positions = await this.#positions(connection, owned);
     return positions === undefined ? undefined : { ...membership, positions };
+  }
+
+  #refused(errorCode: number): undefined {
+    if (coordinatorErrors.has(errorCode)) this.lostCoordinator(this.#group);
   }
 
   /** Range by hand: partition p of each topic to member p mod members. */
@@ -131,7 +137,10 @@ export class GroupMember extends ClientProcess {
     owned: readonly PartitionRef[],
   ): Promise<Position[] | undefined> {
     const committed = await committedOffsets(this, connection, { group: this.#group, refs: owned });
-    if (committed === undefined) return undefined;
+    if (committed === undefined) {
+      this.lostCoordinator(this.#group);
+      return undefined;
+    }
     return owned.map((ref, at) => {
       this.#stretches += 1;
       return { ref, next: Math.max(0, committed[at] ?? 0), stretch: this.#stretches };
@@ -139,49 +148,67 @@ export class GroupMember extends ClientProcess {
   }
 
   /** Reads and commits until the group rebalances, or wants nothing of this member any more. */
-  async #work(
-    connection: KafkaConnection,
-    membership: Membership & { readonly positions: Position[] },
-  ): Promise<void> {
+  async #work(membership: Membership & { readonly positions: Position[] }): Promise<void> {
     const { world } = this.scene;
     const { positions } = membership;
-    let beatMs = this.clock.monotonicMs();
+    const state = { beatMs: this.clock.monotonicMs() };
     while (!this.scene.isEnding) {
       const known = positions.filter(({ ref }) => isKnown(this.scene, ref));
-      if (known.length > 0) {
-        const maxBytes = world.between(1, 4_000);
-        await fetchOnce(this, connection, known, { version: 11, maxBytes, maxWaitMs: 100 });
-      }
-      if (world.chance(300)) {
-        const verdict = await this.#commit(connection, membership, known);
-        if (verdict === "rejoin") return;
-      }
-      if (this.clock.monotonicMs() - beatMs >= heartbeatIntervalMs) {
-        beatMs = this.clock.monotonicMs();
-        if ((await this.#heartbeat(connection, membership)) === "rejoin") break;
-      }
+      const verdict = await this.#round(membership, known, state);
+      if (verdict === "rejoin") return;
+      if (verdict === "commitAndRejoin") break;
       if (world.chance(5)) return this.#leave();
       await this.sleep(world.between(20, 200));
     }
     const known = positions.filter(({ ref }) => isKnown(this.scene, ref));
-    await this.#commit(connection, membership, known);
+    await this.#commit(membership, known);
   }
 
-  async #heartbeat(
-    connection: KafkaConnection,
-    { memberId, generation }: Membership,
-  ): Promise<"goOn" | "rejoin"> {
+  /**
+   * A fetch, and now and then a commit and a heartbeat. Of several brokers another one coordinates
+   * when one is lost, and the member goes on there, as it is.
+   */
+  async #round(
+    membership: Membership,
+    known: readonly Position[],
+    state: { beatMs: number },
+  ): Promise<"goOn" | "rejoin" | "commitAndRejoin"> {
+    const { scene } = this;
+    const { world } = scene;
+    try {
+      if (known.length > 0) {
+        const maxBytes = world.between(1, 4_000);
+        await fetchOnce(this, known, { version: 11, maxBytes, maxWaitMs: 100 });
+      }
+      if (world.chance(300) && (await this.#commit(membership, known)) === "rejoin") {
+        return "rejoin";
+      }
+      if (this.clock.monotonicMs() - state.beatMs >= heartbeatIntervalMs) {
+        state.beatMs = this.clock.monotonicMs();
+        if ((await this.#heartbeat(membership)) === "rejoin") return "commitAndRejoin";
+      }
+      return "goOn";
+    } catch (error) {
+      const isLost = error instanceof ConnectionLost && scene.host.are === "several";
+      if (!isLost) throw error;
+      this.lostCoordinator(this.#group);
+      return "goOn";
+    }
+  }
+
+  async #heartbeat({ memberId, generation }: Membership): Promise<"goOn" | "rejoin"> {
+    const connection = await this.coordinatorOf(this.#group);
     const body = { groupId: this.#group, generationId: generation, memberId };
     const { errorCode } = await connection.request(ApiKey.Heartbeat, 3, body);
     return this.#verdict(errorCode);
   }
 
   async #commit(
-    connection: KafkaConnection,
     { memberId, generation }: Membership,
     positions: readonly Position[],
   ): Promise<"goOn" | "rejoin"> {
     if (positions.length === 0) return "goOn";
+    const connection = await this.coordinatorOf(this.#group);
     const { history } = this.scene;
     const commits = positions.map(({ ref, next }) =>
       history.begin<Commit>({
@@ -217,6 +244,7 @@ export class GroupMember extends ClientProcess {
 
   #verdict(errorCode: number): "goOn" | "rejoin" {
     if (errorCode === ErrorCode.UNKNOWN_MEMBER_ID) this.#memberId = "";
+    this.#refused(errorCode);
     return rejoinOn.has(errorCode) ? "rejoin" : "goOn";
   }
 
@@ -226,7 +254,7 @@ export class GroupMember extends ClientProcess {
     this.#memberId = "";
     const body = { groupId: this.#group, members: [{ memberId, groupInstanceId: null }] };
     try {
-      const connection = await this.connect();
+      const connection = await this.coordinatorOf(this.#group);
       await connection.request(ApiKey.LeaveGroup, 4, body);
       this.scene.world.trace.add(`${this.name} leaves`);
     } catch (error) {

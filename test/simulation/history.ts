@@ -2,7 +2,7 @@
  * What clients did and saw, in the order in which it was recorded. `at` is a place in that order,
  * not a time: one operation was over before another began exactly if its end's place is lower.
  */
-export type Operation = Send | Poll | Sweep | Commit | CommittedRead | EndOffset | Assignment;
+export type Operation = Send | Poll | FullRead | Commit | CommittedRead | EndOffset | Assignment;
 
 /** `{topic id}/{partition}`. */
 export type PartitionName = string;
@@ -44,6 +44,8 @@ export interface Poll extends Interval {
   readonly stretch: number;
   readonly partition: PartitionName;
   readonly from: number;
+  /** Of several brokers, the one that answered. */
+  readonly answeredBy?: string;
   highWatermark: number;
   records: readonly PolledRecord[];
 }
@@ -57,8 +59,8 @@ export interface PolledRecord {
 }
 
 /** One reading of a compacted partition from its start to what was its end when it began. */
-export interface Sweep extends Interval {
-  readonly kind: "sweep";
+export interface FullRead extends Interval {
+  readonly kind: "fullRead";
   readonly consumer: string;
   readonly partition: PartitionName;
   /** Exclusive. */
@@ -92,6 +94,8 @@ export interface CommittedRead extends Interval {
 export interface EndOffset extends Interval {
   readonly kind: "endOffset";
   readonly partition: PartitionName;
+  /** Of several brokers, the one that answered. */
+  readonly answeredBy?: string;
   offset: number;
 }
 

@@ -12,7 +12,7 @@ import {
   responseHeaderVersion,
   Writer,
 } from "@millrace/wire";
-import type { BrokerHost } from "./broker-host.ts";
+import type { Brokers } from "./client.ts";
 import type { Life } from "./life.ts";
 import type { Pipe } from "./network.ts";
 
@@ -24,9 +24,11 @@ export class ConnectionLost extends Error {
 /** A client, as its connections know it: who it is, and how long it lives. */
 export interface Client {
   readonly name: string;
-  readonly host: BrokerHost;
+  readonly host: Brokers;
   readonly life: Life;
   readonly clock: Clock;
+  /** How long it waits for a reply before it gives the connection up. */
+  readonly requestTimeoutMs: number;
 }
 
 interface Waiting {
@@ -37,25 +39,25 @@ interface Waiting {
   readonly reject: (error: Error) => void;
 }
 
-/** How long a client waits for a reply before it gives the connection up. */
-const requestTimeoutMs = 15_000;
-
 /** The Kafka protocol from the client's side: requests may be pipelined, replies come in order. */
 export class KafkaConnection {
+  /** Undefined: of the only broker, or of any. */
+  readonly address: string | undefined;
   readonly #client: Client;
   #pipe: Pipe | undefined;
   #received: Uint8Array = new Uint8Array(0);
   #waiting: Waiting[] = [];
   #correlationId = 0;
 
-  /** Undefined when nobody listens. */
-  static open(client: Client): KafkaConnection | undefined {
-    const connection = new KafkaConnection(client);
-    connection.#pipe = client.host.connect({
+  /** To the address, or to any broker; undefined when nobody listens. */
+  static open(client: Client, address?: string): KafkaConnection | undefined {
+    const connection = new KafkaConnection(client, address);
+    const linked = {
       name: client.name,
-      received: (chunk) => connection.#receive(chunk),
+      received: (chunk: Uint8Array) => connection.#receive(chunk),
       closed: () => connection.#lost(),
-    });
+    };
+    connection.#pipe = client.host.connect(linked, address);
     if (connection.#pipe === undefined) return undefined;
     const forget = client.life.onEnd(() => connection.close());
     connection.#forget = forget;
@@ -64,8 +66,9 @@ export class KafkaConnection {
 
   #forget: () => void = () => undefined;
 
-  private constructor(client: Client) {
+  private constructor(client: Client, address: string | undefined) {
     this.#client = client;
+    this.address = address;
   }
 
   get isOpen(): boolean {
@@ -81,7 +84,7 @@ export class KafkaConnection {
     const correlationId = this.#send(apiKey, version, body);
     if (correlationId === undefined) return Promise.reject(new ConnectionLost("not connected"));
     const answer = new Promise<unknown>((resolve, reject) => {
-      const timer = this.#client.clock.after(requestTimeoutMs, () => this.close());
+      const timer = this.#client.clock.after(this.#client.requestTimeoutMs, () => this.close());
       this.#waiting.push({
         apiKey,
         version,

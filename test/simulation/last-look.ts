@@ -2,6 +2,7 @@ import { ErrorCode } from "@millrace/wire";
 import type { TopicId } from "@millrace/core";
 import type { PartitionOwner } from "../../broker-fargate/src/partition/owner.ts";
 import { smallTierLimits } from "./small-limits.ts";
+import type { BrokerHost } from "./broker-host.ts";
 import { ClientProcess, nameOf, type PartitionRef, type Scene } from "./client.ts";
 import { fetchCode } from "./fetching.ts";
 import { ConnectionLost } from "./kafka-connection.ts";
@@ -18,10 +19,12 @@ const triesMax = 200;
  */
 export class LastLook extends ClientProcess {
   readonly #nemesis: Nemesis;
+  readonly #broker: BrokerHost;
 
   constructor(scene: Scene, nemesis: Nemesis) {
     super(scene, "last-look");
     this.#nemesis = nemesis;
+    this.#broker = nemesis.deps.host;
   }
 
   async run(): Promise<void> {
@@ -30,7 +33,7 @@ export class LastLook extends ClientProcess {
     const owner = await this.#coldPartition();
     if (owner !== undefined) await this.#loseAndFind(owner.ref, owner.object);
     await this.sleep(settleMs);
-    const { missing, unnamed } = await takeCensus(this.host);
+    const { missing, unnamed } = await takeCensus(this.#broker);
     for (const object of missing) this.host.note(`named, and not there: ${object}`);
     for (const object of unnamed) this.host.note(`there, and not named: ${object}`);
   }
@@ -65,11 +68,11 @@ export class LastLook extends ClientProcess {
   }
 
   #find(ref: PartitionRef): PartitionOwner | undefined {
-    return this.host.opened?.broker.partitions.find(ref.topicId as TopicId, ref.partition);
+    return this.#broker.opened?.broker.partitions.find(ref.topicId as TopicId, ref.partition);
   }
 
   async #loseAndFind(ref: PartitionRef, object: string): Promise<void> {
-    const { host } = this;
+    const host = this.#broker;
     const start = this.#find(ref)?.logStartOffset ?? 0;
     host.objects.lose(object);
     const lost = await this.#fetchUntilAnswered(ref, start);

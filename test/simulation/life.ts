@@ -4,11 +4,17 @@ import type { Clock, Timer } from "@millrace/core";
  * One life of a process: from its start to its kill. When it is over, none of its timers fires and
  * none of its calls to the outside returns, so nothing of it can go on; that somebody still makes
  * such calls would be a fault of the simulation, so they throw.
+ *
+ * A paused one (SIGSTOP) does nothing either, and does not know it: timers that became due, replies
+ * and whatever else came meanwhile reach it when it goes on, all at once.
  */
 export class Life {
   readonly name: string;
   #isOver = false;
   #isFrozen = false;
+  #isPaused = false;
+  /** What came while it is paused. */
+  #late: (() => void)[] = [];
   readonly #atEnd = new Set<() => void>();
 
   constructor(name: string) {
@@ -24,14 +30,36 @@ export class Life {
     return this.#isFrozen;
   }
 
+  get isPaused(): boolean {
+    return this.#isPaused;
+  }
+
   freeze(): void {
     this.#isFrozen = true;
   }
 
   end(): void {
     this.#isOver = true;
+    this.#late = [];
     for (const run of this.#atEnd) run();
     this.#atEnd.clear();
+  }
+
+  pause(): void {
+    this.#isPaused = true;
+  }
+
+  /** `turn` begins a turn of the event loop: what came late comes in turns of its own. */
+  resume(turn: (run: () => void) => void): void {
+    this.#isPaused = false;
+    for (const run of this.#late.splice(0)) turn(() => this.deliver(run));
+  }
+
+  /** Something reaches it from outside: now, or when it goes on, or never. */
+  deliver(run: () => void): void {
+    if (this.#isOver) return;
+    if (this.#isPaused) this.#late.push(run);
+    else run();
   }
 
   /** Called once when the life ends; the function that is returned takes it back. */
@@ -49,12 +77,8 @@ export class Life {
   fence<Result>(promise: Promise<Result>): Promise<Result> {
     return new Promise((resolve, reject) => {
       promise.then(
-        (result) => {
-          if (!this.#isOver) resolve(result);
-        },
-        (error: unknown) => {
-          if (!this.#isOver) reject(error);
-        },
+        (result) => this.deliver(() => resolve(result)),
+        (error: unknown) => this.deliver(() => reject(error)),
       );
     });
   }
@@ -65,14 +89,18 @@ export class Life {
       monotonicMs: () => clock.monotonicMs(),
       after: (delayMs, run): Timer => {
         this.check("after");
+        let isCancelled = false;
         // A timer of years, which means never, would otherwise wait in the queue for each life.
         const timer = clock.after(delayMs, () => {
           forget();
-          run();
+          this.deliver(() => {
+            if (!isCancelled) run();
+          });
         });
         const forget = this.onEnd(() => timer.cancel());
         return {
           cancel: () => {
+            isCancelled = true;
             forget();
             timer.cancel();
           },

@@ -1,4 +1,4 @@
-import { type Item, keysUnder, readHead, type Source } from "@millrace/core";
+import { type Item, readHead, type Source } from "@millrace/core";
 import {
   type CheckpointIndex,
   crc32c,
@@ -15,8 +15,6 @@ export interface ObjectCensus {
   /** There, and named by nobody who counts; the janitor would take them now. */
   readonly unnamed: readonly string[];
 }
-
-const pageItems = 100_000;
 
 /** What the items name and the object store has, as both are at the moment. */
 export async function takeCensus(host: BrokerHost): Promise<ObjectCensus> {
@@ -40,12 +38,12 @@ class Census {
 
   async take(): Promise<ObjectCensus> {
     const { memoryObjects, memoryStore } = this.#host;
-    for (const prefix of ["slot", "incarnation"]) {
-      const page = await memoryStore.range(keysUnder(prefix, pageItems));
-      for (const item of page.items) this.#items.set(item.key, item);
+    const topics: string[] = [];
+    for (const item of memoryStore.items()) {
+      if (/^(slot|incarnation)\//.test(item.key)) this.#items.set(item.key, item);
+      if (item.key.startsWith("topic/")) topics.push(textOf(item.value["id"]));
     }
-    const topics = await memoryStore.range(keysUnder("topic", pageItems));
-    this.#topics = new Set(topics.items.map(({ value }) => textOf(value["id"])));
+    this.#topics = new Set(topics);
     this.#cluster = memoryObjects.keys[0]?.split("/")[0] ?? "";
     for (const item of this.#items.values()) {
       if (keyKind(item.key) === "segment") this.#segment(item);

@@ -1,4 +1,5 @@
 import { ApiKey, buildBatch, crc32c, ErrorCode } from "@millrace/wire";
+import { leaderErrors } from "./client-routes.ts";
 import { ClientProcess, nameOf, type PartitionRef, type Scene } from "./client.ts";
 import type { Completion, Send } from "./history.ts";
 import { ConnectionLost, type KafkaConnection } from "./kafka-connection.ts";
@@ -33,9 +34,11 @@ export class PlainProducer extends ClientProcess {
   async run(): Promise<void> {
     const { world, cluster } = this.scene;
     while (!this.scene.isEnding) {
-      const connection = await this.connect();
+      await this.connect();
       if (cluster.partitions.length > 0) {
-        await this.#send(connection, world.pick(cluster.partitions));
+        const ref = world.pick(cluster.partitions);
+        const [found] = await this.byLeader([{ ref }]);
+        if (found !== undefined) await this.#send(found.connection, ref);
       }
       await this.sleep(world.between(10, 300));
     }
@@ -66,9 +69,15 @@ export class PlainProducer extends ClientProcess {
       const answer = await connection.request(ApiKey.Produce, this.#version, body);
       const part = answerFor(answer, ref);
       if (part === undefined) this.host.note(`${this.name}: no answer for ${nameOf(ref)}`);
-      else this.#settle(sends, part);
+      else {
+        this.#settle(sends, part);
+        if (leaderErrors.has(part.errorCode)) {
+          this.lostLeader(ref, { ...part.currentLeader, endpoints: answer.nodeEndpoints });
+        }
+      }
     } catch (error) {
       if (!(error instanceof ConnectionLost)) throw error;
+      this.lostLeader(ref);
     }
   }
 

@@ -232,7 +232,7 @@ export function watchedStore(store: FaultyMetadataStore, watchers: Watchers): Me
     return life.fence(ended);
   };
   return {
-    get: (key) => call("get", [keyKind(key)], () => store.get(key)),
+    get: (key, consistency) => call("get", [keyKind(key)], () => store.get(key, consistency)),
     range: (range) => call("range", [keyKind(range.from)], () => store.range(range)),
     transact: async (writes) => {
       const reached = named.ofTransaction(writes, number);

@@ -12,6 +12,7 @@ import {
   zeroUuid,
 } from "@millrace/wire";
 import { ClientProcess, nameOf, type PartitionRef, type Scene } from "./client.ts";
+import { leaderErrors } from "./client-routes.ts";
 import type { Completion, Send } from "./history.ts";
 import { ConnectionLost, type KafkaConnection } from "./kafka-connection.ts";
 import { bytesOf, type Values } from "./values.ts";
@@ -54,7 +55,7 @@ export class IdempotentProducer extends ClientProcess {
   #lanes = new Map<string, Lane>();
   #identity: { readonly id: number; readonly epoch: number; readonly name: string } | undefined;
   #identities = 0;
-  #requestsInFlight = 0;
+  readonly #requestsInFlight = new WeakMap<KafkaConnection, number>();
 
   constructor(scene: Scene, name: string, values: Values) {
     super(scene, name);
@@ -80,7 +81,7 @@ export class IdempotentProducer extends ClientProcess {
       if (this.#identity === undefined) await this.#begin(connection);
       if (!scene.isEnding) this.#takeWork();
       this.#giveUpLate();
-      this.#sendWhatMay(connection);
+      await this.#sendWhatMay();
       await this.sleep(world.chance(100) ? world.between(100, 600) : world.between(1, 60));
     }
   }
@@ -145,33 +146,50 @@ export class IdempotentProducer extends ClientProcess {
   }
 
   /** At most one batch of each partition in a request, as Kafka's clients do. */
-  #sendWhatMay(connection: KafkaConnection): void {
-    if (this.#requestsInFlight >= requestsInFlightMax) return;
-    const batches: Batch[] = [];
-    for (const lane of this.#lanes.values()) {
-      if (lane.isRetrying && lane.inFlight.length > 0) continue;
-      const batch = lane.queue.shift();
-      if (batch === undefined) continue;
-      lane.inFlight.push(batch);
-      batches.push(batch);
+  async #sendWhatMay(): Promise<void> {
+    const identity = this.#identity;
+    const lanes = [...this.#lanes.values()].filter(({ queue }) => queue.length > 0);
+    if (lanes.length === 0) return;
+    for (const { asked, connection } of await this.byLeader(lanes)) {
+      const inFlight = this.#requestsInFlight.get(connection) ?? 0;
+      if (inFlight >= requestsInFlightMax || identity !== this.#identity) continue;
+      const batches: Batch[] = [];
+      for (const lane of asked) {
+        if (lane.isRetrying && lane.inFlight.length > 0) continue;
+        const batch = lane.queue.shift();
+        if (batch === undefined) continue;
+        lane.inFlight.push(batch);
+        batches.push(batch);
+      }
+      if (batches.length > 0) void this.#send(connection, batches);
     }
-    if (batches.length > 0) void this.#send(connection, batches);
   }
 
   async #send(connection: KafkaConnection, batches: readonly Batch[]): Promise<void> {
     const identity = this.#identity;
-    this.#requestsInFlight += 1;
+    const count = (change: number): void => {
+      const before = this.#requestsInFlight.get(connection) ?? 0;
+      this.#requestsInFlight.set(connection, before + change);
+    };
+    count(1);
     try {
       const body = produceRequest(batches, { acks: -1, version: this.#version });
       const answer = await connection.request(ApiKey.Produce, this.#version, body);
       if (identity !== this.#identity) return;
-      for (const batch of batches) this.#settle(batch, answerFor(answer, batch.ref));
+      for (const batch of batches) {
+        const found = answerFor(answer, batch.ref);
+        if (found !== undefined && leaderErrors.has(found.errorCode)) {
+          this.lostLeader(batch.ref, { ...found.currentLeader, endpoints: answer.nodeEndpoints });
+        }
+        this.#settle(batch, found);
+      }
     } catch (error) {
       if (!(error instanceof ConnectionLost)) throw error;
+      for (const { ref } of batches) this.lostLeader(ref);
       if (identity !== this.#identity) return;
       for (const batch of batches) this.#again(batch);
     } finally {
-      this.#requestsInFlight -= 1;
+      count(-1);
     }
   }
 

@@ -28,8 +28,9 @@ const { values } = parseArgs({
 });
 const [seeds, from, events] = [Number(values.seeds), Number(values.from), Number(values.events)];
 const { "kill-in": killIn, "crash-at": crashAt } = values;
-const regime = regimes.find((known) => known === values.regime);
-if (values.regime !== regime) throw new Error(`regimes are ${regimes.join(", ")}`);
+const known = [...regimes, "cluster"] as const;
+const regime = known.find((one) => one === values.regime);
+if (values.regime !== regime) throw new Error(`regimes are ${known.join(", ")}`);
 const focus = {
   ...(killIn === undefined ? {} : { killIn }),
   ...(crashAt === undefined ? {} : { crashAt }),

@@ -1,26 +1,19 @@
 import { Admin, type Durability } from "./admin.ts";
 import { BrokerHost, type Mutation } from "./broker-host.ts";
 import { checkHistory } from "./checker.ts";
-import {
-  type ClientProcess,
-  KnownCluster,
-  nameOf,
-  type PartitionRef,
-  type Scene,
-} from "./client.ts";
-import { AssignedConsumer } from "./consumer.ts";
+import { KnownCluster, nameOf, type PartitionRef, type Scene } from "./client.ts";
+import { ClusterSimulation } from "./cluster-simulation.ts";
 import { Drain } from "./drain.ts";
 import type { FaultTable } from "./fault-table.ts";
-import { GroupMember } from "./group-member.ts";
 import { type Anomaly, History } from "./history.ts";
 import { Invariants } from "./invariants.ts";
 import { LastLook } from "./last-look.ts";
 import { takeCensus } from "./named-objects.ts";
 import { Nemesis } from "./nemesis.ts";
 import { Network } from "./network.ts";
-import { PlainProducer } from "./plain-producer.ts";
-import { IdempotentProducer } from "./producer.ts";
-import { Sweeper } from "./sweeper.ts";
+import { group, populate } from "./populate.ts";
+import { Population } from "./population.ts";
+import { drainMsMax, setUpMsMax, Stage } from "./stage.ts";
 import { brokerConfigs, mainTopics, type SimulatedTopic } from "./topics.ts";
 import { Values } from "./values.ts";
 import { World } from "./world.ts";
@@ -31,9 +24,11 @@ import { World } from "./world.ts";
  * topics begin as local and become journaled; power is lost after a reply made the new promise.
  * `lossy`: as `local`, and the folders of tiered partitions' logs go with the process: what the
  * object store had by then survives. Under `journal` they go, too, and nothing may be lost.
+ * `cluster`: several brokers, whose disks go with their processes.
  */
-export type Regime = "local" | "journal" | "switching" | "strengthened" | "lossy";
+export type Regime = "local" | "journal" | "switching" | "strengthened" | "lossy" | "cluster";
 
+/** Those of a broker that is alone. */
 export const regimes: readonly Regime[] = [
   "journal",
   "local",
@@ -77,17 +72,14 @@ export interface SimulationResult {
   readonly anomalies: readonly Anomaly[];
 }
 
-const setUpMsMax = 120_000;
-const settleMsMax = 150_000;
-const drainMsMax = 150_000;
 const anomaliesMaxDefault = 20;
 const longMs = Number.MAX_SAFE_INTEGER;
-const group = "a group";
 /** One run of one seed, from the first start of a broker to the check of the history. */
 export async function simulate(options: SimulationOptions): Promise<SimulationResult> {
   const restore = options.mutation?.patch?.();
   try {
-    const simulation = new Simulation(options);
+    const isCluster = options.regime === "cluster";
+    const simulation = isCluster ? new ClusterSimulation(options) : new Simulation(options);
     await simulation.run();
     return simulation.result();
   } finally {
@@ -97,7 +89,6 @@ export async function simulate(options: SimulationOptions): Promise<SimulationRe
 
 class Simulation {
   readonly #options: SimulationOptions;
-  readonly #anomaliesMax: number;
   readonly #regime: Regime;
   readonly #world: World;
   readonly #network: Network;
@@ -108,15 +99,13 @@ class Simulation {
   readonly #invariants: Invariants;
   readonly #nemesis: Nemesis;
   readonly #admin: Admin;
-  readonly #clients = new Map<ClientProcess, () => ClientProcess>();
-  readonly #running = new Set<ClientProcess>();
-  #clientsMade = 0;
+  readonly #population: Population;
+  readonly #stage: Stage;
   #isStrong: boolean;
   #isDrained = false;
 
   constructor(options: SimulationOptions) {
     this.#options = options;
-    this.#anomaliesMax = options.anomaliesMax ?? anomaliesMaxDefault;
     this.#regime = options.regime ?? regimes[options.seed % regimes.length] ?? "local";
     this.#isStrong = this.#regime === "journal";
     const { seed, keepTrace = "digest", mutation } = options;
@@ -132,7 +121,15 @@ class Simulation {
     this.#topics = mainTopics(world, this.#firstDurability);
     const host = this.#host;
     this.#scene = { world, host, history, cluster, isEnding: false, restsUntilMs: 0 };
+    this.#population = new Population(this.#scene);
     this.#invariants = new Invariants(host, this.#scene);
+    this.#stage = new Stage({
+      ...{ brokers: host, anomalies: host.anomalies },
+      anomaliesMax: options.anomaliesMax ?? anomaliesMaxDefault,
+      isBroken: () => host.isBroken,
+      afterEvent: () => this.#invariants.check(),
+      state: () => `broker ${host.state}`,
+    });
     this.#admin = new Admin(this.#scene);
     const { crashAt, killIn } = options;
     this.#nemesis = new Nemesis({
@@ -144,7 +141,7 @@ class Simulation {
       tiered: () => cluster.tiered,
       onLost: (ref) => this.#lost(ref),
       restsUntilMs: () => this.#scene.restsUntilMs,
-      crashClient: () => this.#crashClient(),
+      crashClient: () => this.#population.crashOne(),
     });
     host.mayMissRecords = this.#regime === "lossy";
     host.atRest = () => void this.#checkNamed();
@@ -161,7 +158,7 @@ class Simulation {
 
   async run(): Promise<void> {
     this.#host.start();
-    if (!(await this.#phase("set up", this.#setUp(), setUpMsMax))) return;
+    if (!(await this.#stage.phase("set up", this.#setUp(), setUpMsMax))) return;
     this.#populate();
     const nemesis = this.#nemesis;
     void nemesis.run();
@@ -173,19 +170,18 @@ class Simulation {
     const isEnough = (): boolean => {
       return this.#world.events >= lastEvent && this.#world.nowMs >= lastMs;
     };
-    await this.#runUntil(isEnough, longMs);
+    await this.#stage.runUntil(isEnough, longMs);
     this.#scene.restsUntilMs = 0;
     nemesis.end();
-    if (this.#isHopeless()) return;
+    if (this.#stage.isHopeless) return;
     this.#scene.isEnding = true;
-    const isSettled = (): boolean => this.#running.size === 0;
-    if (!(await this.#settle(isSettled))) return;
+    if (!(await this.#settle(() => this.#population.isEmpty))) return;
     await this.#lastFault();
     const drain = new Drain(this.#scene).run([group]);
-    this.#isDrained = await this.#phase("drain", drain, drainMsMax);
+    this.#isDrained = await this.#stage.phase("drain", drain, drainMsMax);
     if (!this.#isDrained) return;
     const look = new LastLook(this.#scene, this.#nemesis).run();
-    await this.#phase("last look", look, drainMsMax);
+    await this.#stage.phase("last look", look, drainMsMax);
   }
 
   result(): SimulationResult {
@@ -223,64 +219,15 @@ class Simulation {
   }
 
   #populate(): void {
-    const scene = this.#scene;
-    const world = this.#world;
-    const name = (what: string): string => {
-      this.#clientsMade += 1;
-      return `${what}-${this.#clientsMade}`;
-    };
-    const values = this.#values;
-    const subscribed = this.#topics.map((topic) => topic.name);
-    for (let count = 2; count > 0; count -= 1) {
-      this.#begin(() => new IdempotentProducer(scene, name("producer"), values));
-    }
-    for (const acks of [-1, 1, 0] as const) {
-      this.#begin(() => new PlainProducer(scene, { name: name("plain"), values, acks }));
-    }
-    for (let count = 2; count > 0; count -= 1) {
-      this.#begin(() => new AssignedConsumer(scene, name("consumer")));
-    }
-    this.#begin(() => new Sweeper(scene, name("sweeper")));
-    for (let count = world.between(1, 3); count > 0; count -= 1) {
-      this.#begin(
-        () => new GroupMember(scene, { name: name("member"), group, topics: subscribed }),
-      );
-    }
-    this.#running.add(this.#admin);
+    const population = this.#population;
+    const topics = this.#topics.map(({ name }) => name);
+    populate(this.#scene, { population, values: this.#values, topics, fullReads: "yes" });
     const how = {
-      topics: subscribed,
+      topics,
       switches: this.#regime === "switching" ? "durability" : "nothing",
       durability: weakRegimes.has(this.#regime) ? "local" : "journal",
     } as const;
-    this.#watch(this.#admin, this.#admin.run(how));
-  }
-
-  #begin(make: () => RunningClient): void {
-    const client = make();
-    this.#clients.set(client, make);
-    this.#running.add(client);
-    this.#watch(client, client.run());
-  }
-
-  #watch(client: ClientProcess, run: Promise<void>): void {
-    run.then(
-      () => this.#running.delete(client),
-      (error: unknown) => {
-        this.#running.delete(client);
-        const stack = error instanceof Error ? (error.stack ?? error.message) : String(error);
-        this.#host.note(`${client.name} failed: ${stack.split("\n").slice(0, 4).join(" | ")}`);
-      },
-    );
-  }
-
-  #crashClient(): void {
-    const [client, make] = this.#world.pick([...this.#clients]);
-    this.#clients.delete(client);
-    this.#running.delete(client);
-    client.crash();
-    const kind = client.name.replace(/-\d+$/u, "");
-    this.#host.table.add("client crash", kind);
-    this.#begin(make as () => RunningClient);
+    population.watch(this.#admin, this.#admin.run(how));
   }
 
   /** Topics become journaled; once every partition has acknowledged a write since, power may go. */
@@ -345,50 +292,10 @@ class Simulation {
     host.start();
   }
 
-  async #settle(isDone: () => boolean): Promise<boolean> {
-    const outcome = await this.#runUntil(isDone, this.#world.nowMs + settleMsMax);
-    if (this.#isHopeless()) return false;
-    if (outcome === "done") return true;
-    const names = [...this.#running].map(({ name }) => name).join(", ");
-    this.#stuck(`clients do not come to their end: ${names}, broker ${this.#host.state}`);
-    return false;
-  }
-
-  async #phase(name: string, work: Promise<void>, msMax: number): Promise<boolean> {
-    const state = { is: "running" };
-    work.then(
-      () => {
-        state.is = "done";
-      },
-      (error: unknown) => {
-        state.is = "failed";
-        this.#host.note(`${name}: ${String(error)}`);
-      },
-    );
-    await this.#runUntil(() => state.is !== "running", this.#world.nowMs + msMax);
-    if (this.#isHopeless()) return false;
-    if (state.is === "running") this.#stuck(`${name} takes too long, broker ${this.#host.state}`);
-    return state.is === "done";
-  }
-
-  /** Enough is wrong that going on would show nothing new. */
-  #isHopeless(): boolean {
-    return this.#host.isBroken || this.#host.anomalies.length >= this.#anomaliesMax;
-  }
-
-  #stuck(what: string): void {
-    this.#world.trace.add(`stuck: ${what}`);
-    this.#host.anomalies.push({ kind: "stuck", what });
-  }
-
-  #runUntil(isDone: () => boolean, untilMs: number): Promise<"done" | "timeIsUp"> {
-    const afterEvent = (): void => this.#invariants.check();
-    const isOver = (): boolean => this.#isHopeless() || isDone();
-    return this.#world.runUntil(isOver, { untilMs, afterEvent });
+  #settle(isDone: () => boolean): Promise<boolean> {
+    return this.#stage.settle(isDone, () => this.#population.names);
   }
 }
 
 /** Topics that come and go never change: power, or their folder, may be lost while they are there. */
 const weakRegimes: ReadonlySet<Regime> = new Set(["local", "switching", "lossy"]);
-
-type RunningClient = ClientProcess & { run(): Promise<void> };

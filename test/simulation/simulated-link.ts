@@ -1,3 +1,4 @@
+import type { AdvertisedListener } from "../../broker-fargate/src/handlers/handler.ts";
 import type { Link } from "../../broker-fargate/src/server/link.ts";
 import type { Server } from "../../broker-fargate/src/server/server.ts";
 import type { Life } from "./life.ts";
@@ -12,45 +13,50 @@ export interface LinkedClient {
   readonly closed: (error: Error | undefined) => void;
 }
 
-/** A link between a client and one life of the broker; `pipes` has it as long as it is open. */
-export function linkTo(
-  broker: { readonly life: Life; readonly server: Server; readonly pipes: Set<Pipe> },
-  network: Network,
-  client: LinkedClient,
-): Pipe {
+/** One life of a broker, as links reach it. */
+export interface LinkedBroker {
+  readonly life: Life;
+  readonly server: Server;
+  readonly pipes: Set<Pipe>;
+  /** Where it says that clients reach it. */
+  readonly listener: AdvertisedListener;
+}
+
+/**
+ * A link between a client and one life of the broker; `pipes` has it as long as it is open. A paused
+ * broker's kernel takes connections and bytes; the broker hears of them when it goes on.
+ */
+export function linkTo(broker: LinkedBroker, network: Network, client: LinkedClient): Pipe {
   const { life, pipes, server } = broker;
+  let listener: ReturnType<Server["connect"]> | undefined;
   let isFull = false;
   let closing: "written" | "now" | undefined;
   const pipe: Pipe = network.pipe({
     received: {
-      request: (chunk) => {
-        if (!life.isOver) listener.receive(chunk);
-      },
+      request: (chunk) => life.deliver(() => listener?.receive(chunk)),
       reply: client.received,
     },
     drained: {
       request: () => undefined,
       reply: () => {
         if (closing === "written") pipe.close(undefined);
-        else if (isFull && !life.isOver) {
+        else if (isFull) {
           isFull = false;
-          listener.drained();
+          life.deliver(() => listener?.drained());
         }
       },
     },
     closed: (error) => {
       pipes.delete(pipe);
       client.closed(error);
-      if (!life.isOver) listener.closed(error);
+      life.deliver(() => listener?.closed(error));
     },
   });
   const link: Link = {
     write: (parts, sent) => {
       life.check("link write");
       if (closing !== undefined || life.isFrozen) return "ok";
-      pipe.reply.send(parts, () => {
-        if (!life.isOver) sent?.();
-      });
+      pipe.reply.send(parts, () => life.deliver(() => sent?.()));
       isFull ||= pipe.reply.unsentBytes > linkWatermarkBytes;
       return isFull ? "full" : "ok";
     },
@@ -63,10 +69,8 @@ export function linkTo(
       if (when === "now" || pipe.reply.unsentBytes === 0) pipe.close(undefined);
     },
   };
-  const listener = server.connect({
-    link,
-    clientHost: client.name,
-    listener: { name: "PLAINTEXT", host: "broker", port: 9092 },
+  life.deliver(() => {
+    listener = server.connect({ link, clientHost: client.name, listener: broker.listener });
   });
   pipes.add(pipe);
   return pipe;

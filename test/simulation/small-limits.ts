@@ -4,6 +4,11 @@ import {
   type CompactionLimits,
 } from "../../broker-fargate/src/compaction/limits.ts";
 import {
+  checked as checkedJournal,
+  type JournalLimits,
+  journalLimits,
+} from "../../broker-fargate/src/journal/limits.ts";
+import {
   checked,
   type PartitionLimits,
   partitionLimits,
@@ -37,6 +42,22 @@ export const smallLimits: PartitionLimits = checked({
   replayLogsMax: 2,
 });
 
+/** Of a journal in the object store: so small that groups fill, wait, and push back. */
+export const smallJournalLimits: JournalLimits = checkedJournal({
+  ...journalLimits,
+  objectBytes: 2 * kibibyte,
+  putsInFlightMax: 4,
+  journalBytesMax: 128 * kibibyte,
+  pendingBytesMax: 32 * kibibyte,
+  delayedMs: 3_000,
+  putPauseMs: 200,
+  deletedPerCallMax: 3,
+  deletePauseMs: 500,
+  probesInFlightMax: 3,
+  readsInFlightMax: 2,
+  firstReadBytes: 4 * kibibyte,
+});
+
 /** So small that a tail of some batches is several cold segments, and a chunk holds one or two. */
 export const smallTierLimits: TierLimits = checkedTier({
   ...tierLimits,
@@ -45,6 +66,8 @@ export const smallTierLimits: TierLimits = checkedTier({
   segmentsPerCommitMax: 3,
   checkpointBytesMax: 3_000,
   checkpointDueBytes: 5_000,
+  leftTailBytesMax: 10_000,
+  leftJournalBytesMax: 10_000,
   checkpointDueMs: 2_000,
   checkpointRetryMs: 300,
   checkpointsMax: 4,

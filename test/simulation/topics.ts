@@ -25,9 +25,9 @@ export const brokerConfigs: Readonly<Record<string, string>> = {
   "millrace.object.store": "file:/simulated",
 };
 
-/** At least so long a tombstone is to be seen, and so long a sweep may take, with time to spare. */
+/** At least so long a tombstone is to be seen, and so long a full read may take, with time to spare. */
 const deleteRetentionMsMin = 15_000;
-export const sweepMsMax = 3_000;
+export const fullReadMsMax = 3_000;
 
 /** The topics that are there for the whole of a run. */
 export function mainTopics(world: World, durability: Durability): readonly SimulatedTopic[] {

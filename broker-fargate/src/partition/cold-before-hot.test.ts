@@ -145,4 +145,93 @@ describe("a damaged hot copy", () => {
     expect(["refused", "repaired"]).toContain(await repairing);
     expect(await repair()).toBe("refused");
   });
+
+  describe("is met by a start, which", () => {
+    const away = new ObjectError("away", { retriable: false, applied: "no" });
+    let batchBytes: number;
+
+    beforeEach(() => {
+      // What the other tests damage is whole again.
+      rig.disk.flipBit(pathOf(hit), 65 * 8);
+      batchBytes = batchOf([1], { padding: 20 }).length;
+    });
+
+    async function start(): Promise<void> {
+      await rig.kill();
+      owner = await rig.partitions.open(topic, 0);
+    }
+
+    async function read(): Promise<readonly number[]> {
+      return (await fetchAllRecords(owner)).map(({ value }) => value);
+    }
+
+    /** A length is wrong, which no scan comes past. */
+    function damageEnd(segment: number): void {
+      const last = rig.disk.bytesOf(pathOf(segment)).length - batchBytes;
+      rig.disk.flipBit(pathOf(segment), (last + 10) * 8);
+    }
+
+    it.each([
+      ["has another byte", (cold: ColdPart) => void objects().flipBit(cold.object, 65 * 8)],
+      ["is missing", (cold: ColdPart) => void objects().delete([cold.object])],
+    ])("leaves it where its cold copy %s", async (_, damageCold) => {
+      damageEnd(hit);
+      const cold = part("damaged");
+      expect(cold.position).toBe(0);
+      damageCold(cold);
+      await start();
+      expectAllThere();
+      const next = bases[hit + 1] ?? -1;
+      expect(owner.read({ ...range, from: 0 }).kind).toBe("ok");
+      expect(owner.read({ ...range, from: next }).kind).toBe("ok");
+    });
+
+    it("gives it up where the object store gives what it held", async () => {
+      damageEnd(hit);
+      await start();
+      expect(owner.earliestLocalOffset).toBe(bases[hit + 1]);
+      expect(await read()).toEqual(values);
+    });
+
+    it("deletes nothing while the object store is away", async () => {
+      damageEnd(hit);
+      const store = objects();
+      const { readRange } = store;
+      await rig.kill();
+      store.readRange = () => Promise.reject(away);
+      await expect(rig.partitions.open(topic, 0)).rejects.toBe(away);
+      for (let i = 0; i < bases.length; i += 1) expect(rig.disk.paths()).toContain(pathOf(i));
+      store.readRange = readRange.bind(store);
+      owner = await rig.partitions.open(topic, 0);
+      expect(await read()).toEqual(values);
+    });
+
+    it("does not cut the end off below the cold end before that is read", async () => {
+      const at = bases.findLastIndex((base) => base < 39);
+      for (const path of bases.slice(at + 1).keys()) rig.disk.remove(pathOf(at + 1 + path));
+      damageEnd(at);
+      const cold = [...(owner.tiered?.cold.parts() ?? [])].at(-1);
+      if (cold === undefined) throw new Error("there is a part");
+      const bit = (cold.position + cold.batchesBytes - 5) * 8;
+      const hotBytes = rig.disk.bytesOf(pathOf(at)).length;
+      objects().flipBit(cold.object, bit);
+      await rig.kill();
+      await expect(rig.partitions.open(topic, 0)).rejects.toBeInstanceOf(DiskError);
+      expect(rig.disk.bytesOf(pathOf(at))).toHaveLength(hotBytes);
+      for (let i = 0; i <= at; i += 1) expect(rig.disk.paths()).toContain(pathOf(i));
+      objects().flipBit(cold.object, bit);
+      await start();
+      expect(await read()).toEqual(values.slice(0, 40));
+    });
+
+    it("keeps whole hot copies that end below the cold end where a part of theirs is missing", async () => {
+      const at = bases.findLastIndex((base) => base < 39);
+      for (const path of bases.slice(at).keys()) rig.disk.remove(pathOf(at + path));
+      const cold = part("first");
+      await objects().delete([cold.object]);
+      await rig.kill();
+      await expect(rig.partitions.open(topic, 0)).rejects.toBeInstanceOf(DiskError);
+      for (let i = 0; i < at; i += 1) expect(rig.disk.paths()).toContain(pathOf(i));
+    });
+  });
 });

@@ -1,6 +1,6 @@
 import { DiskError, MetadataError, inLanes } from "@millrace/core";
 import type { Clock, Timer } from "@millrace/core";
-import type { Journal } from "./journal.ts";
+import type { AppendJournal } from "./append-journal.ts";
 import type { PartitionLimits } from "./limits.ts";
 import type { PartitionOwner } from "./owner.ts";
 import { TrimHolds } from "./trim-holds.ts";
@@ -8,7 +8,7 @@ import { TrimHolds } from "./trim-holds.ts";
 export interface DutiesDeps {
   readonly clock: Clock;
   readonly limits: PartitionLimits;
-  readonly journal: Journal;
+  readonly journal: AppendJournal;
   /** `producer.id.expiration.ms`: producers silent for so long are forgotten, at idle times. */
   readonly producerIdExpirationMs: number;
   readonly warn: (what: string, cause: unknown) => void;
@@ -106,6 +106,12 @@ export class Duties {
     this.#unsynced.forget(owner);
     this.#untiered.forget(owner);
     this.#stalled.delete(owner);
+  }
+
+  /** Nothing is done any more. */
+  abandon(): void {
+    this.#closed = true;
+    this.#timer?.timer.cancel();
   }
 
   /** Syncs everything and trims the journal as far as that goes. For the end. */

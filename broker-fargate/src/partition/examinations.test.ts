@@ -153,7 +153,7 @@ describe("an append whose records take long to look at", () => {
   it("is refused when the partition closes, or its topic is deleted, meanwhile", async () => {
     const { owner, rig } = await open();
     const closing = owner.append(large(1));
-    owner.beginClose();
+    owner.pause();
     expect(await closing).toMatchObject({ reason: "notLeader" });
     const other = await rig.partitions.open(owner.topicId, 1);
     await append(rig, other, small(1));

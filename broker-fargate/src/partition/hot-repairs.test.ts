@@ -258,6 +258,25 @@ describe("a log that is opened after a death with damage below the cold end", ()
     expect(count(rig, repaired)).toBe(1);
   });
 
+  it("under `journal` is offline, and left, where they can't be read and its cold copy is damaged", async () => {
+    const at = await half("journal");
+    const { owner, rig, topic } = at;
+    const [part] = owner.tiered?.cold.parts() ?? [];
+    if (part === undefined) throw new Error("there is a part");
+    const path = pathOf(at, -1);
+    const before = rig.disk.paths().filter((each) => each.endsWith(".log"));
+    const bit = (part.position + 65) * 8;
+    rig.objects?.flipBit(part.object, bit);
+    rig.disk.kill();
+    rig.disk.failNext({ operation: "read", matches: (read) => read === path, times: 1 });
+    await rig.start();
+    await expect(rig.partitions.open(topic, 0)).rejects.toBeInstanceOf(DiskError);
+    expect(rig.disk.paths().filter((each) => each.endsWith(".log"))).toEqual(before);
+    await rig.kill();
+    expect(await valuesOf(await rig.partitions.open(topic, 0))).toEqual(values(50));
+    expect(count(rig, repaired)).toBe(0);
+  });
+
   it("under `journal` is cut where the journal begins, whatever is damaged below", async () => {
     for (const byte of [4, 10, 65]) {
       const at = await opened("journal");

@@ -1,5 +1,5 @@
 import { DiskError, Lanes, ObjectError } from "@millrace/core";
-import type { ColdPart, PartitionLog, RecoveryReport } from "@millrace/core";
+import type { ColdLog, ColdPart, GivenUp, PartitionLog, RecoveryReport } from "@millrace/core";
 import { Metrics } from "../metrics/registry.ts";
 import type { Counter } from "../metrics/series.ts";
 import type { TieredPartition } from "../tier/tiered-partition.ts";
@@ -68,6 +68,18 @@ export class HotRepairs {
     return repair;
   }
 
+  /**
+   * Whether the object store gives back what hot copies hold that a start would give up. Rejects with
+   * ObjectError when it does not answer.
+   */
+  async isCovered({ cold, proofs }: TieredPartition, given: GivenUp): Promise<boolean> {
+    const { damagedFrom, from, to } = given;
+    const { endOffset = 0, startOffset } = cold;
+    if (startOffset === undefined || startOffset > from || endOffset < to) return false;
+    const parts = partsOf(cold, given);
+    return (await this.#firstBad({ proofs }, { damagedFrom, parts })) === undefined;
+  }
+
   /** A log was opened, and what the object store has was given up of it. */
   opened(directory: string, { coveredDamages }: RecoveryReport): void {
     if (coveredDamages > 0) this.#repaired(directory, { files: coveredDamages });
@@ -111,7 +123,10 @@ export class HotRepairs {
   }
 
   /** The first part that the object store does not give back as it was. */
-  async #firstBad({ proofs }: TieredPartition, range: DamagedRange): Promise<ColdPart | undefined> {
+  async #firstBad(
+    { proofs }: Pick<TieredPartition, "proofs">,
+    range: Omit<DamagedRange, "to">,
+  ): Promise<ColdPart | undefined> {
     for (const part of range.parts) {
       if (this.#bad.has(part)) return part;
       const isDamagedHot = part.nextOffset > range.damagedFrom;
@@ -177,8 +192,12 @@ function damagedRange({ log, tiered }: RepairedLog, path: string): DamagedRange 
   const { localStartOffset: from } = log;
   const isMissing = cold.startOffset === undefined || cold.startOffset > from;
   if (damagedFrom === undefined || to <= damagedFrom || to <= from || isMissing) return undefined;
+  return { damagedFrom, to, parts: partsOf(cold, { from, to }) };
+}
+
+function partsOf(cold: ColdLog, { from, to }: Pick<GivenUp, "from" | "to">): readonly ColdPart[] {
   const isOfIt = (part: ColdPart): boolean => part.nextOffset > from && part.baseOffset < to;
-  return { damagedFrom, to, parts: [...cold.parts()].filter(isOfIt) };
+  return [...cold.parts()].filter(isOfIt);
 }
 
 /** A segment's indexes are named as it is but for the ending. */

@@ -7,7 +7,7 @@ import { smallLimits, turn } from "./fixtures.ts";
 import { journalRoot } from "./journal-files.ts";
 import { readJournal } from "./journal-reader.ts";
 import { Journal } from "./journal.ts";
-import type { PendingEntry } from "./journal.ts";
+import type { PendingEntry } from "./append-journal.ts";
 
 const incarnation: IncarnationId = incarnationId(`00000001-${"a".repeat(32)}`);
 const topic = topicId("b".repeat(32));

@@ -18,11 +18,13 @@ export interface OpenJournal {
   readonly trim: number;
   /** A later life has it in the logs, durably, and has written to them since. */
   readonly isReplayed: boolean;
+  /** Partitions, as `{topic id}-{partition}`, of which that does not hold: they were offline. */
+  readonly unreplayed: ReadonlySet<string>;
 }
 
 /**
- * The journal part of an incarnation's item: {state: open | closed, trim, replayed}. All but the
- * state changes only on condition that the state is open (ownership rule 3).
+ * The journal part of an incarnation's item: {state: open | closed, trim, replayed, unreplayed}. All
+ * but the state changes only on condition that the state is open (ownership rule 3).
  */
 export class JournalItems {
   readonly #access: StoreAccess;
@@ -38,7 +40,8 @@ export class JournalItems {
       const incarnation = incarnationOf(item);
       if (incarnation === own || item.value["state"] === "closed") continue;
       const isReplayed = item.value["replayed"] === true;
-      open.push({ incarnation, trim: trimOf(item), isReplayed });
+      const unreplayed = unreplayedOf(item);
+      open.push({ incarnation, trim: trimOf(item), isReplayed, unreplayed });
     }
     return open.sort((a, b) => counterOf(a.incarnation) - counterOf(b.incarnation));
   }
@@ -59,10 +62,15 @@ export class JournalItems {
 
   /**
    * Everything of its journal lies durably in segments, and it is kept nevertheless. From now on
-   * the segments may hold what no journal tells: it gives what they lack, and never cuts them.
+   * the segments may hold what no journal tells: it gives what they lack, and never cuts them. But
+   * for the partitions that could not be replayed, which have got nothing since.
    */
-  markReplayed(incarnation: IncarnationId): Promise<void> {
-    return this.#change(incarnation, (value) => ({ ...value, replayed: true }));
+  markReplayed(incarnation: IncarnationId, unreplayed: readonly string[]): Promise<void> {
+    return this.#change(incarnation, (value) => {
+      const marked = { ...value, replayed: true };
+      const wasNone = value["unreplayed"] === undefined;
+      return wasNone && unreplayed.length === 0 ? marked : { ...marked, unreplayed };
+    });
   }
 
   /** Everything of its journal lies durably in segments. */
@@ -175,6 +183,11 @@ function trimOf(item: Item): number {
   const trim = item.value["trim"];
   assert(typeof trim === "number", "an incarnation's item has a trim");
   return trim;
+}
+
+function unreplayedOf({ value: { unreplayed = [] } }: Item): ReadonlySet<string> {
+  assert(Array.isArray(unreplayed), "partitions that could not be replayed are a list");
+  return new Set((unreplayed as readonly unknown[]).map(String));
 }
 
 function counterOf(incarnation: IncarnationId): number {

@@ -1,7 +1,8 @@
 import type { BatchSummary, IncarnationId, PartitionLog } from "@millrace/core";
-import { summarizeBatch, viewOf, inLanes } from "@millrace/core";
+import { DiskError, summarizeBatch, viewOf, inLanes } from "@millrace/core";
 import { splitBatches } from "@millrace/wire";
 import type { JournalEntry } from "@millrace/wire";
+import { CheckpointDamagedError } from "../tier/former-checkpoints.ts";
 import { journalDirectory } from "./journal-files.ts";
 import { JournalDamagedError, readJournal } from "./journal-reader.ts";
 import type { JournalSource } from "./journal-reader.ts";
@@ -42,12 +43,23 @@ export interface ReplayedSource extends JournalSource {
    * none. By partition, where the later journal begins that was not replayed yet.
    */
   readonly laterCuts?: ReadonlyMap<string, number>;
+  /** Partitions for which that was not done. */
+  readonly unreplayed: ReadonlySet<string>;
+  /** Partitions that an older journal could not be replayed into, with the reason. */
+  readonly offline: ReadonlyMap<string, Error>;
 }
 
 export interface ReplayReport {
   readonly incarnation: IncarnationId;
   readonly partitions: readonly ReplayedPartition[];
   readonly bytes: number;
+  /** Partitions whose log the disk, or the object store, did not give or take: by name. */
+  readonly offline: ReadonlyMap<string, OfflinePartition>;
+}
+
+/** A partition that did not get what a journal has for it. */
+export interface OfflinePartition extends ReplayedPartition {
+  readonly cause: Error;
 }
 
 export type ReplayedPartition = Pick<JournalEntry, "topicId" | "partition">;
@@ -61,6 +73,8 @@ interface Plan {
   /** The log, or the object store, has what lies below: such entries are passed over. */
   skipTo: number;
   begun: boolean;
+  /** Why nothing more is done to its log. */
+  failure?: Error;
   unplaced?: UnplacedRecords;
 }
 
@@ -75,6 +89,9 @@ interface Plan {
  * A partition whose log does not reach that offset is put offline with its entries set aside; the
  * others are not held up by it.
  *
+ * Nor are they by one whose files can't be read or written, or whose cold parts are of no use: it is
+ * offline, and left as it is; what the journal has for it is to be replayed by another start.
+ *
  * A journal that was replayed in an earlier life and kept is another matter: the logs have grown
  * since, with later journals that were trimmed or with none, so it cuts nothing.
  *
@@ -87,6 +104,10 @@ export async function replayJournal(
   deps: ReplayDeps,
 ): Promise<ReplayReport> {
   const plans = planReplay(source);
+  for (const [key, plan] of plans) {
+    const failure = source.offline.get(key);
+    if (failure !== undefined) plan.failure = failure;
+  }
   const replay = new Replay(source, plans, deps);
   for (const { object, bytes } of readJournal(source)) {
     for (const [index, entry] of object.entries.entries()) {
@@ -95,7 +116,11 @@ export async function replayJournal(
   }
   await replay.finish();
   const partitions = [...plans.values()].map(({ place }) => place);
-  return { incarnation: source.incarnation, partitions, bytes: replay.bytes };
+  const offline = new Map<string, OfflinePartition>();
+  for (const [key, { failure: cause, place }] of plans) {
+    if (cause !== undefined) offline.set(key, { ...place, cause });
+  }
+  return { incarnation: source.incarnation, partitions, bytes: replay.bytes, offline };
 }
 
 /** By partition, where the journal's entries begin that count. */
@@ -139,8 +164,20 @@ class Replay {
     at: { readonly seq: number; readonly index: number; readonly bytes: Uint8Array },
   ): Promise<void> {
     const plan = this.#plans.get(keyOf(entry));
-    if (plan === undefined || at.seq < plan.seq) return;
+    if (plan === undefined || plan.failure !== undefined || at.seq < plan.seq) return;
     if (at.seq === plan.seq && at.index < plan.index) return;
+    try {
+      await this.#take(entry, at, plan);
+    } catch (error) {
+      this.#goesOffline(keyOf(entry), error);
+    }
+  }
+
+  async #take(
+    entry: JournalEntry,
+    at: { readonly seq: number; readonly bytes: Uint8Array },
+    plan: Plan,
+  ): Promise<void> {
     const log = plan.unplaced ?? (await this.#log(entry, plan));
     if (log === undefined) return;
     if (log instanceof UnplacedRecords) {
@@ -163,18 +200,41 @@ class Replay {
   /** Makes everything durable that was taken. */
   async finish(): Promise<void> {
     await this.#closeLogs();
-    for (const { unplaced } of this.#plans.values()) await unplaced?.finish();
+    for (const [key, { unplaced }] of this.#plans) {
+      try {
+        await unplaced?.finish();
+      } catch (error) {
+        this.#goesOffline(key, error);
+      }
+    }
   }
 
   async #closeLogs(): Promise<void> {
-    const logs = [...this.#logs.values()].filter((log) => log !== undefined);
-    this.#logs.clear();
-    await inLanes(logs, this.#deps.syncsInFlightMax, async (log) => {
-      // The snapshot and the indexes' ends come first, so that the sync covers their names.
-      log.settle();
-      await log.sync();
-      log.close();
+    const logs = [...this.#logs];
+    await inLanes(logs, this.#deps.syncsInFlightMax, async ([key, log]) => {
+      try {
+        // The snapshot and the indexes' ends come first, so that the sync covers their names.
+        log?.settle();
+        await log?.sync();
+        log?.close();
+      } catch (error) {
+        this.#goesOffline(key, error);
+      }
     });
+    this.#logs.clear();
+  }
+
+  /** Another start cuts the log where this journal begins, and writes it again: nothing is kept. */
+  #goesOffline(key: string, cause: unknown): void {
+    const plan = this.#plans.get(key);
+    if (plan === undefined || !isItsOwn(cause)) throw cause;
+    plan.failure = cause;
+    try {
+      this.#logs.get(key)?.close();
+    } catch (error) {
+      if (!(error instanceof DiskError)) throw error;
+    }
+    this.#logs.delete(key);
   }
 
   async #log(entry: JournalEntry, plan: Plan): Promise<PartitionLog | UnplacedRecords | undefined> {
@@ -195,8 +255,9 @@ class Replay {
 
   #trust(key: string, plan: Plan): LogTrust {
     if (plan.begun) return { kind: "synced" };
-    const { laterCuts } = this.#source;
-    if (laterCuts === undefined) return { kind: "below", offset: plan.cutAt };
+    const { laterCuts, unreplayed } = this.#source;
+    const isFirst = laterCuts === undefined || unreplayed.has(key);
+    if (isFirst) return { kind: "below", offset: plan.cutAt };
     return { kind: "grown", below: laterCuts.get(key) };
   }
 
@@ -205,6 +266,12 @@ class Replay {
     const { format } = this.#deps.wire;
     return splitBatches(records).starts.map((at) => summarizeBatch(format, view, at));
   }
+}
+
+/** A fault of one partition. A full disk is none: it is all the same for whom there is no room. */
+function isItsOwn(cause: unknown): cause is Error {
+  if (cause instanceof DiskError) return cause.reason !== "full";
+  return cause instanceof CheckpointDamagedError;
 }
 
 function recordsOf(entry: JournalEntry, object: Uint8Array): Uint8Array {

@@ -2,34 +2,9 @@ import { DiskError, assert } from "@millrace/core";
 import type { Clock, Disk, IncarnationId, Random, Timer } from "@millrace/core";
 import { JOURNAL_NONCE_BYTES, encodeJournalObject, journalObjectBytes } from "@millrace/wire";
 import type { Crc32c, EncodedJournalObject, JournalEntryDraft } from "@millrace/wire";
+import type { AppendJournal, PendingEntry } from "./append-journal.ts";
 import { JournalFiles, align } from "./journal-files.ts";
 import type { PartitionLimits } from "./limits.ts";
-
-/**
- * The journal of this incarnation: group commits over many partitions.
- *
- * An entry goes into the group that collects. The first entry after idle sends its group at the end
- * of the present turn of the event loop; while one fdatasync is in flight the next group collects,
- * so the disk's own latency is the linger. When a group is durable, its entries are told so, in the
- * order in which they were appended; groups are durable strictly in the order of their seqs. A
- * seq's bytes are fixed once (nonce included), also when the write has to be tried again.
- *
- * Promised: `durable` is called only after the entry's fdatasync, with every earlier entry told
- * before. Nothing is lost between: an entry is either told `durable`, or the journal failed.
- *
- * A full disk delays: entries keep their place and are written when there is room again. Any other
- * failure of a write, and every failure of an fdatasync, ends the journal for good: the kernel may
- * have dropped the pages that it could not write, so another fdatasync that succeeds would prove
- * nothing. Whether the process then ends is for `onFailed` to decide; a restart replays.
- */
-export interface PendingEntry extends JournalEntryDraft {
-  /** The entry is durable, in the object of this seq. */
-  durable(seq: number): void;
-  /** The disk is full: the entry stays and will be written later; who waits may be told. */
-  delayed(): void;
-  /** The journal failed: whether the entry is durable only a replay will tell. */
-  failed(): void;
-}
 
 export interface JournalOptions {
   readonly disk: Disk;
@@ -50,7 +25,24 @@ interface Group {
   readonly object: EncodedJournalObject;
 }
 
-export class Journal {
+/**
+ * The journal of this incarnation: group commits over many partitions.
+ *
+ * An entry goes into the group that collects. The first entry after idle sends its group at the end
+ * of the present turn of the event loop; while one fdatasync is in flight the next group collects,
+ * so the disk's own latency is the linger. When a group is durable, its entries are told so, in the
+ * order in which they were appended; groups are durable strictly in the order of their seqs. A
+ * seq's bytes are fixed once (nonce included), also when the write has to be tried again.
+ *
+ * Promised: `durable` is called only after the entry's fdatasync, with every earlier entry told
+ * before. Nothing is lost between: an entry is either told `durable`, or the journal failed.
+ *
+ * A full disk delays: entries keep their place and are written when there is room again. Any other
+ * failure of a write, and every failure of an fdatasync, ends the journal for good: the kernel may
+ * have dropped the pages that it could not write, so another fdatasync that succeeds would prove
+ * nothing. Whether the process then ends is for `onFailed` to decide; a restart replays.
+ */
+export class Journal implements AppendJournal {
   readonly #options: JournalOptions;
   readonly #files: JournalFiles;
   #collecting: PendingEntry[] = [];
@@ -224,8 +216,8 @@ export class Journal {
 
   #waitForSpace(group: Group): Promise<void> {
     if (this.#state === "open") this.#state = "diskFull";
-    for (const entry of group.entries) entry.delayed();
-    for (const entry of this.#collecting) entry.delayed();
+    for (const entry of group.entries) entry.delayed("diskFull");
+    for (const entry of this.#collecting) entry.delayed("diskFull");
     this.#tellIdle();
     return new Promise((resolve) => {
       const timer = this.#options.clock.after(this.#options.limits.diskRetryMs, resolve);

@@ -1,6 +1,6 @@
 import type { BatchSummary, Epoch, Slot, TopicId } from "@millrace/core";
 import type { JournalEntryKind } from "@millrace/wire";
-import type { PendingEntry } from "./journal.ts";
+import type { DelayReason, PendingEntry } from "./append-journal.ts";
 
 /** The partition that an entry is of, as its owner hears from the journal. */
 export interface EntryOwner {
@@ -9,7 +9,7 @@ export interface EntryOwner {
   readonly slot: Slot;
   readonly leaderEpoch: Epoch;
   entryDurable(seq: number): void;
-  entryDelayed(): void;
+  entryDelayed(reason: DelayReason): void;
   entryFailed(): void;
 }
 
@@ -58,8 +58,8 @@ export class OwnedEntry implements PendingEntry {
     this.#owner.entryDurable(seq);
   }
 
-  delayed(): void {
-    this.#owner.entryDelayed();
+  delayed(reason: DelayReason): void {
+    this.#owner.entryDelayed(reason);
   }
 
   failed(): void {

@@ -51,6 +51,8 @@ export interface PartitionLimits {
   readonly dutyPauseMs: number;
   /** Logs that replay holds open; past it they are synced and closed. */
   readonly replayLogsMax: number;
+  /** Partitions that one journal could not be replayed into; with more the start ends. */
+  readonly unreplayedPartitionsMax: number;
   /** Items of closed incarnations; past it those go at a start that no slot's head names. */
   readonly closedIncarnationsMax: number;
 }
@@ -79,6 +81,7 @@ export const partitionLimits: PartitionLimits = checked({
   turnMsMax: 5,
   dutyPauseMs: 100,
   replayLogsMax: 512,
+  unreplayedPartitionsMax: 256,
   closedIncarnationsMax: 64,
 });
 

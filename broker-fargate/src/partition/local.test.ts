@@ -80,8 +80,7 @@ describe("a partition under local durability", () => {
     await turn();
     await turn();
     expect(owner.mark.isMarked).toBe(true);
-    const items = await rig.store.range({ from: "slot/", to: "slot0", limit: 99 });
-    const mark = items.items.find(({ key }) => key.includes("/dirty/"));
+    const mark = rig.store.items().find(({ key }) => key.includes("/dirty/"));
     expect(mark?.value["recoveryPoint"]).toBe(1);
     await rig.pass(2 * rig.limits.idleSyncMs);
     expect(owner.mark.isMarked).toBe(false);
@@ -166,9 +165,7 @@ describe("a partition under local durability", () => {
     await turn();
     expect(woken).toBe(1);
     expect(rig.disk.paths()).toEqual([]);
-    expect((await rig.store.range({ from: "slot/", to: "slot0", limit: 99 })).items).toHaveLength(
-      1,
-    );
+    expect(rig.store.items().filter(({ key }) => key.startsWith("slot/"))).toHaveLength(1);
     expect(await rig.cluster.pendingDeletions()).toEqual([]);
     await expect(rig.partitions.open(topic, 0)).rejects.toThrow("does not exist");
   });

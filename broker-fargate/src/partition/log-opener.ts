@@ -2,6 +2,7 @@ import { DiskError, PartitionLog, assert, finishReplacements } from "@millrace/c
 import type {
   Disk,
   Epoch,
+  GivenUp,
   LogRecovery,
   Random,
   ReadBuffers,
@@ -52,7 +53,7 @@ export interface OpenedPartition {
   readonly isListed: boolean;
 }
 
-interface LogOpenerDeps {
+export interface LogOpenerDeps {
   readonly disk: Disk;
   readonly random: Random;
   readonly wire: WireFormat;
@@ -86,13 +87,14 @@ export class LogOpener {
     ]);
     const tiered = await this.#deps.tier?.load(place, startOffset);
     const recovery = recoveryFrom(dirtyFrom, place.openSlot.epoch);
-    const log = this.#openOrTell(place, { settings, startOffset, recovery, tiered });
+    const log = await this.#openOrTell(place, { settings, startOffset, recovery, tiered });
     if (tiered !== undefined) {
       this.#refuseLacking(log, tiered, startOffset);
       const { endOffset } = tiered.cold;
       if (endOffset !== undefined) this.#refuseHole(place, log, endOffset);
-      if (endOffset !== undefined && endOffset > log.endOffset) await this.#restart(log, tiered);
-      else log.learnEpochs(tiered.cold.leaderEpochs());
+      if (endOffset !== undefined && endOffset > log.endOffset) {
+        await this.#restart(place, log, tiered);
+      } else log.learnEpochs(tiered.cold.leaderEpochs());
       await this.#learnProducers(log, tiered);
     }
     return { log, tiered, startOffset, isListed: dirtyFrom !== undefined };
@@ -115,7 +117,8 @@ export class LogOpener {
     // The journal may still hold what lies before the start; such entries are replayed as well.
     const startOffset = Math.min(stored, next);
     if (trust.kind === "synced") {
-      return this.#open(place, { settings, startOffset, recovery: { kind: "clean" }, tiered });
+      const recovery: LogRecovery = { kind: "clean" };
+      return this.#openProven(place, { settings, startOffset, recovery, tiered });
     }
     const cutAt = trust.kind === "below" ? trust.offset : trust.below;
     const dirtyFrom = await this.#deps.items.dirtyFrom(place);
@@ -132,7 +135,7 @@ export class LogOpener {
         ? coldEnd >= trust.offset &&
           (log.endOffset < trust.offset || log.localStartOffset === log.endOffset)
         : coldEnd > log.endOffset && log.endOffset < (cutAt ?? coldEnd);
-    if (tiered !== undefined && coldEnd > 0 && isShort) await this.#restart(log, tiered);
+    if (tiered !== undefined && coldEnd > 0 && isShort) await this.#restart(place, log, tiered);
     if (tiered !== undefined) await this.#learnProducers(log, tiered);
     return log;
   }
@@ -169,9 +172,9 @@ export class LogOpener {
   }
 
   /** What can't be opened is told once. */
-  #openOrTell(place: PartitionPlace, how: OpenLog): PartitionLog {
+  async #openOrTell(place: PartitionPlace, how: OpenLog): Promise<PartitionLog> {
     try {
-      return this.#open(place, how);
+      return await this.#openProven(place, how);
     } catch (error) {
       if (error instanceof DiskError && error.reason === "io") this.#deps.repairs.failed(error);
       throw error;
@@ -187,17 +190,17 @@ export class LogOpener {
     how: OpenLog,
     { cutAt, trust }: { readonly trust: LogTrust; readonly cutAt: number | undefined },
   ): Promise<PartitionLog> {
-    const open = (): PartitionLog => {
-      const log = this.#open(place, how);
+    const open = async (): Promise<PartitionLog> => {
+      const log = await this.#openProven(place, how);
       if (cutAt !== undefined) log.truncateTo(cutAt);
       return log;
     };
     try {
-      return open();
+      return await open();
     } catch (error) {
-      const coldEnd = how.tiered?.cold.endOffset ?? -1;
-      const isCovered = trust.kind === "below" && coldEnd >= trust.offset;
-      if (!(error instanceof DiskError) || error.reason === "full" || !isCovered) throw error;
+      if (!(error instanceof DiskError) || error.reason === "full") throw error;
+      const isCovered = trust.kind === "below" && (await this.#hasAllBelow(trust.offset, how));
+      if (!isCovered) throw error;
       const directory = partitionDirectory(place);
       await this.#deps.disk.removeFolder(directory);
       this.#deps.repairs.replaced(directory, error);
@@ -205,9 +208,38 @@ export class LogOpener {
     }
   }
 
-  #open(place: PartitionPlace, how: OpenLog): PartitionLog {
+  /** Whether the object store gives back all of the log that lies below. */
+  async #hasAllBelow(to: number, { startOffset: from, tiered }: OpenLog): Promise<boolean> {
+    if (tiered === undefined || (tiered.cold.endOffset ?? -1) < to) return false;
+    return from >= to || this.#deps.repairs.isCovered(tiered, { from, damagedFrom: from, to });
+  }
+
+  /**
+   * Of hot copies nothing is given up before the object store has shown that it gives them back: what
+   * is not known yet ends the opening, is asked for, and the log is opened again.
+   */
+  async #openProven(place: PartitionPlace, how: OpenLog): Promise<PartitionLog> {
+    const { tiered } = how;
+    const known = new Map<string, boolean>();
+    const isCovered = (given: GivenUp): boolean => {
+      const answer = known.get(keyOf(given));
+      if (answer === undefined) throw new UnprovenError(given);
+      return answer;
+    };
+    for (;;) {
+      try {
+        return this.#open(place, { ...how, isCovered });
+      } catch (error) {
+        if (!(error instanceof UnprovenError) || tiered === undefined) throw error;
+        const { given } = error;
+        known.set(keyOf(given), await this.#deps.repairs.isCovered(tiered, given));
+      }
+    }
+  }
+
+  #open(place: PartitionPlace, how: ProvenOpen): PartitionLog {
     const { buffers, disk, random, repairs, wire } = this.#deps;
-    const { recovery, settings, startOffset } = how;
+    const { isCovered, recovery, settings, startOffset } = how;
     const coldEndOffset = how.tiered?.cold.endOffset;
     const segmentJitterShare = random.below(jitterSteps) / jitterSteps;
     const { crc32c, findTimestamp, format } = wire;
@@ -215,7 +247,7 @@ export class LogOpener {
     const log = PartitionLog.open({
       ...{ disk, directory },
       config: { ...logConfigOf(settings), segmentJitterShare },
-      ...{ crc32c, findTimestamp, format, recovery, startOffset },
+      ...{ crc32c, findTimestamp, format, isCovered, recovery, startOffset },
       ...(buffers === undefined ? {} : { buffers }),
       ...(coldEndOffset === undefined ? {} : { coldEndOffset }),
     });
@@ -223,8 +255,19 @@ export class LogOpener {
     return log;
   }
 
-  async #restart(log: PartitionLog, tiered: TieredPartition): Promise<void> {
+  async #restart(place: PartitionPlace, log: PartitionLog, tiered: TieredPartition): Promise<void> {
     const { cold } = tiered;
+    const { localStartOffset: from, endOffset: to } = log;
+    const given = { from, damagedFrom: to, to };
+    if (from < to && !(await this.#deps.repairs.isCovered(tiered, given))) {
+      const cause = new Error(
+        `from ${to} on only the object store has records, and not those below`,
+      );
+      const short = new DiskError("io", { path: partitionDirectory(place), applied: "no", cause });
+      this.#deps.repairs.failed(short);
+      log.close();
+      throw short;
+    }
     const producers = await this.#deps.tier?.producersOf(tiered);
     assert(producers !== undefined && cold.endOffset !== undefined, "cold parts have an end");
     await log.restartAt(cold.endOffset, { producers, epochs: cold.leaderEpochs() });
@@ -236,6 +279,25 @@ interface OpenLog {
   readonly startOffset: number;
   readonly recovery: LogRecovery;
   readonly tiered: TieredPartition | undefined;
+}
+
+interface ProvenOpen extends OpenLog {
+  readonly isCovered: (given: GivenUp) => boolean;
+}
+
+/** It is not known yet whether the object store gives back what a log would be opened without. */
+class UnprovenError extends Error {
+  override readonly name = "UnprovenError";
+  readonly given: GivenUp;
+
+  constructor(given: GivenUp) {
+    super(`whether the object store has ${keyOf(given)} is not known`);
+    this.given = given;
+  }
+}
+
+function keyOf({ damagedFrom, from, to }: GivenUp): string {
+  return `${from} ${damagedFrom} ${to}`;
 }
 
 function recoveryFrom(dirtyFrom: number | undefined, leaderEpochMax: Epoch): LogRecovery {

@@ -1,10 +1,10 @@
 import type { Clock, PartitionLog, Slot, TopicId, TopicSettings } from "@millrace/core";
 import type { OpenSlot } from "../cluster/slot-claims.ts";
 import type { TieredPartition } from "../tier/tiered-partition.ts";
+import type { AppendJournal } from "./append-journal.ts";
 import type { Duties } from "./duties.ts";
 import type { Examinations } from "./examinations.ts";
 import type { HotRepairs } from "./hot-repairs.ts";
-import type { Journal } from "./journal.ts";
 import type { PartitionLimits } from "./limits.ts";
 import type { PartitionOwner } from "./owner.ts";
 import type { PartitionItems } from "./partition-items.ts";
@@ -14,7 +14,7 @@ export interface OwnerDeps {
   readonly clock: Clock;
   readonly limits: PartitionLimits;
   readonly wire: WireFormat;
-  readonly journal: Journal;
+  readonly journal: AppendJournal;
   readonly items: PartitionItems;
   readonly duties: Duties;
   readonly examinations: Examinations;

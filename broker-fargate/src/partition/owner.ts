@@ -1,5 +1,6 @@
 import { DiskError, PendingProducers, totalBytes } from "@millrace/core";
 import type { Slot, TopicId, TopicSettings } from "@millrace/core";
+import type { DelayReason } from "./append-journal.ts";
 import { AppendQueue, type Decide } from "./append-queue.ts";
 import { type AppendRequest, type AppendResult, type Refused, refused } from "./append.ts";
 import { type Accepted, appended, decideRecords, notAppended } from "./decide-records.ts";
@@ -56,7 +57,7 @@ export class PartitionOwner extends PartitionReads implements EntryOwner {
   #policy: TopicSettings["durability"];
   #state: "writable" | "stalled" | "failed" | "closed" = "writable";
   #switching = false;
-  #closing = false;
+  #isPaused = false;
   /** Decided and not in the log yet, in order. */
   #pending: OwnedEntry[] = [];
   #pendingEnd: number;
@@ -156,9 +157,9 @@ export class PartitionOwner extends PartitionReads implements EntryOwner {
     if (this.#state === "writable") this.applyDurable();
   }
 
-  entryDelayed(): void {
-    this.#replies.failAll(refused("diskFull"));
-    this.#queue.refuseAll(refused("diskFull"));
+  entryDelayed(reason: DelayReason): void {
+    this.#replies.failAll(refused(reason));
+    this.#queue.refuseAll(refused(reason));
   }
 
   entryFailed(): void {
@@ -175,7 +176,7 @@ export class PartitionOwner extends PartitionReads implements EntryOwner {
         if (!(error instanceof DiskError)) throw error;
         warn("a journaled append could not be written to the log", error);
         this.#state = "stalled";
-        this.entryDelayed();
+        this.entryDelayed("diskFull");
         duties.stalled(this);
         return false;
       }
@@ -193,13 +194,17 @@ export class PartitionOwner extends PartitionReads implements EntryOwner {
   fail(): void {
     if (this.#state === "closed") return;
     this.#state = "failed";
-    this.#refuseAll(refused("diskFailed"));
+    this.#refuseAll(this.#failure());
   }
 
   /** Refuses what waits to be decided and what comes; what was decided goes on. */
-  beginClose(): void {
-    this.#closing = true;
+  pause(): void {
+    this.#isPaused = true;
     this.#queue.refuseAll(refused("notLeader"));
+  }
+
+  resume(): void {
+    this.#isPaused = false;
   }
 
   /** Refuses what waits and what comes. */
@@ -223,13 +228,19 @@ export class PartitionOwner extends PartitionReads implements EntryOwner {
     for (const tell of this.#settled.splice(0)) tell();
   }
 
+  /** Why nothing is appended any more: another process may serve the partition, or the disk failed. */
+  #failure(): Refused {
+    return refused(this.#deps.journal.state === "over" ? "notLeader" : "diskFailed");
+  }
+
   #refusal(): Refused | undefined {
-    if (this.#closing || this.#state === "closed") return refused("notLeader");
-    if (this.#state === "failed") return refused("diskFailed");
+    if (this.#isPaused || this.#state === "closed") return refused("notLeader");
+    if (this.#state === "failed") return this.#failure();
     if (this.#state === "stalled") return refused("diskFull");
     if (this.#policy === "local" && !this.#switching) return undefined;
-    if (this.#deps.journal.state === "failed") return refused("diskFailed");
-    return this.#deps.journal.state === "diskFull" ? refused("diskFull") : undefined;
+    const { state } = this.#deps.journal;
+    if (state === "failed" || state === "over") return this.#failure();
+    return state === "diskFull" ? refused("diskFull") : undefined;
   }
 
   /** Whether an append may be decided now; begins what it has to wait for. */
@@ -349,7 +360,7 @@ export class PartitionOwner extends PartitionReads implements EntryOwner {
     }
     if (this.isOver) return;
     const { state } = this.#deps.journal;
-    if (state === "failed" || state === "closed") {
+    if (state === "failed" || state === "over" || state === "closed") {
       // Without the journal's word a replay would cut what the new policy appends.
       this.fail();
       return;

@@ -1,11 +1,11 @@
 import type { Metrics } from "../metrics/registry.ts";
+import type { AppendJournal } from "./append-journal.ts";
 import type { Duties } from "./duties.ts";
-import type { Journal } from "./journal.ts";
 
 /** What the process tells of its partitions and their journal, read at each scrape. */
 export function observePartitions(
   metrics: Metrics,
-  { duties, journal }: { readonly duties: Duties; readonly journal: Journal },
+  { duties, journal }: { readonly duties: Duties; readonly journal: AppendJournal },
 ): void {
   const gauge = (name: string, help: string, read: () => number): void =>
     metrics.observe({ kind: "gauge", name, help }, read);
@@ -18,7 +18,11 @@ export function observePartitions(
   gauge("millrace_partitions_dirty", "Partitions with bytes that are not synced.", () => {
     return duties.dirtyPartitions;
   });
-  gauge("millrace_journal_usable", "0 when a sync of the journal failed.", () => {
-    return journal.state === "failed" ? 0 : 1;
-  });
+  gauge(
+    "millrace_journal_usable",
+    "0 when a sync of the journal failed, or another process ended it.",
+    () => {
+      return journal.state === "failed" || journal.state === "over" ? 0 : 1;
+    },
+  );
 }

@@ -7,12 +7,16 @@ import type {
   ReadBuffers,
   Settings,
   SideWork,
+  Slot,
 } from "@millrace/core";
 import type { CodecSet, Crc32c } from "@millrace/wire";
 import type { Cluster } from "../cluster/cluster.ts";
 import type { Metrics } from "../metrics/registry.ts";
 import type { TierLimits } from "../tier/limits.ts";
+import type { AppendJournal } from "./append-journal.ts";
 import type { PartitionLimits } from "./limits.ts";
+import type { FormerEntriesOf } from "./member-logs.ts";
+import type { PartitionPlace } from "./partition-items.ts";
 
 /** Where warnings go: a pino logger fits. */
 export interface WarningLog {
@@ -39,6 +43,16 @@ export type PartitionCluster = Pick<
   | "deletionDone"
 >;
 
+/** What a broker of a cluster has in the place of a journal on its disk. */
+export interface MemberParts {
+  readonly journal: AppendJournal;
+  readonly leads: (slot: Slot) => boolean;
+  /** What former owners' journals hold of a partition whose slot is open. */
+  readonly formerEntriesOf: FormerEntriesOf;
+  /** The object store has all that the partition's log had when a round began. */
+  readonly onCovered: (at: PartitionPlace) => void;
+}
+
 export interface PartitionsDeps {
   readonly disk: Disk;
   readonly clock: Clock;
@@ -52,6 +66,8 @@ export interface PartitionsDeps {
   readonly settings?: Pick<Settings, "producerIdExpirationMs">;
   readonly metrics?: Metrics;
   readonly limits?: PartitionLimits;
+  /** Absent: the broker is alone, and what it promises lies on its disk. */
+  readonly member?: MemberParts;
   /** Where tiered topics' logs go; none by default. */
   readonly objects?: ObjectStore;
   readonly tierLimits?: TierLimits;

@@ -1,22 +1,25 @@
 import { DiskError, MetadataError, assert, inLanes, Lanes } from "@millrace/core";
-import type { ColdPart, IncarnationId, PartitionLog, TopicId, TopicSettings } from "@millrace/core";
+import type { ColdPart, PartitionLog, Slot, TopicId, TopicSettings } from "@millrace/core";
 import { Duties } from "./duties.ts";
 import { Examinations } from "./examinations.ts";
 import { JournalItems } from "./journal-item.ts";
 import { type PartitionsDeps, UnknownPartitionError } from "./partitions-deps.ts";
-import { recoverPartitions } from "./recover-partitions.ts";
+import type { AppendJournal } from "./append-journal.ts";
 import { Journal } from "./journal.ts";
 import { journalDirectory, journalRoot } from "./journal-files.ts";
 import { partitionLimits } from "./limits.ts";
 import type { PartitionLimits } from "./limits.ts";
-import { FormerJournals } from "./former-journals.ts";
+import { FormerLives } from "./former-lives.ts";
 import { GivenUpCold } from "./given-up-cold.ts";
 import { HotRepairs } from "./hot-repairs.ts";
+import { LoadedPartitions } from "./loaded-partitions.ts";
 import { LogOpener, partitionDirectory, partitionsRoot, sizeOnDisk } from "./log-opener.ts";
+import { MemberLogs } from "./member-logs.ts";
 import { PartitionOwner } from "./owner.ts";
 import { PartitionItems } from "./partition-items.ts";
 import type { PartitionPlace } from "./partition-items.ts";
 import { observePartitions } from "./partition-metrics.ts";
+import { SlotHandover } from "./slot-handover.ts";
 import { SlotWrites } from "./slot-writes.ts";
 import { openTier } from "../tier/open-tier.ts";
 import type { Cover } from "../tier/checkpointer.ts";
@@ -34,25 +37,27 @@ import type { WireFormat } from "./wire-format.ts";
  * partition's log, and nothing else, tells what was acknowledged.
  */
 export class Partitions {
-  readonly journal: Journal;
+  readonly journal: AppendJournal;
+  readonly handover: SlotHandover;
   readonly #deps: PartitionsDeps;
   readonly #limits: PartitionLimits;
   readonly #wire: WireFormat;
   readonly #examinations: Examinations;
   readonly #repairs: HotRepairs;
   readonly #items: PartitionItems;
-  readonly #logs: LogOpener;
+  readonly #logs: Pick<LogOpener, "open">;
   readonly #journalItems: JournalItems;
   readonly #duties: Duties;
-  readonly #formerJournals: FormerJournals<PartitionOwner>;
+  /** Undefined in a cluster, where journals are taken over slot by slot. */
+  readonly #formerLives: FormerLives | undefined;
   /** Undefined where no object store is configured. */
   readonly #tier: Tier<PartitionOwner> | undefined;
-  readonly #owners = new Map<TopicId, Map<number, PartitionOwner>>();
+  readonly #owners = new LoadedPartitions();
   readonly #opening = new Map<string, Promise<PartitionOwner>>();
   /** So that a first touch of a thousand partitions leaves others their turns. */
   readonly #lanes: Lanes;
-  /** Partitions whose log could not be synced when it was opened, until a restart. */
-  readonly #unusable = new Map<string, DiskError>();
+  /** Partitions whose log could not be synced at its opening, or not replayed, until a restart. */
+  readonly #unusable = new Map<string, Error>();
   readonly #removals: TopicRemovals;
   readonly #givenUpCold: GivenUpCold;
   readonly #stopListening: (() => void)[] = [];
@@ -74,10 +79,12 @@ export class Partitions {
     const onFailed = this.#failed;
     const { incarnation } = cluster;
     const limits = this.#limits;
-    this.journal = new Journal({
-      ...{ ...deps, incarnation, limits, onFailed },
-      recordTrim: (trim) => this.#journalItems.recordTrim(incarnation, trim),
-    });
+    const recordTrim = (trim: number): Promise<void> => {
+      return this.#journalItems.recordTrim(incarnation, trim);
+    };
+    const { member } = deps;
+    this.journal =
+      member?.journal ?? new Journal({ ...{ ...deps, incarnation, limits, onFailed }, recordTrim });
     const { journal } = this;
     const { producerIdExpirationMs = Number.MAX_SAFE_INTEGER } = deps.settings ?? {};
     this.#duties = new Duties({
@@ -85,14 +92,36 @@ export class Partitions {
       onSyncFailed: onFailed,
     });
     const wire = this.#wire;
-    this.#formerJournals = new FormerJournals({ disk: deps.disk, items: journalItems, warn });
     this.#tier = openTier({ ...deps, writes, journalItems, wire, warn, cover: this.#cover });
     const { repairs, items, tier } = {
       repairs: this.#repairs,
       items: this.#items,
       tier: this.#tier,
     };
-    this.#logs = new LogOpener({ ...deps, wire, items, tier, repairs });
+    const logs = { ...deps, wire, items, tier, repairs };
+    if (member === undefined) {
+      const opener = new LogOpener(logs);
+      this.#logs = opener;
+      this.#formerLives = new FormerLives({
+        ...{ ...deps, wire, items: journalItems, limits, logs: opener, warn },
+        settingsOf: (place) => (this.#isKnown(place) ? this.#settingsOf(place) : undefined),
+        isTiering: (place) => this.#isTiering(place),
+        offline: ({ cause, partition, topicId }) => {
+          this.#unusable.set(`${topicId}-${partition}`, cause);
+        },
+        open: ({ partition, topicId }) => this.open(topicId, partition),
+        tier: (owner) => tier?.checkpointer.appended(owner, 0),
+      });
+    } else {
+      this.#logs = new MemberLogs({ ...logs, ...member });
+    }
+    this.handover = new SlotHandover({
+      ownersOf: (slots) => this.#owners.ofSlots(slots),
+      loaded: (slots) => this.#loaded(slots),
+      checkpoint: async () => (await this.#tier?.checkpointer.takeAll()) ?? "done",
+      close: (owners) => this.#close(owners),
+      closeCold: (slot, how) => this.#tier?.closeSlot(slot, how),
+    });
     this.#removals = new TopicRemovals({
       ...{ ...deps, items: this.#items, retryMs: limits.removalRetryMs, warn },
       release: (topicId) => this.#release(topicId),
@@ -102,6 +131,8 @@ export class Partitions {
         this.#unusable.delete(`${topicId}-${partition}`);
       },
       removeCold: async (place) => this.#tier?.removePartition(place),
+      isOurs: ({ partition, topicId }) => this.isOurs(topicId, partition),
+      isGone: async (place) => (await this.#tier?.lookAt(place))?.length === 0,
     });
     this.#givenUpCold = new GivenUpCold({
       ...{ clock, warn, retryMs: limits.removalRetryMs },
@@ -113,20 +144,27 @@ export class Partitions {
 
   /** Throws JournalDamagedError, DiskError, MetadataError: then nobody may serve. */
   static async open(deps: PartitionsDeps): Promise<Partitions> {
+    // What a former life of a cluster's member left is not to be trusted.
+    if (deps.member !== undefined) await deps.disk.removeFolder(partitionsRoot);
     deps.disk.makeDirectory(partitionsRoot);
     deps.disk.makeDirectory(journalRoot);
     await deps.disk.syncDirectory("");
     const partitions = new Partitions(deps);
-    await partitions.#recover();
+    await partitions.#formerLives?.recover();
     await partitions.#removals.resume();
     partitions.#listen();
     partitions.#tier?.janitor.sweepSoon();
     return partitions;
   }
 
+  /** Slots came to this broker: of deleted topics that lie in them something may be left. */
+  async resumeRemovals(): Promise<void> {
+    await this.#removals.resume();
+  }
+
   /** The partition's owner if it is loaded. */
   find(topicId: TopicId, partition: number): PartitionOwner | undefined {
-    return this.#owners.get(topicId)?.get(partition);
+    return this.#owners.find(topicId, partition);
   }
 
   /**
@@ -148,6 +186,23 @@ export class Partitions {
     return opening;
   }
 
+  /** Loads it, and has the next round take it into the object store. Rejects as `open`. */
+  async adopt(at: { readonly topicId: TopicId; readonly partition: number }): Promise<void> {
+    const owner = await this.open(at.topicId, at.partition);
+    this.#tier?.checkpointer.appended(owner, 0);
+  }
+
+  /** The object store's side of whole slots; undefined where there is none. */
+  get cold(): Pick<Tier<PartitionOwner>, "adoptSlot" | "isSlotCopied"> | undefined {
+    return this.#tier;
+  }
+
+  /** Whether this broker leads it. */
+  isOurs(topicId: TopicId, partition: number): boolean {
+    const { cluster, member } = this.#deps;
+    return member === undefined || member.leads(cluster.slotOfPartition(topicId, partition));
+  }
+
   /** Bytes of the partition's log. One that is not loaded is measured by its files. */
   sizeBytes(topicId: TopicId, partition: number): number {
     const owner = this.find(topicId, partition);
@@ -166,7 +221,7 @@ export class Partitions {
     const topic = this.#deps.cluster.topics.byId(topicId);
     if (topic === undefined) return;
     const settings = this.#deps.cluster.topicSettings(topic);
-    for (const owner of this.#owners.get(topicId)?.values() ?? []) {
+    for (const owner of this.#owners.ofTopic(topicId)) {
       owner.settingsChanged(settings);
       this.#givenUpCold.look(owner);
     }
@@ -189,22 +244,38 @@ export class Partitions {
     this.#closed = true;
     for (const stop of this.#stopListening) stop();
     await Promise.allSettled([this.#removals.close(), ...this.#opening.values()]);
-    const owners = [...this.#owners.values()].flatMap((byIndex) => [...byIndex.values()]);
-    for (const owner of owners) owner.beginClose();
+    const owners = this.#owners.all();
+    for (const owner of owners) owner.pause();
     await this.journal.idle();
     await this.#tier?.janitor.close();
     await this.#tier?.checkpointer.finish();
-    await this.#formerJournals.idle();
+    await this.#formerLives?.idle();
     await this.#duties.finish();
     for (const owner of owners) {
       owner.close();
       this.#closeLog(owner.log);
     }
     const isTrimmed = this.journal.trim === this.journal.nextSeq;
-    if (this.journal.state === "open" && isTrimmed) {
+    const isInFiles = this.#deps.member === undefined;
+    if (isInFiles && this.journal.state === "open" && isTrimmed) {
       this.journal.retireFiles();
       await this.#closeJournalItem();
     }
+    this.journal.close();
+  }
+
+  /**
+   * This incarnation is over, and what it holds is another's: nothing is written any more, and who
+   * waits is sent there.
+   */
+  abandon(): void {
+    this.#closed = true;
+    for (const stop of this.#stopListening) stop();
+    this.#duties.abandon();
+    this.#tier?.checkpointer.abandon();
+    void this.#tier?.janitor.close();
+    void this.#removals.close();
+    for (const owner of this.#owners.all()) owner.close();
     this.journal.close();
   }
 
@@ -236,7 +307,8 @@ export class Partitions {
     begin: (owner) => this.#duties.beginTiering(owner),
     end: (owner) => {
       this.#duties.tiered(owner);
-      this.#formerJournals.covered(owner);
+      this.#formerLives?.covered(owner);
+      this.#deps.member?.onCovered(owner);
     },
   };
 
@@ -250,29 +322,31 @@ export class Partitions {
         }
       }),
       cluster.onConfigChange(() => {
-        for (const topicId of this.#owners.keys()) this.configChanged(topicId);
+        for (const topicId of this.#owners.topics()) this.configChanged(topicId);
       }),
     );
   }
 
-  #recover(): Promise<void> {
-    return recoverPartitions({
-      ...{ ...this.#deps, wire: this.#wire, items: this.#journalItems, limits: this.#limits },
-      logs: this.#logs,
-      settingsOf: (place) => (this.#isKnown(place) ? this.#settingsOf(place) : undefined),
-      isTiering: (place) => this.#isTiering(place),
-      keep: (incarnation, places) => this.#keepUntilTiered(incarnation, places),
-    });
+  /** Closes a deleted topic's partitions: what waits on them is refused. */
+  #release(topicId: TopicId): Promise<void> {
+    return this.#close(this.#owners.ofTopic(topicId));
   }
 
-  /** Closes a deleted topic's partitions: what waits on them is refused. */
-  async #release(topicId: TopicId): Promise<void> {
-    const owners = [...(this.#owners.get(topicId)?.values() ?? [])];
-    this.#owners.delete(topicId);
+  async #close(owners: readonly PartitionOwner[]): Promise<void> {
+    for (const owner of owners) this.#owners.remove(owner);
     for (const owner of owners) owner.close();
     for (const owner of owners) await this.#tier?.checkpointer.forget(owner);
     await inLanes(owners, this.#limits.syncsInFlightMax, (owner) => this.#quiesce(owner));
-    for (const owner of owners) this.#formerJournals.covered(owner);
+    for (const owner of owners) this.#formerLives?.covered(owner);
+  }
+
+  async #loaded(slots: ReadonlySet<Slot>): Promise<void> {
+    const { cluster } = this.#deps;
+    const loading = [...this.#opening].filter(([key]) => {
+      const [topicId = "", partition = ""] = key.split("-");
+      return slots.has(cluster.slotOfPartition(topicId as TopicId, Number(partition)));
+    });
+    await Promise.allSettled(loading.map(([, opening]) => opening));
   }
 
   /** Nobody syncs or writes the closed owner's files any more. */
@@ -347,8 +421,7 @@ export class Partitions {
       ...{ examinations: this.#examinations, repairs: this.#repairs },
       onTierable: (grown, bytes) => this.#tier?.checkpointer.appended(grown, bytes),
     });
-    const byIndex = this.#owners.get(start.topicId) ?? new Map<number, PartitionOwner>();
-    this.#owners.set(start.topicId, byIndex.set(start.partition, owner));
+    this.#owners.add(owner);
     if (start.isListed) this.#duties.wroteLocally(owner);
     const { log, tiered } = start;
     const isBehind = (tiered?.cold.endOffset ?? log.logStartOffset) < log.endOffset;
@@ -375,25 +448,5 @@ export class Partitions {
     const slot = this.#deps.cluster.slotOfPartition(topicId, partition);
     const place = { topicId, partition, slot };
     return this.#isKnown(place) && isTiering(this.#settingsOf(place)) && this.#tier !== undefined;
-  }
-
-  /** The partitions are loaded, and go into the object store with the next round. */
-  async #keepUntilTiered(
-    incarnation: IncarnationId,
-    places: readonly Pick<PartitionPlace, "topicId" | "partition">[],
-  ): Promise<void> {
-    await inLanes(places, this.#limits.loadsInFlightMax, async ({ partition, topicId }) => {
-      try {
-        const owner = await this.open(topicId, partition);
-        this.#formerJournals.keep(incarnation, owner);
-        this.#tier?.checkpointer.appended(owner, 0);
-      } catch (error) {
-        // It is offline, alone. Whether its log has it all, or it was set aside, a start may tell.
-        if (!(error instanceof DiskError) || error.retriable) throw error;
-        this.#warn("a partition of a former journal could not be opened", error);
-        this.#formerJournals.hold(incarnation);
-      }
-    });
-    await this.#formerJournals.kept(incarnation);
   }
 }

@@ -1,7 +1,10 @@
-import { keysUnder } from "@millrace/core";
+import { VirtualClock } from "@millrace/adapter-memory";
+import { DiskError, keysUnder } from "@millrace/core";
+import type { TopicId } from "@millrace/core";
 import { buildBatch, crc32c, jsCodecs, writeMaxTimestamp } from "@millrace/wire";
-import { describe, expect, it } from "vitest";
-import { Rig, batchOf, readAllRecords, smallLimits } from "./fixtures.ts";
+import { beforeEach, describe, expect, it } from "vitest";
+import { smallLimits as tierLimits } from "../tier/fixtures.ts";
+import { Rig, batchOf, readAllRecords, smallLimits, valuesOf } from "./fixtures.ts";
 
 async function incarnations(rig: Rig): Promise<readonly string[]> {
   const { items } = await rig.store.range(keysUnder("incarnation", 1000));
@@ -59,6 +62,96 @@ describe("a start", () => {
     await rig.cluster.deleteTopic("t");
     await rig.kill();
     expect(rig.disk.paths().filter((path) => path.includes(topic))).toEqual([]);
+  });
+
+  describe.each(["tiered", "not tiered"] as const)("of a partition that is %s", (kind) => {
+    const limits = { replayLogsMax: 2, unreplayedPartitionsMax: 2 };
+    let rig: Rig;
+    let topic: TopicId;
+
+    beforeEach(async () => {
+      const tiers =
+        kind === "tiered" ? { tierLimits: { ...tierLimits, checkpointDueMs: 1e9 } } : {};
+      rig = await new Rig({ limits: { ...smallLimits, ...limits }, ...tiers }).start();
+      const journal = { "millrace.durability": "journal" };
+      topic = await rig.createTopic("t", { partitions: 4, configs: journal });
+      for (let i = 0; i < 8; i++) await append(i % 4, i);
+      // The trim passes these where segments are enough.
+      await rig.pass(2 * rig.limits.journalTrimAgeMs);
+      for (let i = 8; i < 16; i++) await append(i % 4, i);
+    });
+
+    async function append(partition: number, value: number): Promise<void> {
+      const owner = await rig.partitions.open(topic, partition);
+      const result = await owner.append({ records: batchOf([value]), waitFor: "durable" });
+      expect(result.kind).toBe("appended");
+    }
+
+    async function values(partition: number): Promise<readonly number[]> {
+      return valuesOf(await rig.partitions.open(topic, partition));
+    }
+
+    /** The next start gets EIO whenever it does this to the partition's files. */
+    function fail(operation: "open" | "write" | "sync", partition = 1): void {
+      const matches = (path: string): boolean => path.includes(`${topic}-${partition}/`);
+      rig.disk.failNext({ operation, matches, times: 1_000 });
+    }
+
+    async function begin(how: "kill" | "crash", before: () => void = () => undefined) {
+      if (how === "kill") rig.disk.kill();
+      else rig.disk.crash(rig.random);
+      rig.clock = new VirtualClock({ wallMs: rig.clock.wallMs() });
+      before();
+      await rig.start();
+    }
+
+    it.each([
+      ["open", "kill"],
+      ["open", "crash"],
+      ["write", "kill"],
+      ["write", "crash"],
+      ["sync", "kill"],
+      ["sync", "crash"],
+    ] as const)(
+      "whose disk fails to %s after a %s is offline alone, until a start",
+      async (operation, how) => {
+        await begin("kill", () => fail(operation));
+        await expect(rig.partitions.open(topic, 1)).rejects.toBeInstanceOf(DiskError);
+        for (const partition of [0, 2, 3]) {
+          await append(partition, 100 + partition);
+          const before = [0, 4, 8, 12].map((value) => value + partition);
+          expect(await values(partition)).toEqual([...before, 100 + partition]);
+        }
+        const said = rig.warnings.filter((warning) => warning.includes("offline until a start"));
+        expect(said).toHaveLength(1);
+        expect(rig.warnings.join()).not.toContain("are gone");
+        await rig.pass(2 * rig.limits.journalTrimAgeMs);
+        // It fails once more, and then not.
+        await begin(how, () => fail(operation));
+        await expect(rig.partitions.open(topic, 1)).rejects.toBeInstanceOf(DiskError);
+        await append(2, 200);
+        await begin(how);
+        expect(await values(1)).toEqual([1, 5, 9, 13]);
+        await append(1, 300);
+        await begin("crash");
+        expect(await values(1)).toEqual([1, 5, 9, 13, 300]);
+        expect(await values(2)).toEqual([2, 6, 10, 14, 102, 200]);
+        expect(await values(3)).toEqual([3, 7, 11, 15, 103]);
+        if (kind === "tiered") return;
+        // Nothing is left to replay.
+        await rig.partitions.close();
+        expect(rig.disk.paths().filter((path) => path.startsWith("journal/"))).toEqual([]);
+      },
+    );
+
+    it("ends the start where it is one of too many", async () => {
+      const failing = begin("kill", () => {
+        for (const partition of [1, 2, 3]) fail("open", partition);
+      });
+      await expect(failing).rejects.toBeInstanceOf(DiskError);
+      await begin("kill");
+      expect(await values(1)).toEqual([1, 5, 9, 13]);
+    });
   });
 
   it.each([

@@ -2,7 +2,7 @@ import { ObjectError } from "@millrace/core";
 import type { Clock, Disk, IncarnationId, TopicSettings } from "@millrace/core";
 import type { Cluster } from "../cluster/cluster.ts";
 import type { JournalItems } from "./journal-item.ts";
-import type { ReplayedPartition } from "./journal-recovery.ts";
+import type { OfflinePartition, ReplayedPartition } from "./journal-recovery.ts";
 import type { PartitionLimits } from "./limits.ts";
 import { partitionDirectory } from "./log-opener.ts";
 import type { LogOpener } from "./log-opener.ts";
@@ -24,6 +24,8 @@ export interface RecoverPartitionsDeps {
   /** Undefined for a partition that is gone. */
   readonly settingsOf: (place: PartitionPlace) => TopicSettings | undefined;
   readonly isTiering: (place: ReplayedPartition) => boolean;
+  /** The partition is offline until another start, and the journal stays until then. */
+  readonly offline: (incarnation: IncarnationId, partition: OfflinePartition) => void;
   /** The journal stays until the object store has what it holds of them. */
   readonly keep: (
     incarnation: IncarnationId,
@@ -54,10 +56,20 @@ export async function recoverPartitions(deps: RecoverPartitionsDeps): Promise<vo
       return new UnplacedRecords(disk, partitionDirectory({ topicId, partition }), baseOffset);
     },
   });
-  for (const { bytes, incarnation, partitions } of reports) {
+  for (const { bytes, incarnation, offline, partitions } of reports) {
     const fields = { incarnation, bytes, partitions: partitions.length };
     log.warn(fields, "replayed a former journal");
-    await whileAway(deps, () => deps.keep(incarnation, partitions.filter(isTiering)));
+    for (const partition of offline.values()) {
+      const { cause, ...place } = partition;
+      const message =
+        "a former journal could not be replayed into a partition, which is offline until a start can";
+      log.error({ err: cause, incarnation, ...place }, message);
+      deps.offline(incarnation, partition);
+    }
+    const kept = partitions.filter((place) => {
+      return isTiering(place) && !offline.has(`${place.topicId}-${place.partition}`);
+    });
+    if (kept.length > 0) await whileAway(deps, () => deps.keep(incarnation, kept));
   }
 }
 

@@ -2,6 +2,7 @@ import type { Clock, Disk, Timer, TopicId } from "@millrace/core";
 import type { Cluster } from "../cluster/cluster.ts";
 import { partitionDirectory, partitionsRoot } from "./log-opener.ts";
 import type { PartitionItems, PartitionPlace } from "./partition-items.ts";
+import { NotLeaderError } from "../cluster/cluster-view.ts";
 import { isStoreError } from "./store-error.ts";
 
 export interface TopicRemovalsDeps {
@@ -20,6 +21,10 @@ export interface TopicRemovalsDeps {
   readonly released: (topicId: TopicId, partition: number) => Promise<void>;
   /** Removes what the object store has of the partition. */
   readonly removeCold: (place: PartitionPlace) => Promise<void>;
+  /** Whether this broker leads it; what others lead they remove. */
+  readonly isOurs: (place: PartitionPlace) => boolean;
+  /** Whether the object store has nothing of it any more, by what its slot's items say. */
+  readonly isGone: (place: PartitionPlace) => Promise<boolean>;
   readonly warn: (what: string, cause: unknown) => void;
 }
 
@@ -59,34 +64,47 @@ export class TopicRemovals {
   }
 
   async #try(topicId: TopicId, partitionCount: number): Promise<void> {
-    const { clock, retryMs, warn } = this.#deps;
     try {
-      await this.#remove(topicId, partitionCount);
+      if ((await this.#remove(topicId, partitionCount)) === "removed") return;
     } catch (error) {
       // The note of the deletion stays in the store; the next start removes what is left.
-      warn("a deleted topic's data could not be removed yet", error);
-      if (this.#isClosed || !isStoreError(error)) return;
-      const retry = clock.after(retryMs, () => {
-        this.#retries.delete(retry);
-        this.begin(topicId, partitionCount);
-      });
-      this.#retries.add(retry);
+      this.#deps.warn("a deleted topic's data could not be removed yet", error);
+      // Another broker's slot meanwhile: it removes what is left.
+      if (!isStoreError(error) && !(error instanceof NotLeaderError)) return;
     }
+    if (!this.#isClosed) this.#retryLater(topicId, partitionCount);
+  }
+
+  #retryLater(topicId: TopicId, partitionCount: number): void {
+    const { clock, retryMs } = this.#deps;
+    const retry = clock.after(retryMs, () => {
+      this.#retries.delete(retry);
+      this.begin(topicId, partitionCount);
+    });
+    this.#retries.add(retry);
   }
 
   /** What the journal holds of them is skipped by a replay, since their topic id is unknown. */
-  async #remove(topicId: TopicId, partitionCount: number): Promise<void> {
-    const { cluster, disk, items, release, released, removeCold } = this.#deps;
+  async #remove(topicId: TopicId, partitionCount: number): Promise<"removed" | "othersLeft"> {
+    const { cluster, disk, isGone, isOurs, items, release, released, removeCold } = this.#deps;
     await release(topicId);
+    const others: PartitionPlace[] = [];
     for (let partition = 0; partition < partitionCount; partition++) {
       await released(topicId, partition);
       const place = { topicId, partition, slot: cluster.slotOfPartition(topicId, partition) };
+      if (!isOurs(place)) {
+        others.push(place);
+        continue;
+      }
       await disk.removeFolder(partitionDirectory(place));
       await removeCold(place);
       await items.removeAll(place, () => cluster.openSlot(place.slot));
     }
     // Once the note is gone nobody looks for folders that a loss of power brought back.
     await disk.syncDirectory(partitionsRoot);
+    // Whoever finds that nothing is left takes the note away.
+    for (const place of others) if (!(await isGone(place))) return "othersLeft";
     await cluster.deletionDone(topicId);
+    return "removed";
   }
 }

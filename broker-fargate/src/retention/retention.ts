@@ -1,6 +1,7 @@
 import { acrossTiers, decideLocalRetention, decideRetention, DiskError } from "@millrace/core";
 import type { Clock, RetainedLog, Timer, Topic, TopicId, TopicSettings } from "@millrace/core";
 import type { Cluster } from "../cluster/cluster.ts";
+import { NotLeaderError } from "../cluster/cluster-view.ts";
 import { FencedError } from "../cluster/slot-claims.ts";
 import { timerMsMax } from "../limits.ts";
 import type { Metrics } from "../metrics/registry.ts";
@@ -18,7 +19,7 @@ import { RetentionMetrics } from "./retention-metrics.ts";
 export interface RetentionDeps {
   readonly clock: Clock;
   readonly cluster: Pick<Cluster, "settings" | "topics" | "topicSettings">;
-  readonly partitions: Pick<Partitions, "find" | "open">;
+  readonly partitions: Pick<Partitions, "find" | "open" | "isOurs">;
   readonly idleLogs: IdleLogs;
   readonly metrics: Metrics;
   readonly log: WarningLog;
@@ -119,7 +120,9 @@ export class Retention {
       if (this.#closed) return;
       const owner = partitions.find(topic.id, partition);
       if (owner !== undefined) await this.#tryTo(() => this.#checkLoaded(owner), owner);
-      else if (!isQuiet) dueMs = Math.min(dueMs, await this.#checkIdle(topic, partition, settings));
+      else if (!isQuiet && partitions.isOurs(topic.id, partition)) {
+        dueMs = Math.min(dueMs, await this.#checkIdle(topic, partition, settings));
+      }
     }
     if (!isQuiet) this.#quiet.set(topic.id, { settings, dueMs });
   }
@@ -174,7 +177,8 @@ export class Retention {
       return true;
     } catch (error) {
       // Deleted, or another owner's, meanwhile: nothing of it is left to do here.
-      if (error instanceof UnknownPartitionError || error instanceof FencedError) return true;
+      const isGone = error instanceof UnknownPartitionError || error instanceof NotLeaderError;
+      if (isGone || error instanceof FencedError) return true;
       if (!isStoreError(error)) throw error;
       this.#metrics.failed();
       const isHot = owner !== undefined && error instanceof DiskError;

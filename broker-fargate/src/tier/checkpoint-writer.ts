@@ -1,5 +1,5 @@
 import { assert } from "@millrace/core";
-import type { ColdPart, IncarnationId, Random, Slot } from "@millrace/core";
+import type { ColdPart, Epoch, IncarnationId, Random, Slot } from "@millrace/core";
 import { encodeCheckpoint, encodeSlotSection, TIER_NONCE_BYTES } from "@millrace/wire";
 import type { CheckpointSlot, Crc32c, EncodedSlotSection, SlotSection } from "@millrace/wire";
 import type { RegisteredCheckpoint } from "./former-checkpoints.ts";
@@ -67,6 +67,11 @@ export class CheckpointWriter {
   /** Slots whose newest section lies in a checkpoint before `number`. */
   slotsBefore(number: number): readonly Slot[] {
     return this.#slots.filter(({ checkpoint }) => checkpoint < number).map(({ slot }) => slot);
+  }
+
+  /** The slot is another owner's, who has copied what this incarnation had of it at that epoch. */
+  dropLine(slot: Slot, epoch: Epoch): void {
+    this.#slots = this.#slots.filter((line) => line.slot !== slot || line.epoch !== epoch);
   }
 
   /** Whether an image of so many bytes has to wait for the next checkpoint. */

@@ -1,6 +1,7 @@
 import { DiskError, inLanes, MetadataError, ObjectError, planTail } from "@millrace/core";
 import type {
   Clock,
+  ColdPart,
   PartitionLog,
   Random,
   ReadBuffers,
@@ -11,6 +12,8 @@ import type {
 import { FencedError } from "../cluster/slot-claims.ts";
 import type { WireFormat } from "../partition/wire-format.ts";
 import type { CheckpointWriter } from "./checkpoint-writer.ts";
+import { bytesToRead, DirtyTails } from "./dirty-tails.ts";
+import type { DirtyTail } from "./dirty-tails.ts";
 import { CheckpointDamagedError } from "./former-checkpoints.ts";
 import type { WrittenImage } from "./image-writer.ts";
 import type { TierLimits } from "./limits.ts";
@@ -20,9 +23,10 @@ import { PackRound } from "./pack-round.ts";
 import { planMoves } from "./plan-moves.ts";
 import { SegmentRound } from "./segment-round.ts";
 import type { SlotPacks } from "./slot-packs.ts";
-import { PackedDamageError, TailGoneError, tailOf, TailReader } from "./tail-reader.ts";
+import { TailGoneError, tailOf, TailReader } from "./tail-reader.ts";
 import { isTiering } from "./tiered-partition.ts";
 import type { TieredPartition } from "./tiered-partition.ts";
+import { UploadPace } from "./upload-pace.ts";
 
 /** A partition whose log goes into the object store. */
 export interface TieredOwner {
@@ -58,14 +62,22 @@ export interface CheckpointerDeps<Owner extends TieredOwner> {
   readonly cover: Cover<Owner>;
   /** The slots whose packs are in memory. */
   readonly slots: () => Iterable<SlotPacks>;
+  /** Slots that were handed over: what their packs lie in stays until the next owner copied it. */
+  readonly released: {
+    objects(): Iterable<string>;
+    forgetCopied(): Promise<void>;
+  };
   /** The slot's own checkpoint holds all of it: older sources may go. */
   readonly onCopied: (slot: Slot) => Promise<void>;
+  /** Nothing has these batches any more. */
+  readonly onLost: (of: TieredPartition, lost: ColdPart) => void;
   readonly warn: (what: string, cause: unknown) => void;
 }
 
 /**
  * Takes what logs have grown by into the object store, in rounds: one begins when enough bytes have
- * come together or the oldest of them is old enough, and at the end.
+ * come together, and takes the tails that make cold segments; or when the oldest bytes are old
+ * enough, and at the end, and takes all. So one partition's bytes do not make packs of the others'.
  *
  * In a round each partition's tail goes into cold segments where it is large, else into a pack. In
  * this order: object stored → registered (manifest item, or checkpoint) → counted, by readers, by
@@ -74,12 +86,12 @@ export interface CheckpointerDeps<Owner extends TieredOwner> {
  */
 export class Checkpointer<Owner extends TieredOwner> {
   readonly #deps: CheckpointerDeps<Owner>;
+  readonly #pace: UploadPace;
   readonly #tails: TailReader;
   readonly #segments: SegmentRound;
-  readonly #told = new WeakSet<Error>();
-  /** Partitions with bytes that no cold part holds. */
-  #dirty = new Set<Tierable<Owner>>();
-  #dirtyBytes = 0;
+  readonly #dirty: DirtyTails<Tierable<Owner>>;
+  /** When sections that changed are written, monotonic. */
+  #slotsDueMs = Number.POSITIVE_INFINITY;
   #timer: { readonly timer: Timer; readonly dueMs: number } | undefined;
   #running: Promise<void> | undefined;
   #isClosed = false;
@@ -88,13 +100,15 @@ export class Checkpointer<Owner extends TieredOwner> {
 
   constructor(deps: CheckpointerDeps<Owner>) {
     this.#deps = deps;
-    this.#tails = new TailReader(deps);
+    this.#dirty = new DirtyTails(deps.limits);
+    this.#pace = new UploadPace(deps.clock, deps.limits);
+    this.#tails = new TailReader({ ...deps, pace: this.#pace });
     this.#segments = new SegmentRound({ ...deps, tails: this.#tails });
   }
 
-  /** Bytes appended since the last round began. */
+  /** Bytes appended that no round has taken. */
   get dirtyBytes(): number {
-    return this.#dirtyBytes;
+    return this.#dirty.bytes;
   }
 
   get dirtyPartitions(): number {
@@ -104,46 +118,79 @@ export class Checkpointer<Owner extends TieredOwner> {
   /** The partition's log grew by so many bytes. */
   appended(owner: Owner, bytes: number): void {
     if (!isTierable(owner)) return;
-    this.#dirty.add(owner);
-    this.#dirtyBytes += bytes;
-    const { checkpointDueBytes, checkpointDueMs } = this.#deps.limits;
-    this.#arm(this.#dirtyBytes >= checkpointDueBytes ? 0 : checkpointDueMs);
+    const nowMs = this.#deps.clock.monotonicMs();
+    this.#dirty.add(owner, bytes, nowMs);
+    this.#arm(this.#dueMs(nowMs));
   }
 
   /** A slot's packed parts became fewer: what they lay in can go with the next round. */
   slotChanged(): void {
-    this.#arm(this.#deps.limits.checkpointDueMs);
+    const nowMs = this.#deps.clock.monotonicMs();
+    this.#slotsDueMs = Math.min(this.#slotsDueMs, nowMs + this.#deps.limits.checkpointDueMs);
+    this.#arm(this.#slotsDueMs);
   }
 
   /** Resolves when the round that is under way, if one is, is over. */
   async idle(): Promise<void> {
+    this.#pace.hurry();
     await this.#running;
   }
 
   /** The partition is over: resolves when no round works on it any more. */
   async forget(owner: Owner): Promise<void> {
     if (!isTierable(owner)) return;
-    this.#dirty.delete(owner);
+    this.#dirty.forget(owner);
+    this.#pace.hurry();
     await this.#running;
     await owner.tiered.changes.close();
+  }
+
+  /** A round with everything that there is, now. */
+  async takeAll(): Promise<"done" | "failed"> {
+    while (this.#running !== undefined) {
+      this.#pace.hurry();
+      await this.#running;
+    }
+    this.#timer?.timer.cancel();
+    this.#timer = undefined;
+    this.#pace.hurry();
+    let outcome: "done" | "failed" = "done";
+    const round = this.#round(this.#dirty.takeAll()).then((ended) => {
+      outcome = ended;
+      this.#running = undefined;
+      this.#armNext(ended);
+    });
+    this.#running = round;
+    await round;
+    return outcome;
+  }
+
+  /** No round begins any more. */
+  abandon(): void {
+    this.#isClosed = true;
+    this.#timer?.timer.cancel();
   }
 
   /** One more round with everything that there is, and none after it. */
   async finish(): Promise<void> {
     this.#isClosed = true;
     this.#timer?.timer.cancel();
+    this.#pace.hurry();
     await this.#running;
-    if (this.#dirty.size > 0 || this.#changedSlots().length > 0) await this.#round();
+    const tails = this.#dirty.takeAll();
+    if (tails.length > 0 || this.#changedSlots().length > 0) await this.#round(tails);
   }
 
-  #arm(delayMs: number): void {
-    if (this.#isClosed || this.#running !== undefined) return;
-    const dueMs = this.#deps.clock.monotonicMs() + delayMs;
+  #arm(dueMs: number): void {
     if (this.#timer !== undefined && this.#timer.dueMs <= dueMs) return;
+    if (this.#isClosed || this.#running !== undefined) return;
     this.#timer?.timer.cancel();
-    const timer = this.#deps.clock.after(delayMs, () => {
+    const { clock } = this.#deps;
+    const timer = clock.after(Math.max(0, dueMs - clock.monotonicMs()), () => {
       this.#timer = undefined;
-      this.#running = this.#round().then((outcome) => {
+      const tails = this.#dirty.take(clock.monotonicMs());
+      this.#pace.begin(bytesToRead(tails));
+      this.#running = this.#round(tails).then((outcome) => {
         this.#running = undefined;
         this.#armNext(outcome);
       });
@@ -152,18 +199,21 @@ export class Checkpointer<Owner extends TieredOwner> {
   }
 
   #armNext(outcome: "done" | "failed"): void {
-    const { checkpointDueBytes, checkpointDueMs, checkpointRetryMs } = this.#deps.limits;
-    this.#failures = outcome === "failed" ? this.#failures + 1 : 0;
-    if (this.#dirty.size === 0 && this.#changedSlots().length === 0) return;
-    const retryMs = checkpointRetryMs * 2 ** (this.#failures - 1);
-    if (outcome === "failed") this.#arm(Math.min(retryMs, checkpointDueMs));
-    else this.#arm(this.#dirtyBytes >= checkpointDueBytes ? 0 : checkpointDueMs);
+    const nowMs = this.#deps.clock.monotonicMs();
+    if (this.#changedSlots().length > 0) this.slotChanged();
+    const waitingMs = Math.min(this.#dirty.dueMs, this.#slotsDueMs);
+    const dueMs = outcome === "failed" ? waitingMs : this.#dueMs(nowMs);
+    if (dueMs < Number.POSITIVE_INFINITY) this.#arm(dueMs);
   }
 
-  async #round(): Promise<"done" | "failed"> {
-    const owners = [...this.#dirty].filter((owner) => !owner.isOver);
-    this.#dirty = new Set();
-    this.#dirtyBytes = 0;
+  #dueMs(nowMs: number): number {
+    if (this.#dirty.bytesSinceTaken >= this.#deps.limits.checkpointDueBytes) return nowMs;
+    return Math.min(this.#dirty.dueMs, this.#slotsDueMs);
+  }
+
+  async #round(tails: readonly DirtyTail<Tierable<Owner>>[]): Promise<"done" | "failed"> {
+    const owners = tails.map(({ owner }) => owner);
+    this.#slotsDueMs = Number.POSITIVE_INFINITY;
     const packed: PackedTail<Owner>[] = [];
     const failed = new Set<Tierable<Owner>>();
     for (const { tiered } of owners) tiered.isBeingCopied = true;
@@ -171,16 +221,20 @@ export class Checkpointer<Owner extends TieredOwner> {
       if (!(await this.#tier(owner, packed))) failed.add(owner);
     });
     await this.#pack(packed, failed);
-    for (const owner of owners) {
+    this.#failures = failed.size === 0 ? 0 : this.#failures + 1;
+    for (const tail of tails) {
+      const { owner } = tail;
       owner.tiered.isBeingCopied = false;
-      if (failed.has(owner)) this.#putOff(owner);
-      else this.#deps.cover.end(owner);
+      if (!failed.has(owner)) this.#deps.cover.end(owner);
+      else if (!owner.isOver) this.#dirty.putBack(tail, this.#retryAtMs());
     }
     return failed.size === 0 ? "done" : "failed";
   }
 
-  #putOff(owner: Tierable<Owner>): void {
-    if (!owner.isOver) this.#dirty.add(owner);
+  #retryAtMs(): number {
+    const { clock, limits } = this.#deps;
+    const pauseMs = limits.checkpointRetryMs * 2 ** (this.#failures - 1);
+    return clock.monotonicMs() + Math.min(pauseMs, limits.checkpointDueMs);
   }
 
   /** Cold segments are made here; a smaller tail is left to the pack. False: not this time. */
@@ -195,9 +249,12 @@ export class Checkpointer<Owner extends TieredOwner> {
         const tail = tailOf(owner);
         const plan = planTail(tail, limits.coldSegmentBytesMin);
         if (plan.kind === "nothing") return true;
-        const isPackable = owner.tiered.packs.damage === undefined;
-        if (plan.kind === "packed" && !isPackable) return false;
-        if (plan.kind === "packed") {
+        const { damage, isStuck } = owner.tiered.packs;
+        // Only among segments may something be lost: what is packed has to be there.
+        const isDamaged = isStuck || this.#tails.hasMetDamage(tail.packed);
+        const isPacked = plan.kind === "packed" && !isDamaged;
+        if (isPacked && damage !== undefined) return false;
+        if (isPacked) {
           const producers = log.producers.snapshot();
           packed.push({ owner, from: plan.from, to: tail.to, producers });
           return true;
@@ -223,6 +280,7 @@ export class Checkpointer<Owner extends TieredOwner> {
       await this.#addSlots(round);
       await round.flush();
       for (const { slot } of round.registered) await this.#deps.onCopied(slot);
+      await this.#deps.released.forgetCopied();
       await writer.deleteUnused(this.#livePacks());
     } catch (error) {
       round.giveUp();
@@ -303,7 +361,7 @@ export class Checkpointer<Owner extends TieredOwner> {
 
   /** The objects that packed parts lie in, and those that the newest sections name. */
   #livePacks(): ReadonlySet<string> {
-    const live = new Set<string>();
+    const live = new Set<string>(this.#deps.released.objects());
     for (const packs of this.#deps.slots()) {
       for (const object of packs.named) live.add(object);
       for (const { cold } of packs.owners()) for (const { object } of cold.packed) live.add(object);
@@ -320,10 +378,7 @@ export class Checkpointer<Owner extends TieredOwner> {
       error instanceof TailGoneError ||
       error instanceof CheckpointDamagedError;
     if (!isOperational) throw error;
-    if (this.#told.has(error)) return;
     this.#deps.warn(what, error);
-    // The same each time that it is met.
-    if (error instanceof PackedDamageError) this.#told.add(error);
   }
 }
 

@@ -121,6 +121,7 @@ export class ColdReads {
     if (cursor !== undefined && this.#cold.find(from) === cursor.part) return cursor;
     const part = this.#cold.find(from);
     if (part === undefined) return { kind: "past", nextOffset: from };
+    if (part.isLost === true) return { kind: "failed" };
     if (part.baseOffset >= from) return { part, position: 0, reader: { reads: 0 } };
     const tail = this.#deps.tails.find(part);
     if (tail !== undefined) {
@@ -306,7 +307,7 @@ export class ColdReads {
         position = chunk.from + chunk.bytes - part.position;
       }
       const next = left > 0 ? this.#cold.find(part.nextOffset) : undefined;
-      if (next === undefined || next.nextOffset <= part.nextOffset) return;
+      if (next === undefined || next.nextOffset <= part.nextOffset || next.isLost === true) return;
       part = next;
       position = 0;
     }

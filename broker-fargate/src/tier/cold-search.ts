@@ -29,6 +29,7 @@ export async function findInPart(
   deps: ColdSearchDeps,
 ): Promise<FoundRecord | undefined | "failed"> {
   const { tails, wire } = deps;
+  if (part.isLost === true) return "failed";
   const tail = tails.find(part) ?? (await tails.load(part));
   if (tail === undefined) return "failed";
   const { format, findTimestamp } = wire;

@@ -56,6 +56,8 @@ export const smallLimits: TierLimits = checked({
   segmentsPerCommitMax: 3,
   checkpointBytesMax: 2_500,
   checkpointDueBytes: 10_000,
+  leftTailBytesMax: 40_000,
+  leftJournalBytesMax: 20_000,
   checkpointsMax: 4,
   chunkBytes: 100,
   cachedBytesMax: 1_600,
@@ -124,10 +126,13 @@ export class CheckpointerRig {
   readonly covered: string[] = [];
   readonly copied: Slot[] = [];
   readonly warnings: string[] = [];
+  /** As `0: 3-5`: of partition 0, offsets 3 and 4. */
+  readonly lost: string[] = [];
   readonly slots: Map<Slot, SlotPacks> = new Map<Slot, SlotPacks>();
   /** Called before a checkpoint is registered: may throw. */
   onRegister: (checkpoint: RegisteredCheckpoint) => void = () => undefined;
   readonly #limits: TierLimits;
+  readonly #segmentBytes: number;
   readonly #disk = new MemoryDisk();
   readonly #chunks: ChunkCache;
   readonly #tails: ImageTails;
@@ -135,6 +140,8 @@ export class CheckpointerRig {
   constructor(
     options: {
       readonly limits?: TierLimits;
+      /** Of the logs. */
+      readonly segmentBytes?: number;
       readonly overObjects?: (store: ObjectStore) => ObjectStore;
       readonly overMetadata?: (store: MetadataStore) => MetadataStore;
     } = {},
@@ -142,6 +149,7 @@ export class CheckpointerRig {
     const { clock, random } = this;
     const { overMetadata, overObjects, limits = smallLimits } = options;
     this.#limits = limits;
+    this.#segmentBytes = options.segmentBytes ?? 1_000;
     this.objectFaults = new FaultyObjectStore(this.memory, { clock, random });
     this.metadataFaults = new FaultyMetadataStore(this.metadata, { clock, random });
     const store = overObjects?.(this.objectFaults) ?? this.objectFaults;
@@ -176,7 +184,11 @@ export class CheckpointerRig {
         end: ({ tiered }) => void this.covered.push(`end ${tiered.partition}`),
       },
       slots: () => this.slots.values(),
+      released: { objects: () => [], forgetCopied: () => Promise.resolve() },
       onCopied: async (of) => void this.copied.push(of),
+      onLost: ({ partition }, { baseOffset, nextOffset }) => {
+        this.lost.push(`${partition}: ${baseOffset}-${nextOffset}`);
+      },
     });
   }
 
@@ -190,7 +202,8 @@ export class CheckpointerRig {
       new SlotPacks(at.slot, at.openSlot.epoch, { partitions: [], isChanged: false });
     this.slots.set(at.slot, packs);
     const directory = `partitions/${partition}`;
-    const config = { segmentBytes: 1_000, segmentMs: 1e15, segmentIndexBytes: 10_000 };
+    const segmentBytes = this.#segmentBytes;
+    const config = { segmentBytes, segmentMs: 1e15, segmentIndexBytes: 10_000 };
     const log = openTestLog(this.#disk, {
       directory,
       config: { ...config, indexIntervalBytes: 1 },

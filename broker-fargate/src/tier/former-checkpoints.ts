@@ -1,5 +1,5 @@
 import { keys } from "@millrace/core";
-import type { IncarnationId, Slot, Source } from "@millrace/core";
+import type { IncarnationId, Item, Slot, Source } from "@millrace/core";
 import { decodeCheckpointIndex, decodeSlotSection, TAIL_READ_BYTES } from "@millrace/wire";
 import type { CheckpointIndex, CheckpointSlot, Crc32c } from "@millrace/wire";
 import { read } from "../cluster/persist.ts";
@@ -36,7 +36,7 @@ export class FormerCheckpoints {
   readonly #deps: FormerCheckpointsDeps;
   /** By slot and incarnation, the oldest first. */
   readonly #sections = new Map<string, Promise<readonly PackedOwner[]>>();
-  readonly #indexes = new Map<IncarnationId, Promise<CheckpointIndex | undefined>>();
+  readonly #indexes = new Map<IncarnationId, Promise<ReadIndex>>();
 
   constructor(deps: FormerCheckpointsDeps) {
     this.#deps = deps;
@@ -66,7 +66,7 @@ export class FormerCheckpoints {
     incarnation: IncarnationId,
     line: CheckpointSlot,
   ): Promise<readonly PackedOwner[]> {
-    const key = `${line.slot} ${incarnation}`;
+    const key = `${line.slot} ${line.epoch} ${incarnation} ${line.checkpoint} ${line.position}`;
     const before = this.#sections.get(key);
     if (before !== undefined) return before;
     const reading = this.#section(incarnation, line);
@@ -95,18 +95,28 @@ export class FormerCheckpoints {
     return decoded.section.partitions.map((partition) => packedOwner(partition, keyOf));
   }
 
+  /** Kept of those that are over; one that released a slot goes on writing checkpoints. */
   #index(incarnation: IncarnationId): Promise<CheckpointIndex | undefined> {
     const before = this.#indexes.get(incarnation);
-    if (before !== undefined) return before;
+    if (before !== undefined) return before.then(({ index }) => index);
     const reading = this.#readIndex(incarnation);
     this.#indexes.set(incarnation, reading);
-    reading.catch(() => this.#indexes.delete(incarnation));
-    return reading;
+    const forget = (): boolean => this.#indexes.delete(incarnation);
+    reading.then(({ isOver }) => isOver || forget(), forget);
+    return reading.then(({ index }) => index);
   }
 
-  async #readIndex(incarnation: IncarnationId): Promise<CheckpointIndex | undefined> {
-    const { clusterId, crc32c, objects } = this.#deps;
+  async #readIndex(incarnation: IncarnationId): Promise<ReadIndex> {
     const item = await read(this.#deps, keys.incarnation(incarnation));
+    const isOver = item?.value["state"] !== "open";
+    return { index: await this.#indexOf(incarnation, item), isOver };
+  }
+
+  async #indexOf(
+    incarnation: IncarnationId,
+    item: Item | undefined,
+  ): Promise<CheckpointIndex | undefined> {
+    const { clusterId, crc32c, objects } = this.#deps;
     const newest = registeredIn(item?.value["checkpoint"]);
     if (newest === undefined) return undefined;
     const key = checkpointKey(clusterId, incarnation, newest.number);
@@ -123,6 +133,13 @@ export class FormerCheckpoints {
       wanted = decoded.needBytes;
     }
   }
+}
+
+interface ReadIndex {
+  /** Of the newest registered checkpoint. */
+  readonly index: CheckpointIndex | undefined;
+  /** The incarnation writes no more of them. */
+  readonly isOver: boolean;
 }
 
 /** The field `checkpoint` of an incarnation's item; undefined where it has none. */

@@ -24,12 +24,18 @@ export interface TierLimits {
   readonly uploadsInFlightMax: number;
   /** Bytes that are read for uploads before others have a turn of the event loop. */
   readonly uploadReadBytesPerTurn: number;
+  /** No round reads more slowly, however slowly its bytes came. */
+  readonly uploadReadBytesPerSecondMin: number;
   /** A checkpoint is written at this size; what is left goes into the next one. */
   readonly checkpointBytesMax: number;
-  /** New bytes of tiered partitions at which a checkpoint begins. */
+  /** New bytes of tiered partitions at which a round begins, which takes large tails. */
   readonly checkpointDueBytes: number;
-  /** Age of the oldest of them at which it begins. */
+  /** Age of the oldest bytes at which one begins that takes all. */
   readonly checkpointDueMs: number;
+  /** New bytes that the former leaves, of all partitions together; past it the largest are packed. */
+  readonly leftTailBytesMax: number;
+  /** Journaled bytes since the first of a tail that was left; past it all tails are taken. */
+  readonly leftJournalBytesMax: number;
   /** Pause after a round that failed; it doubles with each, up to `checkpointDueMs`. */
   readonly checkpointRetryMs: number;
   /** Checkpoints that packed parts and slots' sections are spread over; past it the oldest moves. */
@@ -60,9 +66,12 @@ export const tierLimits: TierLimits = checked({
   segmentsPerCommitMax: 64,
   uploadsInFlightMax: 2,
   uploadReadBytesPerTurn: mebibyte,
+  uploadReadBytesPerSecondMin: 32 * mebibyte,
   checkpointBytesMax: 32 * mebibyte,
   checkpointDueBytes: 64 * mebibyte,
   checkpointDueMs: 60_000,
+  leftTailBytesMax: 256 * mebibyte,
+  leftJournalBytesMax: 128 * mebibyte,
   checkpointRetryMs: 5_000,
   checkpointsMax: 64,
   chunkBytes: mebibyte,

@@ -83,7 +83,11 @@ function valueOf(part: ColdPart, epoch: number): ItemValue {
   const { object, bytes, batchesBytes, nextOffset, maxTimestamp } = part;
   const leaderEpochs = part.leaderEpochs.map((start) => [start.epoch, start.startOffset]);
   const facts = { epoch, object, bytes, batchesBytes, nextOffset, maxTimestamp, leaderEpochs };
-  return part.isCleaned === true ? { ...facts, cleaned: true } : facts;
+  return {
+    ...facts,
+    ...(part.isCleaned === true ? { cleaned: true } : {}),
+    ...(part.isLost === true ? { lost: true } : {}),
+  };
 }
 
 function partOf(item: Item): ColdPart {
@@ -100,6 +104,9 @@ function partOf(item: Item): ColdPart {
     return { epoch, startOffset };
   });
   const facts = { bytes, batchesBytes, baseOffset, nextOffset, maxTimestamp };
-  const part = { object, position: 0, ...facts, leaderEpochs: starts };
-  return item.value["cleaned"] === true ? { ...part, isCleaned: true } : part;
+  return {
+    ...{ object, position: 0, ...facts, leaderEpochs: starts },
+    ...(item.value["cleaned"] === true ? { isCleaned: true } : {}),
+    ...(item.value["lost"] === true ? { isLost: true } : {}),
+  };
 }

@@ -108,6 +108,29 @@ describe("a put", () => {
     ]);
   });
 
+  it("that is proven by its first part compares only that", async () => {
+    const rig = new Rig();
+    const [nonce, body] = [bytes("nonce of 16 byte"), new Uint8Array(200_000)];
+    const put = (...parts: readonly Uint8Array[]): Promise<string> =>
+      rig.run(rig.access.put("a", parts, { proof: "firstPart" }));
+    expect(await put(nonce, body)).toBe("stored");
+    expect(await put(nonce, body)).toBe("stored");
+    expect(await put(bytes("nonce of another"), body)).toBe("foreign");
+    const reads = rig.seen.filter((line) => line.startsWith("read"));
+    expect(reads).toEqual(["read ok 16", "read ok 16"]);
+  });
+
+  it("is not tried again once nobody wants it any more", async () => {
+    const rig = new Rig();
+    rig.faulty.plan("put", "slowDown", "slowDown");
+    let asked = 0;
+    const isWanted = (): boolean => asked++ === 0;
+    const put = expect(rig.run(rig.access.put("a", [bytes("x")], { isWanted })));
+    await put.rejects.toMatchObject({ name: "ObjectError", applied: "no" });
+    expect(rig.seen).toEqual(["put failed 0", "retry put", "put failed 0"]);
+    expect(rig.memory.keys).toEqual([]);
+  });
+
   it("takes an object that was there and is gone for a foreign one", async () => {
     const rig = new Rig();
     await rig.memory.putIfAbsent("a", [bytes("mine")]);

@@ -32,6 +32,13 @@ export interface ObjectMeter {
   retried(operation: ObjectOperation): void;
 }
 
+export interface PutTerms {
+  /** The first part tells whose the object is: a nonce is in it. Absent: the object's end does. */
+  readonly proof?: "firstPart";
+  /** Asked before each further try; false: nobody waits for the outcome any more. */
+  readonly isWanted?: () => boolean;
+}
+
 export interface ObjectAccessDeps {
   readonly store: ObjectStore;
   readonly clock: Clock;
@@ -67,18 +74,24 @@ export class ObjectAccess {
    * `stored`: the object is there, durably, by this or an earlier put of the same bytes. `foreign`:
    * the key has other bytes, or had an object that is gone.
    */
-  async put(key: string, parts: readonly Uint8Array[]): Promise<"stored" | "foreign"> {
+  async put(
+    key: string,
+    parts: readonly Uint8Array[],
+    terms: PutTerms = {},
+  ): Promise<"stored" | "foreign"> {
+    const proof = (): Proof => (terms.proof === "firstPart" ? firstOf(parts) : endOf(parts));
     let mayBeApplied = false;
     for (let attempt = 1; ; attempt += 1) {
       const outcome = await this.#triedPut(key, parts);
       if (outcome === "stored") return "stored";
-      if (outcome === "exists") return this.#whoseIs(key, parts);
+      if (outcome === "exists") return this.#whoseIs(key, proof());
       mayBeApplied ||= outcome.applied === "maybe";
       const isLast = !outcome.retriable || attempt === objectTriesMax;
       if (!isLast) await this.#backOff(attempt);
-      const found = mayBeApplied ? await this.#looked(key, parts) : undefined;
+      const found = mayBeApplied ? await this.#looked(key, proof()) : undefined;
       if (found !== undefined) return found;
-      if (isLast) throw given(outcome, mayBeApplied ? "maybe" : "no");
+      const isEnd = isLast || terms.isWanted?.() === false;
+      if (isEnd) throw given(outcome, mayBeApplied ? "maybe" : "no");
       this.#meter?.retried("put");
     }
   }
@@ -126,9 +139,9 @@ export class ObjectAccess {
   }
 
   /** The store said that the key has an object. */
-  async #whoseIs(key: string, parts: readonly Uint8Array[]): Promise<"stored" | "foreign"> {
+  async #whoseIs(key: string, proof: Proof): Promise<"stored" | "foreign"> {
     try {
-      const found = await this.#compared(parts, (range) => this.readRange(key, range));
+      const found = await this.#compared(proof, (range) => this.readRange(key, range));
       return found ?? "foreign";
     } catch (error) {
       // It may be this put's own.
@@ -137,14 +150,11 @@ export class ObjectAccess {
   }
 
   /** One look after a try whose outcome is unknown; if it fails, the next try is as good. */
-  async #looked(
-    key: string,
-    parts: readonly Uint8Array[],
-  ): Promise<"stored" | "foreign" | undefined> {
+  async #looked(key: string, proof: Proof): Promise<"stored" | "foreign" | undefined> {
     const look = (range: ObjectRange) =>
       this.#metered("read", () => this.#store.readRange(key, range), bytesRead);
     try {
-      return await this.#compared(parts, look);
+      return await this.#compared(proof, look);
     } catch (error) {
       if (error instanceof ObjectError) return undefined;
       throw error;
@@ -152,15 +162,12 @@ export class ObjectAccess {
   }
 
   async #compared(
-    parts: readonly Uint8Array[],
+    { bytes, from, read: asked }: Proof,
     read: (range: ObjectRange) => Promise<Uint8Array | undefined>,
   ): Promise<"stored" | "foreign" | undefined> {
-    const bytes = objectBytes(parts);
-    const proof = lastBytes(parts, Math.min(bytes, ownerProofBytesMax));
-    // One more would be there if the object were longer.
-    const found = await read({ from: bytes - proof.length, bytes: proof.length + 1 });
+    const found = await read({ from, bytes: asked });
     if (found === undefined) return undefined;
-    return isEqual(found, proof) ? "stored" : "foreign";
+    return isEqual(found, bytes) ? "stored" : "foreign";
   }
 
   async #retried<Result>(
@@ -217,6 +224,24 @@ function given(error: ObjectError, applied: "no" | "maybe"): ObjectError {
 
 function bytesRead(found: Uint8Array | undefined): number {
   return found?.length ?? 0;
+}
+
+/** What a read of `read` bytes from `from` on must answer if the object is this put's own. */
+interface Proof {
+  readonly from: number;
+  readonly read: number;
+  readonly bytes: Uint8Array;
+}
+
+function firstOf([first = new Uint8Array()]: readonly Uint8Array[]): Proof {
+  return { from: 0, read: first.length, bytes: first };
+}
+
+function endOf(parts: readonly Uint8Array[]): Proof {
+  const length = objectBytes(parts);
+  const bytes = lastBytes(parts, Math.min(length, ownerProofBytesMax));
+  // One more would be there if the object were longer.
+  return { from: length - bytes.length, read: bytes.length + 1, bytes };
 }
 
 function lastBytes(parts: readonly Uint8Array[], bytes: number): Uint8Array {

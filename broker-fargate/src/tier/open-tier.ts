@@ -1,17 +1,18 @@
 import type { Clock, MetadataStore, ObjectStore, Random, ReadBuffers } from "@millrace/core";
 import { MetadataError, ObjectError } from "@millrace/core";
 import type { Slot, Source } from "@millrace/core";
-import type { Metrics } from "../metrics/registry.ts";
+import { Metrics } from "../metrics/registry.ts";
 import type { Cluster } from "../cluster/cluster.ts";
 import type { JournalItems } from "../partition/journal-item.ts";
 import type { SlotWrites } from "../partition/slot-writes.ts";
+import type { WarningLog } from "../partition/partitions-deps.ts";
 import type { WireFormat } from "../partition/wire-format.ts";
 import type { Cover, TieredOwner } from "./checkpointer.ts";
 import { CheckpointDamagedError } from "./former-checkpoints.ts";
 import type { TierLimits } from "./limits.ts";
 import { ObjectAccess } from "./object-access.ts";
 import { Tier } from "./tier.ts";
-import { objectMeter, observeTier } from "./tier-metrics.ts";
+import { lostOffsets, objectMeter, observeTier } from "./tier-metrics.ts";
 
 export interface OpenTierDeps<Owner extends TieredOwner> {
   readonly store: MetadataStore;
@@ -37,6 +38,7 @@ export interface OpenTierDeps<Owner extends TieredOwner> {
   readonly wire: WireFormat;
   readonly cover: Cover<Owner>;
   readonly metrics?: Metrics;
+  readonly log: Pick<WarningLog, "error">;
   readonly warn: (what: string, cause: unknown) => void;
 }
 
@@ -48,6 +50,7 @@ export function openTier<Owner extends TieredOwner>(
   if (objects === undefined) return undefined;
   const { incarnation } = cluster;
   const { metrics } = deps;
+  const lost = lostOffsets(metrics ?? new Metrics());
   const meter = metrics === undefined ? {} : { meter: objectMeter(metrics) };
   const tier: Tier<Owner> = new Tier({
     ...deps,
@@ -68,6 +71,13 @@ export function openTier<Owner extends TieredOwner>(
           return false;
         }
       },
+    },
+    onLost: (of, { baseOffset, nextOffset }) => {
+      lost.add(nextOffset - baseOffset);
+      const { partition, topicId } = of;
+      const fields = { topicId, partition, lostFrom: baseOffset, lostBelow: nextOffset };
+      const message = "a partition's packed records are lost: nothing gives them back";
+      deps.log.error(fields, message);
     },
     ...(deps.tierLimits === undefined ? {} : { limits: deps.tierLimits }),
   });

@@ -56,8 +56,10 @@ export class PackRound {
       if (packs.damage !== undefined) throw packs.damage;
       const named = await this.#addSection(packs);
       this.#written.set(packs, named);
+      packs.isStuck = false;
     } catch (error) {
       packs.isChanged = true;
+      packs.isStuck = error instanceof CheckpointDamagedError && packs.damage === undefined;
       this.#leftOut.add(packs);
       throw error;
     }

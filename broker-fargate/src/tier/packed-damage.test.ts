@@ -37,8 +37,8 @@ describe("what was packed and is packed again", () => {
     ["batch's length", 10],
     ["offset", 7],
     ["offset that is far away", 3],
-  ])("is left as it is where a %s is wrong, which is said once", async (_, byte) => {
-    for (const more of [2, 4]) {
+  ])("is lost where a %s is wrong, and what lies above is tiered", async (_, byte) => {
+    for (const more of [2, 4, 20]) {
       const { owner, part, rig } = await packed();
       const batchBytes = part.batchesBytes / 2;
       rig.memory.flipBit(part.object, (part.position + batchBytes + byte) * 8);
@@ -46,11 +46,105 @@ describe("what was packed and is packed again", () => {
       rig.append(owner, more);
       rig.append(other, 2);
       await rig.pass(20 * checkpointDueMs);
-      expect(owner.tiered.cold.endOffset).toBe(2);
+      const { cold, proofs } = owner.tiered;
+      const [first, ...others] = cold.parts();
+      expect(first).toMatchObject({ baseOffset: 0, nextOffset: 2, isLost: true });
+      expect(others.length).toBeGreaterThan(0);
+      for (const each of others) expect(await proofs.isWhole(each)).toBe(true);
+      expect(cold.endOffset).toBe(2 + more);
       expect(other.tiered.cold.endOffset).toBe(2);
-      expect(rig.warnings.filter((warning) => warning.includes("tail could not"))).toHaveLength(1);
-      expect(rig.warnings).toHaveLength(1);
+      expect(rig.lost).toEqual(["0: 0-2"]);
+      expect(rig.warnings).toEqual([expect.stringMatching(/tail could not/)]);
+      // What waited for it, as the journal does, is let go.
+      expect(rig.covered.at(-1)).toBe("end 0");
+      // A start knows it.
+      expect((await rig.manifest.segments(owner.tiered.at))[0]).toEqual(first);
     }
+  });
+
+  it("is lost up to where the hot log goes on, and no further", async () => {
+    const rig = new CheckpointerRig();
+    const owner = rig.owner(0);
+    owner.log.config = { ...owner.log.config, segmentBytes: 200 };
+    rig.append(owner, 4);
+    await rig.pass(checkpointDueMs);
+    const [part] = owner.tiered.cold.packed;
+    if (part === undefined) throw new Error("nothing is packed");
+    owner.log.removeLocalBefore(2);
+    expect([part.nextOffset, owner.log.localStartOffset]).toEqual([4, 2]);
+    rig.memory.flipBit(part.object, (part.position + 75) * 8);
+    rig.append(owner, 6);
+    await rig.pass(4 * checkpointDueMs);
+    const { cold, reads } = owner.tiered;
+    expect(cold.endOffset).toBe(10);
+    expect(rig.lost).toEqual(["0: 0-2"]);
+    const range = { maxBytes: 1_000, upTo: 10, atLeastOneBatch: true };
+    for (const from of [0, 1]) expect(reads.read({ ...range, from })).toEqual({ kind: "failed" });
+    expect(reads.read({ ...range, from: 2 }).kind).toBe("pending");
+    const query = { timestamp: 1, startOffset: 0 };
+    expect(await rig.run(reads.findByTimestamp(query))).toBe("failed");
+    const later = await rig.run(reads.findByTimestamp({ ...query, timestamp: 9 }));
+    expect(later).toMatchObject({ offset: 9 });
+  });
+
+  it("is packed again from the hot log where that still has it", async () => {
+    const rig = new CheckpointerRig();
+    const owner = rig.owner(0);
+    rig.append(owner, 2);
+    await rig.pass(checkpointDueMs);
+    for (const { object, position } of owner.tiered.cold.packed) {
+      rig.memory.flipBit(object, (position + 75) * 8);
+    }
+    rig.append(owner, 2);
+    await rig.pass(checkpointDueMs);
+    const parts = [...owner.tiered.cold.parts()];
+    expect(parts.at(-1)?.nextOffset).toBe(4);
+    for (const part of parts) expect(await owner.tiered.proofs.isWhole(part)).toBe(true);
+    expect([rig.lost, rig.warnings]).toEqual([[], []]);
+  });
+
+  it("is not lost where the second look finds it whole", async () => {
+    const { owner, part, rig } = await packed();
+    const bit = (part.position + 75) * 8;
+    rig.memory.flipBit(part.object, bit);
+    rig.append(owner, 4);
+    await rig.pass(checkpointDueMs);
+    rig.memory.flipBit(part.object, bit);
+    await rig.pass(checkpointDueMs);
+    expect([rig.lost, owner.tiered.cold.endOffset]).toEqual([[], 6]);
+    for (const each of owner.tiered.cold.parts()) {
+      expect(await owner.tiered.proofs.isWhole(each)).toBe(true);
+    }
+  });
+
+  it("is lost alone: what the same image would have held below it stays", async () => {
+    const { owner, rig } = await packed();
+    rig.append(owner, 1, 100);
+    await rig.pass(checkpointDueMs);
+    const [, second] = owner.tiered.cold.packed;
+    if (second === undefined) throw new Error("there are two packed parts");
+    owner.log.config = { ...owner.log.config, segmentBytes: 100 };
+    rig.append(owner, 1);
+    owner.log.removeLocalBefore(3);
+    expect(owner.log.localStartOffset).toBe(3);
+    rig.memory.flipBit(second.object, (second.position + 75) * 8);
+    rig.append(owner, 5);
+    await rig.pass(4 * checkpointDueMs);
+    expect(rig.lost).toEqual(["0: 2-3"]);
+    const parts = [...owner.tiered.cold.parts()];
+    expect(parts.map(({ nextOffset }) => nextOffset).slice(0, 2)).toEqual([2, 3]);
+    expect(parts.at(-1)?.nextOffset).toBe(9);
+    for (const part of parts) {
+      expect(await owner.tiered.proofs.isWhole(part)).toBe(part.isLost !== true);
+    }
+  });
+
+  it("is lost where its pack is gone altogether", async () => {
+    const { owner, part, rig } = await packed();
+    await rig.memory.delete([part.object]);
+    rig.append(owner, 20);
+    await rig.pass(4 * checkpointDueMs);
+    expect([rig.lost, owner.tiered.cold.endOffset]).toEqual([["0: 0-2"], 22]);
   });
 });
 

@@ -39,6 +39,7 @@ export function partProofs(deps: PartProofsDeps): PartProofs {
 }
 
 async function isThere(part: ColdPart, { readRange }: PartProofsDeps): Promise<boolean> {
+  if (part.isLost === true) return false;
   const last = part.position + part.bytes - 1;
   const found = await readRange(part.object, { from: last, bytes: 2 });
   // What follows it in a pack is another image.
@@ -51,6 +52,7 @@ async function isWhole(
   deps: PartProofsDeps,
   take: (piece: Uint8Array, at: number) => void,
 ): Promise<boolean> {
+  if (part.isLost === true) return false;
   const footer = (await deps.readTail(part))?.footer;
   if (footer === undefined) return false;
   const { partition, topicId } = deps.of;

@@ -2,8 +2,9 @@ import type { ColdPart, ReadBuffers, Tail } from "@millrace/core";
 import type { TierLimits } from "./limits.ts";
 import type { ManifestItems } from "./manifest-items.ts";
 import type { ObjectAccess } from "./object-access.ts";
-import { TailGoneError, tailOf } from "./tail-reader.ts";
+import { PackedDamageError, TailGoneError, tailOf } from "./tail-reader.ts";
 import type { ImageWish, TailOwner, TailReader } from "./tail-reader.ts";
+import type { TieredPartition } from "./tiered-partition.ts";
 
 export interface SegmentRoundDeps {
   readonly limits: TierLimits;
@@ -11,6 +12,8 @@ export interface SegmentRoundDeps {
   readonly manifest: ManifestItems;
   readonly buffers: ReadBuffers;
   readonly tails: TailReader;
+  /** A segment counts from now on whose batches nothing has any more. */
+  readonly onLost: (of: TieredPartition, lost: ColdPart) => void;
   readonly warn: (what: string, cause: unknown) => void;
 }
 
@@ -22,6 +25,9 @@ export interface SegmentRoundDeps {
  * round or before the next segments of the partition: segments that it names count, and objects
  * that it does not name are deleted (ownership rule 19). Nothing is stored before that is known:
  * another cut of the same tail would leave items between its own.
+ *
+ * Where neither the hot log nor the pack gives batches back, in two rounds, a segment that is lost
+ * takes their place: what lies above goes into the object store as ever, and the journal with it.
  */
 export class SegmentRound {
   readonly #deps: SegmentRoundDeps;
@@ -32,7 +38,7 @@ export class SegmentRound {
 
   /**
    * Stores the tail, as it is now, or as much as one commit names. Rejects with ObjectError,
-   * MetadataError, FencedError, DiskError or TailGoneError.
+   * MetadataError, FencedError, DiskError, TailGoneError, or PackedDamageError where that is new.
    */
   async store(owner: TailOwner, tail: Tail): Promise<"all" | "some"> {
     const { log, tiered } = owner;
@@ -74,17 +80,45 @@ export class SegmentRound {
 
   async #put(owner: TailOwner, wish: ImageWish): Promise<ColdPart> {
     const { buffers, tails } = this.#deps;
-    const image = await tails.readImage(owner, wish);
     try {
-      return await owner.tiered.changes.put(image);
-    } finally {
-      for (const run of image.parts.slice(0, -1)) buffers.giveBack(run);
+      const image = await tails.readImage(owner, wish);
+      try {
+        return await owner.tiered.changes.put(image);
+      } finally {
+        for (const run of image.parts.slice(0, -1)) buffers.giveBack(run);
+      }
+    } catch (error) {
+      if (!(error instanceof PackedDamageError) || !error.isConfirmed) throw error;
+      if (error.offset <= wish.from) return this.#putLost(owner, wish, error.part);
+      // Those of the tail's end are not those of an image that ends before it.
+      return this.#put(owner, { ...wish, to: error.offset, producers: none });
     }
+  }
+
+  /** What there is of them, as it is, up to where the hot log goes on, or the part ends. */
+  async #putLost(
+    { log, tiered }: TailOwner,
+    { from, to }: ImageWish,
+    part: ColdPart,
+  ): Promise<ColdPart> {
+    const range = { from: part.position, bytes: part.bytes };
+    const found = (await this.#deps.objects.readRange(part.object, range)) ?? none;
+    const { localStartOffset } = log;
+    const hotFrom = localStartOffset > from ? localStartOffset : to;
+    const nextOffset = Math.min(part.nextOffset, hotFrom, to);
+    const offsets = { baseOffset: from, nextOffset };
+    return tiered.changes.put({
+      ...{ parts: [found], bytes: found.length },
+      at: (object, position) => ({ ...part, ...offsets, object, position, isLost: true }),
+    });
   }
 
   #count({ tiered }: TailOwner, parts: readonly ColdPart[]): void {
     if (tiered.cold.packed.length > 0) tiered.packs.isChanged = true;
-    for (const part of parts) tiered.cold.addSegment(part);
+    for (const part of parts) {
+      tiered.cold.addSegment(part);
+      if (part.isLost === true) this.#deps.onLost(tiered, part);
+    }
   }
 
   /** True: the commit was made nevertheless, and its segments count. */
@@ -116,3 +150,5 @@ export class SegmentRound {
     return false;
   }
 }
+
+const none = new Uint8Array(0);

@@ -24,6 +24,11 @@ export class SlotPacks {
    * other section takes its place, which would say that they have none.
    */
   readonly damage: CheckpointDamagedError | undefined;
+  /**
+   * A part is missing that has to move: no section can be written before it is replaced. Meanwhile
+   * what its partitions get goes into segments, however little it is.
+   */
+  isStuck = false;
   /** Objects that the newest registered section names. */
   named: ReadonlySet<string> = new Set();
   readonly #owners = new Map<string, PackedOwner>();

@@ -2,6 +2,7 @@ import { describe, expect, it } from "vitest";
 import { CheckpointerRig, smallLimits, turn, wire } from "./fixtures.ts";
 import { TailGoneError, TailReader } from "./tail-reader.ts";
 import type { ImageWish } from "./tail-reader.ts";
+import { UploadPace } from "./upload-pace.ts";
 
 /** A partition with so many batches, and a reader that makes a pause after each of them. */
 function rigWith(batches: number) {
@@ -10,7 +11,8 @@ function rigWith(batches: number) {
   const owner = rig.owner(0);
   rig.append(owner, batches);
   const limits = { ...smallLimits, uploadReadBytesPerTurn: 1 };
-  const reader = new TailReader({ clock, random, wire, limits });
+  const pace = new UploadPace(clock, limits);
+  const reader = new TailReader({ random, wire, limits, pace });
   const whole: ImageWish = {
     ...{ from: 0, to: owner.log.endOffset, targetBytes: Number.POSITIVE_INFINITY },
     producers: new Uint8Array(0),

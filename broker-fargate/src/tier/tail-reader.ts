@@ -1,13 +1,5 @@
 import { DiskError, viewOf } from "@millrace/core";
-import type {
-  Clock,
-  ColdPart,
-  LogRead,
-  PartitionLog,
-  Random,
-  ReadRange,
-  Tail,
-} from "@millrace/core";
+import type { ColdPart, LogRead, PartitionLog, Random, ReadRange, Tail } from "@millrace/core";
 import { TIER_NONCE_BYTES } from "@millrace/wire";
 import type { WireFormat } from "../partition/wire-format.ts";
 import { CheckpointDamagedError } from "./former-checkpoints.ts";
@@ -16,6 +8,7 @@ import type { WrittenImage } from "./image-writer.ts";
 import type { TierLimits } from "./limits.ts";
 import { bytesOf } from "./tiered-partition.ts";
 import type { TieredPartition } from "./tiered-partition.ts";
+import type { UploadPace } from "./upload-pace.ts";
 
 /** A partition's log, hot and cold. */
 export interface TailOwner {
@@ -40,20 +33,26 @@ export class TailGoneError extends Error {
  */
 export class PackedDamageError extends CheckpointDamagedError {
   readonly part: ColdPart;
+  /** The first offset that nothing gives. */
+  readonly offset: number;
+  /** It was read before, in another round, and was not whole then either. */
+  readonly isConfirmed: boolean;
 
-  constructor(part: ColdPart) {
-    super(
-      `${part.object} does not have the batches from ${part.baseOffset} on as they were packed`,
-    );
+  constructor(part: ColdPart, { isConfirmed, offset }: Omit<PackedDamage, "part">) {
+    super(`${part.object} does not have the batches from ${offset} on as they were packed`);
     this.part = part;
+    this.offset = offset;
+    this.isConfirmed = isConfirmed;
   }
 }
 
+type PackedDamage = Pick<PackedDamageError, "part" | "offset" | "isConfirmed">;
+
 export interface TailReaderDeps {
-  readonly clock: Clock;
   readonly random: Random;
   readonly wire: WireFormat;
   readonly limits: TierLimits;
+  readonly pace: UploadPace;
 }
 
 /** Which batches an image is made of. */
@@ -70,21 +69,24 @@ export interface ImageWish {
 /** Reads what goes into the object store, and makes images of it. */
 export class TailReader {
   readonly #deps: TailReaderDeps;
-  /** Parts that were found damaged: once is enough. */
-  readonly #damaged = new WeakMap<ColdPart, PackedDamageError>();
-  /** Read since others last had a turn of the event loop. */
-  #turnBytes = 0;
+  /** Parts that were found damaged. */
+  readonly #damaged = new WeakSet<ColdPart>();
 
   constructor(deps: TailReaderDeps) {
     this.#deps = deps;
   }
 
+  /** Whether one of the parts was not whole when it was last read. */
+  hasMetDamage(parts: readonly ColdPart[]): boolean {
+    return parts.some((part) => this.#damaged.has(part));
+  }
+
   /**
    * An image of the owner's batches. Rejects with DiskError, ObjectError, TailGoneError or
-   * PackedDamageError, which is the same one each time.
+   * PackedDamageError.
    */
   async readImage(owner: TailOwner, wish: ImageWish): Promise<WrittenImage> {
-    const { limits, random, wire } = this.#deps;
+    const { limits, pace, random, wire } = this.#deps;
     const { partition, topicId } = owner.tiered;
     const { from, producers, targetBytes, to } = wish;
     let image: ImageWriter | undefined;
@@ -92,10 +94,10 @@ export class TailReader {
     let leftBytes = targetBytes;
     const whole: WholePart = { batches: none };
     while (next < to && leftBytes > 0) {
-      const maxBytes = Math.min(limits.chunkBytes, leftBytes);
+      const maxBytes = Math.min(limits.chunkBytes, limits.uploadReadBytesPerTurn, leftBytes);
       const range = { from: next, maxBytes, upTo: to, atLeastOneBatch: true };
       const run = await this.#read(owner, range, whole);
-      await this.#letOthersRun(run);
+      await pace.read(bytesIn(run));
       if (owner.isOver) throw new TailGoneError(next);
       next = run.nextOffset;
       for (const bytes of run.records) {
@@ -119,16 +121,6 @@ export class TailReader {
     return image.finish({ nextOffset: next, producers: isLast ? producers : none, nonce });
   }
 
-  /** A round reads and checks some 64 MiB, of one partition or of thousands. */
-  async #letOthersRun({ records }: TailRun): Promise<void> {
-    const { clock, limits } = this.#deps;
-    for (const { length } of records) this.#turnBytes += length;
-    this.#turnBytes += callCostBytes;
-    if (this.#turnBytes < limits.uploadReadBytesPerTurn) return;
-    this.#turnBytes = 0;
-    await new Promise<void>((resolve) => clock.after(0, resolve));
-  }
-
   /** Whole batches from `from` on, hot or cold; cold, too, where the hot copy is damaged. */
   async #read({ log, tiered }: TailOwner, range: ReadRange, whole: WholePart): Promise<TailRun> {
     const { from, upTo } = range;
@@ -144,7 +136,7 @@ export class TailReader {
       const part = tiered.cold.find(from);
       if (part === undefined) throw new TailGoneError(from);
       if (part !== whole.part) {
-        const batches = await this.#wholeBatches(tiered, part);
+        const batches = await this.#wholeBatches(tiered, part, from);
         if (batches === undefined) continue;
         whole.part = part;
         whole.batches = batches;
@@ -157,14 +149,16 @@ export class TailReader {
   async #wholeBatches(
     { cold, proofs }: TieredPartition,
     part: ColdPart,
+    offset: number,
   ): Promise<Uint8Array | undefined> {
-    const known = this.#damaged.get(part);
-    if (known !== undefined) throw known;
     const batches = await proofs.wholeBatches(part);
-    if (batches !== undefined || !cold.has([part])) return batches;
-    const damage = new PackedDamageError(part);
-    this.#damaged.set(part, damage);
-    throw damage;
+    if (batches !== undefined || !cold.has([part])) {
+      this.#damaged.delete(part);
+      return batches;
+    }
+    const isConfirmed = this.#damaged.has(part);
+    this.#damaged.add(part);
+    throw new PackedDamageError(part, { offset, isConfirmed });
   }
 
   /** Those that end above `from` and below `upTo`, as `maxBytes` takes, one at least. */
@@ -192,6 +186,10 @@ export class TailReader {
 /** A copy: whoever stores the image gives its memory back. */
 function runs(batches: Uint8Array, begin: number, end: number): readonly Uint8Array[] {
   return begin < end ? [batches.slice(begin, end)] : [];
+}
+
+function bytesIn({ records }: TailRun): number {
+  return records.reduce((sum, { length }) => sum + length, 0);
 }
 
 interface TailRun {
@@ -227,5 +225,3 @@ export function tailOf({ log, tiered }: TailOwner): Tail {
 }
 
 const none = new Uint8Array(0);
-/** What a read costs beside its bytes, in bytes that take as long. */
-const callCostBytes = 16_384;

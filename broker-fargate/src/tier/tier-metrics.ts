@@ -42,18 +42,20 @@ export function objectMeter(metrics: Metrics): ObjectMeter {
   };
 }
 
+/** Counts what neither a disk nor the object store gives back any more. */
+export function lostOffsets(metrics: Metrics): Counter {
+  const help = "Offsets whose records a pack had alone and does not give back: they are lost.";
+  return metrics.counter("millrace_tier_lost_offsets_total", help);
+}
+
 /** What is on its way into the object store and what is kept of it, read at each scrape. */
 export function observeTier<Owner extends TieredOwner>(metrics: Metrics, tier: Tier<Owner>): void {
   const gauge = (name: string, help: string, read: () => number): void =>
     metrics.observe({ kind: "gauge", name: `millrace_tier_${name}`, help }, read);
   const { checkpointer, chunks } = tier;
-  gauge(
-    "untiered_bytes",
-    "Bytes appended since the last round into the object store began.",
-    () => {
-      return checkpointer.dirtyBytes;
-    },
-  );
+  gauge("untiered_bytes", "Bytes appended that no round into the object store has taken.", () => {
+    return checkpointer.dirtyBytes;
+  });
   gauge("untiered_partitions", "Partitions with such bytes.", () => checkpointer.dirtyPartitions);
   gauge("cached_bytes", "Bytes of objects that are kept in memory for reads.", () => chunks.bytes);
 }

@@ -108,39 +108,47 @@ describe("a checkpoint", () => {
     const [bad, good] = [await open(0), await open(1)];
     await append(bad, [1]);
     await append(good, [1]);
-    bad.log.read = () => {
+    const fail = (): never => {
       throw new DiskError("io", { path: "a", applied: "no" });
     };
+    bad.log.read = fail;
+    bad.log.bytesFrom = fail;
     await rig.pass(70_000);
     expect(good.latestTieredOffset).toBe(0);
     expect(bad.latestTieredOffset).toBe(-1);
   });
 
-  it("is not held up by a slot whose packed part is missing", async () => {
-    const { open, rig } = await opened(2);
-    await append(await open(0), [1, 2, 3]);
-    await append(await open(1), [1]);
-    await rig.pass(70_000);
-    await rig.kill();
-    const store = storeOf(rig);
-    const read = store.readRange.bind(store);
-    const lost = (await open(0)).tiered?.cold.packed[0];
-    store.readRange = (key, range) => {
-      const isLost = key === lost?.object && range.from === lost.position;
-      return isLost ? Promise.resolve(undefined) : read(key, range);
-    };
-    const [bad, good] = [await open(0), await open(1)];
-    await append(bad, [4]);
-    await append(good, [2]);
-    await rig.pass(140_000);
-    expect(good.latestTieredOffset).toBe(1);
-    // Nothing counts as stored that the slot's section does not name.
-    expect(bad.latestTieredOffset).toBe(2);
-    store.readRange = read;
-    await rig.pass(140_000);
-    expect(bad.latestTieredOffset).toBe(3);
-    expect(await valuesOf(bad)).toEqual([1, 2, 3, 4]);
-  });
+  it.each(["what is appended to", "another partition of the slot of"] as const)(
+    "is not held up by a packed part that is missing, nor is %s its partition",
+    async (which) => {
+      const { open, rig } = await opened(9);
+      await append(await open(0), [1, 2, 3]);
+      await append(await open(1), [1]);
+      await append(await open(8), [7]);
+      await rig.pass(70_000);
+      await rig.kill();
+      const store = storeOf(rig);
+      const read = store.readRange.bind(store);
+      const lost = (await open(0)).tiered?.cold.packed[0];
+      store.readRange = (key, range) => {
+        const isLost = key === lost?.object && range.from === lost.position;
+        return isLost ? Promise.resolve(undefined) : read(key, range);
+      };
+      const [bad, good] = [await open(which === "what is appended to" ? 0 : 8), await open(1)];
+      const before = await valuesOf(bad);
+      await append(bad, [4]);
+      await append(good, [2]);
+      await rig.pass(140_000);
+      expect(good.latestTieredOffset).toBe(1);
+      // The slot's section can't be written, but cold segments need none.
+      expect(bad.latestTieredOffset).toBe(before.length);
+      expect(rig.warnings.join()).toContain("its checkpoints stand still");
+      expect(rig.partitions.journal.untrimmedBytes).toBe(0);
+      store.readRange = read;
+      await rig.killAndLoseLogs();
+      expect(await valuesOf(await open(bad.partition))).toEqual([...before, 4]);
+    },
+  );
 
   it("deletes nothing that it names, though a start passed it while it was stored", async () => {
     const { open, rig } = await opened(9);

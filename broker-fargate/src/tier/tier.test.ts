@@ -7,6 +7,8 @@ import { checked, tierLimits } from "./limits.ts";
 const limits = checked({
   ...tierLimits,
   coldSegmentBytesMin: 1_000,
+  // Uploads wait for no clock.
+  uploadReadBytesPerTurn: Number.POSITIVE_INFINITY,
   coldSegmentBytesMax: 2_000,
   checkpointBytesMax: 4_000,
   checkpointDueBytes: 1_000_000,

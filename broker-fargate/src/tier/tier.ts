@@ -33,6 +33,7 @@ import type { TierLimits } from "./limits.ts";
 import { ManifestItems } from "./manifest-items.ts";
 import type { ObjectAccess } from "./object-access.ts";
 import { partProofs } from "./part-proofs.ts";
+import { ReleasedSlots } from "./released-slots.ts";
 import { SlotPacks } from "./slot-packs.ts";
 import type { PackedOwner } from "./slot-packs.ts";
 import type { TieredPartition } from "./tiered-partition.ts";
@@ -60,6 +61,7 @@ export interface TierDeps<Owner extends TieredOwner> extends StoreAccess {
   readonly cover: Cover<Owner>;
   readonly limits?: TierLimits;
   readonly journalItems: JournalItems;
+  readonly onLost: (of: TieredPartition, lost: ColdPart) => void;
   readonly warn: (what: string, cause: unknown) => void;
 }
 
@@ -79,6 +81,7 @@ export class Tier<Owner extends TieredOwner> {
   readonly #former: FormerCheckpoints;
   readonly #tails: ImageTails;
   readonly #readRange: ObjectAccess["readRange"];
+  readonly #released: ReleasedSlots;
   readonly #slots = new Map<Slot, SlotPacks>();
   readonly #loadingSlots = new Map<Slot, Promise<SlotPacks>>();
 
@@ -97,13 +100,16 @@ export class Tier<Owner extends TieredOwner> {
     this.chunks = new ChunkCache({ readRange, buffers, monotonicMs, limits, warn });
     this.#tails = new ImageTails({ wire, limits, readRange, warn });
     const ids = { clusterId, incarnation };
+    const writer = new CheckpointWriter({
+      ...{ ...ids, objects, random, crc32c, limits },
+      register: (checkpoint) => journalItems.recordCheckpoint(incarnation, checkpoint),
+    });
+    this.#released = new ReleasedSlots({ ...deps, incarnation, writer });
     this.checkpointer = new Checkpointer({
       ...{ ...ids, clock: deps.clock, random, wire, limits, objects, buffers, cover, warn },
+      onLost: deps.onLost,
       manifest: this.#manifest,
-      writer: new CheckpointWriter({
-        ...{ ...ids, objects, random, crc32c, limits },
-        register: (checkpoint) => journalItems.recordCheckpoint(incarnation, checkpoint),
-      }),
+      ...{ writer, released: this.#released },
       slots: () => this.#slots.values(),
       onCopied: async (slot) => {
         if (await cluster.dropSources(slot)) this.janitor.sweepSoon();
@@ -173,18 +179,56 @@ export class Tier<Owner extends TieredOwner> {
 
   /**
    * The producers as of the end of the cold parts: those that the newest part tells of that knows
-   * them, and the batches of the parts after it.
+   * them, and the batches of the parts after it. Of damaged ones what they knew is left out.
    */
-  async producersOf({ cold }: TieredPartition): Promise<ProducerState> {
+  async producersOf(tiered: TieredPartition): Promise<ProducerState> {
     const later: ColdPart[] = [];
-    for (const part of [...cold.parts()].toReversed()) {
-      const tail = await this.#tailOf(part);
-      if (tail === undefined) throw new CheckpointDamagedError(`${part.object} is of no use`);
+    for (const part of [...tiered.cold.parts()].toReversed()) {
+      // Of what nothing gives back nobody can tell.
+      if (part.isLost === true) continue;
+      const tail = (await this.#tailOf(part)) ?? (await this.#tailOf(part));
+      if (tail === undefined) {
+        await this.#forgetProducers(tiered, part);
+        continue;
+      }
       const known = tail.producers.length === 0 ? undefined : ProducerState.restore(tail.producers);
-      if (known !== undefined) return this.#withBatches(known, later.toReversed());
+      if (known !== undefined) return this.#withBatches(known, tiered, later.toReversed());
       later.push(part);
     }
-    return this.#withBatches(ProducerState.empty(), later.toReversed());
+    return this.#withBatches(ProducerState.empty(), tiered, later.toReversed());
+  }
+
+  /**
+   * What a part is to tell of producers it does not tell: a duplicate of what it has may be taken.
+   * One that is not there at all may lie elsewhere, or come back, and the partition waits for it.
+   */
+  async #forgetProducers({ proofs }: TieredPartition, part: ColdPart): Promise<void> {
+    const damage = new CheckpointDamagedError(`${part.object} is of no use`);
+    if (!(await proofs.isThere(part))) throw damage;
+    this.#deps.warn("what a damaged part knew of producers is forgotten", damage);
+  }
+
+  /**
+   * What former owners packed of an open slot goes into this broker's next checkpoint, where it is
+   * not in one already.
+   */
+  async adoptSlot(slot: Slot, openSlot: OpenSlot): Promise<void> {
+    const packs = await this.#packsOf(slot, openSlot);
+    if (packs.damage !== undefined) throw packs.damage;
+    if (packs.isChanged) this.checkpointer.slotChanged();
+  }
+
+  /** Whether this broker's registered checkpoints, and the manifest, tell all that packs had of it. */
+  isSlotCopied(slot: Slot): boolean {
+    const packs = this.#slots.get(slot);
+    return packs !== undefined && !packs.isChanged && packs.damage === undefined;
+  }
+
+  /** The slot was handed over, or is lost, and nothing of it is under way. */
+  closeSlot(slot: Slot, how: "released" | "lost"): void {
+    const packs = this.#slots.get(slot);
+    this.#slots.delete(slot);
+    if (packs !== undefined && how === "released") this.#released.add(packs);
   }
 
   /** The parts of a partition that is not loaded, oldest first. Leaves nothing in memory. */
@@ -265,14 +309,22 @@ export class Tier<Owner extends TieredOwner> {
     }
   }
 
-  async #withBatches(producers: ProducerState, parts: readonly ColdPart[]): Promise<ProducerState> {
-    const { objects, wire } = this.#deps;
-    for (const { batchesBytes, object, position } of parts) {
-      const bytes = await objects.readRange(object, { from: position, bytes: batchesBytes });
-      if (bytes?.length !== batchesBytes) throw new CheckpointDamagedError(`${object} is missing`);
+  async #withBatches(
+    producers: ProducerState,
+    tiered: TieredPartition,
+    parts: readonly ColdPart[],
+  ): Promise<ProducerState> {
+    const { format } = this.#deps.wire;
+    const { proofs } = tiered;
+    for (const part of parts) {
+      const bytes = (await proofs.wholeBatches(part)) ?? (await proofs.wholeBatches(part));
+      if (bytes === undefined) {
+        await this.#forgetProducers(tiered, part);
+        continue;
+      }
       const view = viewOf(bytes);
       for (const at of splitBatches(bytes).starts) {
-        producers.apply(summarizeBatch(wire.format, view, at));
+        producers.apply(summarizeBatch(format, view, at));
       }
     }
     return producers;

@@ -6,7 +6,7 @@ import {
   type Poll,
   type PolledRecord,
   type Send,
-  type Sweep,
+  type FullRead,
   type Tiers,
 } from "./history.ts";
 
@@ -36,7 +36,7 @@ class Story {
     return this;
   }
 
-  swept(to: number, records: readonly Told[], changes: Partial<Sweep> = {}): this {
+  readFully(to: number, records: readonly Told[], changes: Partial<FullRead> = {}): this {
     const how = { isTimely: true, isQuiet: true, ...changes };
     const seen = records.map(polled);
     const highWatermark = to;
@@ -44,11 +44,11 @@ class Story {
       ...{ kind: "poll", consumer: "c", stretch: this.history.operations.length, partition },
       ...{ from: 0, highWatermark, records: seen },
     });
-    const sweep = this.history.begin<Sweep>({
-      ...{ kind: "sweep", consumer: "c", partition, to, records: seen, ...how },
+    const fullRead = this.history.begin<FullRead>({
+      ...{ kind: "fullRead", consumer: "c", partition, to, records: seen, ...how },
     });
     this.history.end(poll, "ok");
-    this.history.end(sweep, "ok");
+    this.history.end(fullRead, "ok");
     return this;
   }
 
@@ -75,14 +75,14 @@ function polled([offset, key, what]: Told): PolledRecord {
 test("older records of a key may be gone, and a deleted key with its tombstone", () => {
   const story = new Story()
     .sent([0, 1], [1, 2], [2, 1], [3, 2, tombstone], [4, 3])
-    .swept(5, [
+    .readFully(5, [
       [0, 1],
       [1, 2],
       [2, 1],
       [3, 2, tombstone],
       [4, 3],
     ])
-    .swept(5, [
+    .readFully(5, [
       [2, 1],
       [4, 3],
     ]);
@@ -93,7 +93,7 @@ test("a key's last record must be there, or a later one", () => {
   const sent = (): Story => new Story().sent([0, 1], [1, 1], [2, 2]);
   expect(
     sent()
-      .swept(3, [
+      .readFully(3, [
         [0, 1],
         [2, 2],
       ])
@@ -101,13 +101,13 @@ test("a key's last record must be there, or a later one", () => {
   ).toContain("keyLost");
   expect(
     sent()
-      .swept(3, [[2, 2]])
+      .readFully(3, [[2, 2]])
       .found(),
   ).toContain("keyLost");
   expect(
     sent()
       .sent([3, 1])
-      .swept(4, [
+      .readFully(4, [
         [2, 2],
         [3, 1],
       ])
@@ -118,11 +118,11 @@ test("a key's last record must be there, or a later one", () => {
 test("a record that nobody replaced must not be passed over", () => {
   const story = new Story()
     .sent([0, 1], [1, 2])
-    .swept(2, [
+    .readFully(2, [
       [0, 1],
       [1, 2],
     ])
-    .swept(2, [[1, 2]]);
+    .readFully(2, [[1, 2]]);
   expect(story.found()).toContain("pollSkip");
 });
 
@@ -132,8 +132,8 @@ test("a tombstone must not go before what it deletes", () => {
     [0, 1],
     [2, 2],
   ] as const;
-  expect(sent().swept(3, seen).found()).toEqual(["keyCameBack"]);
-  expect(sent().swept(3, seen, { isTimely: false }).found()).toEqual([]);
+  expect(sent().readFully(3, seen).found()).toEqual(["keyCameBack"]);
+  expect(sent().readFully(3, seen, { isTimely: false }).found()).toEqual([]);
 });
 
 test("a key that was gone does not come back, though nobody knows of its tombstone", () => {
@@ -142,17 +142,17 @@ test("a key that was gone does not come back, though nobody knows of its tombsto
       .sent([0, 1])
       .unknown([1, 1, tombstone])
       .sent([2, 2])
-      .swept(3, [[2, 2]]);
+      .readFully(3, [[2, 2]]);
   };
   const old = [
     [0, 1],
     [2, 2],
   ] as const;
-  expect(story().swept(3, old).found()).toEqual(["keyCameBack"]);
+  expect(story().readFully(3, old).found()).toEqual(["keyCameBack"]);
   expect(
     story()
       .sent([3, 1])
-      .swept(4, [...old, [3, 1]])
+      .readFully(4, [...old, [3, 1]])
       .found(),
   ).toEqual([]);
 });
@@ -161,8 +161,8 @@ test("a record that was compacted away comes back from the object store alone", 
   const story = (tiers: Tiers): Story => {
     return new Story(tiers)
       .sent([0, 1], [1, 1])
-      .swept(2, [[1, 1]])
-      .swept(2, [
+      .readFully(2, [[1, 1]])
+      .readFully(2, [
         [0, 1],
         [1, 1],
       ]);
@@ -171,18 +171,18 @@ test("a record that was compacted away comes back from the object store alone", 
   expect(story("both").found()).toEqual([]);
 });
 
-test("a record may give way to one that came behind the end of a sweep", () => {
+test("a record may give way to one that came behind the end of a full read", () => {
   const story = (): Story => new Story().sent([0, 1], [1, 2]).unknown([2, 1]);
   const seen = [[1, 2]] as const;
-  expect(story().swept(2, seen, { isQuiet: false }).sent([3, 1]).found()).toEqual([]);
-  expect(story().swept(2, seen).sent([3, 1]).found()).toEqual(["keyLost"]);
+  expect(story().readFully(2, seen, { isQuiet: false }).sent([3, 1]).found()).toEqual([]);
+  expect(story().readFully(2, seen).sent([3, 1]).found()).toEqual(["keyLost"]);
 });
 
 test("a record with another key than it was sent with was never sent", () => {
   expect(
     new Story()
       .sent([0, 1])
-      .swept(1, [[0, 2]])
+      .readFully(1, [[0, 2]])
       .found(),
   ).toContain("phantom");
 });

@@ -1,7 +1,7 @@
 import type { CompactedKeys } from "./compacted-keys.ts";
-import type { Anomaly, Loss, Operation, PolledRecord, Send, Sweep } from "./history.ts";
+import type { Anomaly, Loss, Operation, PolledRecord, Send, FullRead } from "./history.ts";
 
-export interface SweepRules {
+export interface FullReadRules {
   readonly keys: CompactedKeys;
   readonly survives: (send: Send) => boolean;
   /** The partition's log start: what is below it was deleted. */
@@ -22,15 +22,15 @@ interface Proof {
  * record that was known before, or a later one; nothing only if the last one may be a tombstone; and
  * of a key that was seen gone nothing that is older than that.
  */
-export function checkSweeps(operations: readonly Operation[], rules: SweepRules): Anomaly[] {
+export function checkFullReads(operations: readonly Operation[], rules: FullReadRules): Anomaly[] {
   const proofs = new Map<string, Proof[]>();
-  const sweeps = new Map<string, Sweep[]>();
+  const fullReads = new Map<string, FullRead[]>();
   for (const operation of operations) {
     if (operation.completion !== "ok") continue;
-    if (operation.kind === "sweep") listAt(sweeps, operation.partition).push(operation);
+    if (operation.kind === "fullRead") listAt(fullReads, operation.partition).push(operation);
     else listAt(proofs, partitionOf(operation)).push(...proofsOf(operation, rules));
   }
-  return [...sweeps].flatMap(([partition, ofPartition]) => {
+  return [...fullReads].flatMap(([partition, ofPartition]) => {
     return new Judge(partition, proofs.get(partition) ?? [], rules).judge(ofPartition);
   });
 }
@@ -39,7 +39,7 @@ function partitionOf(operation: Operation): string {
   return operation.kind === "assignment" ? "" : operation.partition;
 }
 
-function proofsOf(operation: Operation, rules: SweepRules): readonly Proof[] {
+function proofsOf(operation: Operation, rules: FullReadRules): readonly Proof[] {
   const at = operation.completedAt;
   if (operation.kind === "send") {
     const { isTombstone = false, key, offset } = operation;
@@ -61,27 +61,27 @@ function listAt<Item>(lists: Map<string, Item[]>, name: string): Item[] {
 class Judge {
   readonly #partition: string;
   readonly #proofs: readonly Proof[];
-  readonly #rules: SweepRules;
+  readonly #rules: FullReadRules;
   /** Of each key the last record that was known so far. */
   readonly #last = new Map<number, Proof>();
   readonly #found: Anomaly[] = [];
 
-  constructor(partition: string, proofs: readonly Proof[], rules: SweepRules) {
+  constructor(partition: string, proofs: readonly Proof[], rules: FullReadRules) {
     this.#partition = partition;
     this.#proofs = proofs.toSorted((left, right) => left.at - right.at);
     this.#rules = rules;
   }
 
-  judge(sweeps: readonly Sweep[]): Anomaly[] {
+  judge(fullReads: readonly FullRead[]): Anomaly[] {
     let next = 0;
-    const before: Sweep[] = [];
-    for (const sweep of sweeps.toSorted((left, right) => left.invokedAt - right.invokedAt)) {
-      for (; (this.#proofs[next]?.at ?? Infinity) < sweep.invokedAt; next += 1) {
+    const before: FullRead[] = [];
+    for (const fullRead of fullReads.toSorted((left, right) => left.invokedAt - right.invokedAt)) {
+      for (; (this.#proofs[next]?.at ?? Infinity) < fullRead.invokedAt; next += 1) {
         this.#learn(this.#proofs[next]);
       }
-      this.#judgeOne(sweep);
-      this.#judgeAfter(sweep, before);
-      before.push(sweep);
+      this.#judgeOne(fullRead);
+      this.#judgeAfter(fullRead, before);
+      before.push(fullRead);
     }
     return this.#found;
   }
@@ -92,40 +92,46 @@ class Judge {
     if (known === undefined || known.offset < proof.offset) this.#last.set(proof.key, proof);
   }
 
-  #judgeOne(sweep: Sweep): void {
+  #judgeOne(fullRead: FullRead): void {
     const { keys, startOf } = this.#rules;
-    const tops = topsOf(sweep);
+    const tops = topsOf(fullRead);
     for (const [key, last] of this.#last) {
       const top = tops.get(key);
       if (top !== undefined && top.offset >= last.offset) continue;
       if (last.offset < startOf(this.#partition) || this.#wasLost()) continue;
-      if (this.#mayGoOn(sweep, key)) continue;
-      const place = { partition: this.#partition, key, after: last.offset, at: sweep.completedAt };
+      if (this.#mayGoOn(fullRead, key)) continue;
+      const place = {
+        partition: this.#partition,
+        key,
+        after: last.offset,
+        at: fullRead.completedAt,
+      };
       const mayBeDeleted =
         last.isTombstone || keys.mayHaveLater(place, (send) => send.isTombstone === true);
-      const what = `${sweep.consumer} saw ${tell(top)}, after ${tell(last)} was known`;
+      const what = `${fullRead.consumer} saw ${tell(top)}, after ${tell(last)} was known`;
       if (!mayBeDeleted) this.#note("keyLost", key, what);
-      else if (top !== undefined && sweep.isTimely) this.#note("keyCameBack", key, what);
+      else if (top !== undefined && fullRead.isTimely) this.#note("keyCameBack", key, what);
     }
   }
 
-  /** A key that one sweep showed to be gone: what the next one shows of it came later. */
-  #judgeAfter(sweep: Sweep, before: readonly Sweep[]): void {
-    const previous = before.findLast(({ completedAt }) => completedAt < sweep.invokedAt);
-    if (previous === undefined || !sweep.isTimely || this.#wasLost()) return;
+  /** A key that one full read showed to be gone: what the next one shows of it came later. */
+  #judgeAfter(fullRead: FullRead, before: readonly FullRead[]): void {
+    const previous = before.findLast(({ completedAt }) => completedAt < fullRead.invokedAt);
+    if (previous === undefined || !fullRead.isTimely || this.#wasLost()) return;
     const gone = topsOf(previous);
-    for (const [key, top] of topsOf(sweep)) {
+    for (const [key, top] of topsOf(fullRead)) {
       const wasGone = !gone.has(key) || gone.get(key)?.isTombstone === true;
       const isOlder = top.offset < (gone.get(key)?.offset ?? previous.to);
       if (top.isTombstone === true || !wasGone || !isOlder) continue;
-      if (top.offset < this.#rules.startOf(this.#partition) || this.#mayGoOn(sweep, key)) continue;
-      const what = `${sweep.consumer} saw ${tell(top)}, after it had been gone`;
+      if (top.offset < this.#rules.startOf(this.#partition) || this.#mayGoOn(fullRead, key))
+        continue;
+      const what = `${fullRead.consumer} saw ${tell(top)}, after it had been gone`;
       this.#note("keyCameBack", key, what);
     }
   }
 
-  /** Whether the key may have got a record behind the sweep's end meanwhile, for which others went. */
-  #mayGoOn({ completedAt: at, isQuiet, to }: Sweep, key: number): boolean {
+  /** Whether the key may have got a record behind the full read's end meanwhile, for which others went. */
+  #mayGoOn({ completedAt: at, isQuiet, to }: FullRead, key: number): boolean {
     if (isQuiet) return false;
     const place = { partition: this.#partition, key, after: to - 1, at };
     return this.#rules.keys.mayHaveLater(place, () => true);
@@ -141,9 +147,9 @@ class Judge {
   }
 }
 
-function topsOf(sweep: Sweep): ReadonlyMap<number, PolledRecord> {
+function topsOf(fullRead: FullRead): ReadonlyMap<number, PolledRecord> {
   const tops = new Map<number, PolledRecord>();
-  for (const record of sweep.records) {
+  for (const record of fullRead.records) {
     if (record.key !== undefined) tops.set(record.key, record);
   }
   return tops;

@@ -1,0 +1,93 @@
+import { DiskError, inLanes } from "@millrace/core";
+import type { Clock, Disk, IncarnationId, TopicSettings } from "@millrace/core";
+import type { Cluster } from "../cluster/cluster.ts";
+import { CheckpointDamagedError } from "../tier/former-checkpoints.ts";
+import { FormerJournals } from "./former-journals.ts";
+import type { JournalItems } from "./journal-item.ts";
+import type { OfflinePartition, ReplayedPartition } from "./journal-recovery.ts";
+import type { PartitionLimits } from "./limits.ts";
+import type { LogOpener } from "./log-opener.ts";
+import type { PartitionOwner } from "./owner.ts";
+import type { PartitionPlace } from "./partition-items.ts";
+import type { WarningLog } from "./partitions-deps.ts";
+import { recoverPartitions } from "./recover-partitions.ts";
+import type { WireFormat } from "./wire-format.ts";
+
+export interface FormerLivesDeps {
+  readonly disk: Disk;
+  readonly clock: Clock;
+  readonly wire: WireFormat;
+  readonly items: JournalItems;
+  readonly limits: PartitionLimits;
+  readonly logs: LogOpener;
+  readonly cluster: Pick<Cluster, "incarnation" | "slots" | "slotOfPartition" | "openSlot">;
+  readonly log: WarningLog;
+  /** Undefined for a partition that is gone. */
+  readonly settingsOf: (place: PartitionPlace) => TopicSettings | undefined;
+  readonly isTiering: (place: ReplayedPartition) => boolean;
+  /** It is offline until another start. */
+  readonly offline: (partition: OfflinePartition) => void;
+  /** Rejects as Partitions.open. */
+  readonly open: (at: ReplayedPartition) => Promise<PartitionOwner>;
+  /** The next round takes it into the object store. */
+  readonly tier: (owner: PartitionOwner) => void;
+  readonly warn: (what: string, cause: unknown) => void;
+}
+
+/**
+ * What a broker that is alone finds of its former lives: their journals are replayed into the logs
+ * before anybody may listen, and kept until the object store has what they hold.
+ */
+export class FormerLives {
+  readonly #deps: FormerLivesDeps;
+  readonly #journals: FormerJournals<PartitionOwner>;
+
+  constructor(deps: FormerLivesDeps) {
+    this.#deps = deps;
+    this.#journals = new FormerJournals(deps);
+  }
+
+  /** Rejects with JournalDamagedError, DiskError, MetadataError: then nobody may serve. */
+  recover(): Promise<void> {
+    return recoverPartitions({
+      ...this.#deps,
+      offline: (incarnation, partition) => {
+        this.#deps.offline(partition);
+        this.#journals.hold(incarnation);
+      },
+      keep: (incarnation, places) => this.#keepUntilTiered(incarnation, places),
+    });
+  }
+
+  /** The object store has all that the partition's log had when it was loaded, or it is gone. */
+  covered(owner: PartitionOwner): void {
+    this.#journals.covered(owner);
+  }
+
+  /** Resolves when no journal is being closed. */
+  idle(): Promise<void> {
+    return this.#journals.idle();
+  }
+
+  /** The partitions are loaded, and go into the object store with the next round. */
+  async #keepUntilTiered(
+    incarnation: IncarnationId,
+    places: readonly ReplayedPartition[],
+  ): Promise<void> {
+    const { limits, open, tier, warn } = this.#deps;
+    await inLanes(places, limits.loadsInFlightMax, async (at) => {
+      try {
+        const owner = await open(at);
+        this.#journals.keep(incarnation, owner);
+        tier(owner);
+      } catch (error) {
+        // It is offline, alone. Whether its log has it all, or it was set aside, a start may tell.
+        const isOffline = error instanceof DiskError && !error.retriable;
+        if (!isOffline && !(error instanceof CheckpointDamagedError)) throw error;
+        warn("a partition of a former journal could not be opened", error);
+        this.#journals.hold(incarnation);
+      }
+    });
+    await this.#journals.kept(incarnation);
+  }
+}

@@ -1,0 +1,16 @@
+/** Heads that are read at the same time. */
+export const headReadsInFlightMax = 32;
+/** Heads that one transaction claims or releases; its other item is the incarnation's own. */
+export const claimsAtOnceMax = 50;
+/** Pause before slots that could not be opened are tried again. */
+export const takeoverRetryMs = 250;
+/** Slots whose former owners' leavings are copied at the same time. */
+export const adoptionsAtOnceMax = 4;
+/** Pause before what could not be copied is tried again. */
+export const adoptionRetryMs = 5_000;
+/** Pause after a move that was called off, and before a write of one is tried again. */
+export const moveRetryMs = 250;
+/** How long a broker that stops waits for the others to take its slots. */
+export const drainMsMax = 20_000;
+/** How often it looks whether they have. */
+export const drainPollMs = 50;

@@ -1,0 +1,71 @@
+/**
+ * Clients that write down what they were told (test/durability/load.py), and what the log holds in
+ * the end (drain.py), for the checker.
+ */
+import { type ChildProcessWithoutNullStreams, spawn } from "node:child_process";
+import { join } from "node:path";
+import { runOrThrow } from "../compat/processes.ts";
+import { checkHistory, type Verdict } from "../durability/check-history.ts";
+
+/** A command up to the arguments that both programs take. */
+export interface HistoryClient {
+  readonly name: string;
+  readonly file: string;
+  readonly args: readonly string[];
+}
+
+export interface HistoryTarget {
+  readonly bootstrap: string;
+  readonly topic: string;
+  readonly partitions: number;
+  readonly group: string;
+  readonly recordsPerSecond: number;
+}
+
+const durability = join(import.meta.dirname, "../durability");
+const drainMsMax = 180_000;
+
+export function librdkafka(python: string): HistoryClient {
+  return { name: "librdkafka", file: python, args: ["-B", join(durability, "load.py")] };
+}
+
+export class HistoryLoad {
+  readonly name: string;
+  readonly #target: HistoryTarget;
+  readonly #child: ChildProcessWithoutNullStreams;
+  readonly #lines: Promise<readonly string[]>;
+
+  constructor(client: HistoryClient, target: HistoryTarget) {
+    this.name = client.name;
+    this.#target = target;
+    const { bootstrap, topic, partitions, group, recordsPerSecond } = target;
+    const args = [bootstrap, topic, String(partitions), group, String(recordsPerSecond)];
+    this.#child = spawn(client.file, [...client.args, ...args]);
+    const chunks: Buffer[] = [];
+    this.#child.stdout.on("data", (chunk: Buffer) => chunks.push(chunk));
+    this.#child.stderr.pipe(process.stderr);
+    this.#child.stdin.on("error", () => undefined);
+    this.#lines = new Promise((resolve) => {
+      this.#child.on("close", () => resolve(splitLines(Buffer.concat(chunks).toString())));
+    });
+  }
+
+  /** Ends the clients, reads every partition from its beginning, and judges. */
+  async judge(python: string): Promise<Verdict> {
+    this.#child.stdin.end();
+    const history = await this.#lines;
+    const { bootstrap, topic, partitions, group } = this.#target;
+    const script = ["-B", join(durability, "drain.py"), bootstrap];
+    const args = [...script, topic, String(partitions), group];
+    const drained = await runOrThrow({ file: python, args, cwd: durability }, drainMsMax);
+    return checkHistory(history, splitLines(drained));
+  }
+
+  kill(): void {
+    this.#child.kill("SIGKILL");
+  }
+}
+
+function splitLines(text: string): readonly string[] {
+  return text.split("\n").filter((line) => line !== "");
+}

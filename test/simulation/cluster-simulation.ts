@@ -1,0 +1,125 @@
+import { Admin } from "./admin.ts";
+import { checkHistory } from "./checker.ts";
+import { KnownCluster, type Scene } from "./client.ts";
+import { Drain } from "./drain.ts";
+import { Fleet } from "./fleet.ts";
+import { History } from "./history.ts";
+import { Network } from "./network.ts";
+import { group, populate } from "./populate.ts";
+import { Population } from "./population.ts";
+import type { SimulationOptions, SimulationResult } from "./simulate.ts";
+import { drainMsMax, setUpMsMax, Stage } from "./stage.ts";
+import { mainTopics, type SimulatedTopic } from "./topics.ts";
+import { Values } from "./values.ts";
+import { World } from "./world.ts";
+
+const anomaliesMaxDefault = 20;
+/** Those that are there at first, and at the end; others join and leave. */
+const brokersMin = 3;
+const brokersMax = 5;
+
+/**
+ * A cluster of three to five brokers: each of them may be killed with its disk, paused and cut off,
+ * join and leave, while the others and the clients go on.
+ */
+export class ClusterSimulation {
+  readonly #options: SimulationOptions;
+  readonly #world: World;
+  readonly #network: Network;
+  readonly #fleet: Fleet;
+  readonly #scene: Scene;
+  readonly #stage: Stage;
+  readonly #population: Population;
+  readonly #topics: readonly SimulatedTopic[];
+  readonly #admin: Admin;
+  #isDrained = false;
+
+  constructor(options: SimulationOptions) {
+    this.#options = options;
+    const { keepTrace = "digest", mutation, seed } = options;
+    this.#world = new World({ seed, keepTrace });
+    this.#network = new Network(this.#world);
+    const [world, network] = [this.#world, this.#network];
+    const mutated = mutation === undefined ? {} : { mutation };
+    this.#fleet = new Fleet({ ...{ world, network, brokers: brokersMax }, ...mutated });
+    const [history, cluster] = [new History(), new KnownCluster()];
+    const host = this.#fleet;
+    this.#scene = { world, host, history, cluster, isEnding: false, restsUntilMs: 0 };
+    this.#topics = mainTopics(world, "journal");
+    this.#population = new Population(this.#scene);
+    this.#admin = new Admin(this.#scene);
+    this.#stage = new Stage({
+      ...{ brokers: host, anomalies: host.anomalies },
+      anomaliesMax: options.anomaliesMax ?? anomaliesMaxDefault,
+      isBroken: () => host.hosts.some(({ isBroken }) => isBroken),
+      afterEvent: () => undefined,
+      state: () => host.states,
+    });
+  }
+
+  async run(): Promise<void> {
+    const stage = this.#stage;
+    for (const host of this.#fleet.hosts.slice(0, brokersMin)) host.start();
+    if (!(await stage.phase("set up", this.#setUp(), setUpMsMax))) return;
+    this.#populate();
+    const { events, faultsMsMin = 0 } = this.#options;
+    const lastEvent = this.#world.events + events;
+    const lastMs = this.#world.nowMs + faultsMsMin;
+    const isEnough = (): boolean => {
+      return this.#world.events >= lastEvent && this.#world.nowMs >= lastMs;
+    };
+    await stage.runUntil(isEnough, Number.MAX_SAFE_INTEGER);
+    if (stage.isHopeless) return;
+    this.#scene.isEnding = true;
+    const population = this.#population;
+    if (!(await stage.settle(() => population.isEmpty, () => population.names))) return;
+    const drain = new Drain(this.#scene).run([group]);
+    this.#isDrained = await stage.phase("drain", drain, drainMsMax);
+  }
+
+  result(): SimulationResult {
+    const { history } = this.#scene;
+    const found = checkHistory(history, {
+      promises: { policyOf: () => "journal", power: "lost" },
+      drain: this.#isDrained ? "complete" : "none",
+    });
+    const fleet = this.#fleet;
+    fleet.abandon();
+    const { operations } = history;
+    for (const [place, resets] of Object.entries(this.#network.resets)) {
+      if (resets > 0) fleet.table.add("link reset", place, resets);
+    }
+    const isAcknowledged = (one: (typeof operations)[number]): boolean =>
+      one.kind === "send" && one.completion === "ok";
+    return {
+      ...{ seed: this.#options.seed, regime: "cluster", table: fleet.table },
+      anomalies: [...fleet.anomalies, ...found],
+      digest: this.#world.trace.digest,
+      trace: this.#world.trace.lines,
+      events: this.#world.events,
+      operations: operations.length,
+      acknowledged: operations.filter(isAcknowledged).length,
+      starts: sum(fleet.hosts.map(({ starts }) => starts)),
+      checkpoints: sum(fleet.hosts.map(({ checkpoints }) => checkpoints)),
+      virtualMs: this.#world.nowMs,
+    };
+  }
+
+  async #setUp(): Promise<void> {
+    for (const topic of this.#topics) await this.#admin.createTopic(topic);
+  }
+
+  #populate(): void {
+    const population = this.#population;
+    const topics = this.#topics.map(({ name }) => name);
+    populate(this.#scene, { population, values: this.#values, topics, fullReads: "no" });
+    const how = { topics, switches: "nothing", durability: "journal" } as const;
+    population.watch(this.#admin, this.#admin.run(how));
+  }
+
+  readonly #values = new Values();
+}
+
+function sum(numbers: readonly number[]): number {
+  return numbers.reduce((total, one) => total + one, 0);
+}

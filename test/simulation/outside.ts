@@ -1,0 +1,22 @@
+import { MemoryMetadataStore, MemoryObjectStore } from "@millrace/adapter-memory";
+import { FaultTable } from "./fault-table.ts";
+import type { Anomaly } from "./history.ts";
+import { NamedSteps } from "./named-steps.ts";
+
+/** What lies outside of every broker and outlives it, and what is told of all of them together. */
+export interface Outside {
+  /** What is really in the stores. */
+  readonly memoryStore: MemoryMetadataStore;
+  readonly memoryObjects: MemoryObjectStore;
+  readonly named: NamedSteps;
+  readonly table: FaultTable;
+  readonly anomalies: Anomaly[];
+}
+
+export function newOutside(
+  memoryStore: MemoryMetadataStore = new MemoryMetadataStore(),
+  memoryObjects: MemoryObjectStore = new MemoryObjectStore(),
+): Outside {
+  const [named, table] = [new NamedSteps(), new FaultTable()];
+  return { memoryStore, memoryObjects, named, table, anomalies: [] };
+}

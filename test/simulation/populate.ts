@@ -1,0 +1,40 @@
+import type { Scene } from "./client.ts";
+import { AssignedConsumer } from "./consumer.ts";
+import { FullReader } from "./full-reader.ts";
+import { GroupMember } from "./group-member.ts";
+import { PlainProducer } from "./plain-producer.ts";
+import type { Population } from "./population.ts";
+import { IdempotentProducer } from "./producer.ts";
+import type { Values } from "./values.ts";
+
+export const group = "a group";
+
+/** Producers, consumers, and a group; all of them may crash. */
+export function populate(
+  scene: Scene,
+  how: {
+    readonly population: Population;
+    readonly values: Values;
+    readonly topics: readonly string[];
+    /** Whether compacted partitions are read again and again while they are written. */
+    readonly fullReads: "yes" | "no";
+  },
+): void {
+  const { population, topics, values } = how;
+  const name = (what: string): string => population.newName(what);
+  for (let count = 2; count > 0; count -= 1) {
+    population.begin(() => new IdempotentProducer(scene, name("producer"), values));
+  }
+  for (const acks of [-1, 1, 0] as const) {
+    population.begin(() => new PlainProducer(scene, { name: name("plain"), values, acks }));
+  }
+  for (let count = 2; count > 0; count -= 1) {
+    population.begin(() => new AssignedConsumer(scene, name("consumer")));
+  }
+  if (how.fullReads === "yes") {
+    population.begin(() => new FullReader(scene, name("full-reader")));
+  }
+  for (let count = scene.world.between(1, 3); count > 0; count -= 1) {
+    population.begin(() => new GroupMember(scene, { name: name("member"), group, topics }));
+  }
+}

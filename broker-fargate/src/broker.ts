@@ -1,4 +1,4 @@
-import type { Clock, Random, Settings } from "@millrace/core";
+import type { Clock, Hashing, Random, Settings } from "@millrace/core";
 import type { CodecSet, Crc32c } from "@millrace/wire";
 import type { BufferPool } from "./buffer-pool.ts";
 import type { TopicMisses } from "./cluster/alone-view.ts";
@@ -14,6 +14,7 @@ export interface Broker {
   readonly settings: Settings;
   readonly clock: Clock;
   readonly random: Random;
+  readonly hashing: Hashing;
   readonly cluster: Cluster;
   /** The brokers of the cluster, and which slots each leads. */
   readonly view: ClusterView;

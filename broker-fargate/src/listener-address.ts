@@ -20,24 +20,25 @@ export function parseListener(text: string): ListenerAddress | undefined {
   return { name: match[1] ?? "", host: host === "" ? undefined : host, port };
 }
 
-/** Where to listen, and by listener name what clients are told; or why not, in a sentence. */
-export function listenerAddresses(settings: Pick<Settings, "listeners" | "advertisedListeners">):
-  | {
-      readonly kind: "ok";
-      readonly bind: readonly ListenerAddress[];
-      readonly advertised: ReadonlyMap<string, ListenerAddress>;
-    }
+/** Where to listen, and by listener name what clients are told. */
+export interface ListenerAddresses {
+  readonly bind: readonly ListenerAddress[];
+  readonly advertised: ReadonlyMap<string, ListenerAddress>;
+}
+
+/** Or why not, in a sentence. What each listener speaks is in `Settings.security`. */
+export function listenerAddresses(
+  settings: Pick<Settings, "listeners" | "advertisedListeners">,
+):
+  | ({ readonly kind: "ok" } & ListenerAddresses)
   | { readonly kind: "invalid"; readonly message: string } {
   const bind: ListenerAddress[] = [];
   const advertised = new Map<string, ListenerAddress>();
   for (const text of settings.listeners) {
     const address = parseListener(text);
     if (address === undefined) return invalid("listeners", text);
-    if (!/^PLAINTEXT/i.test(address.name)) {
-      return {
-        kind: "invalid",
-        message: `listeners: ${text} asks for a protocol that is not served; only PLAINTEXT is`,
-      };
+    if (bind.some(({ name }) => name.toLowerCase() === address.name.toLowerCase())) {
+      return { kind: "invalid", message: `listeners: two listeners have the name ${address.name}` };
     }
     bind.push(address);
   }

@@ -16,6 +16,7 @@ import {
   loadCodecs,
   lockDirectory,
   NodeDisk,
+  nodeHashing,
   readProcessUsage,
   SystemClock,
   SystemRandom,
@@ -36,10 +37,9 @@ import {
 import { destination, type Logger, pino } from "pino";
 import manifest from "../package.json" with { type: "json" };
 import { BufferPool } from "./buffer-pool.ts";
-import type { AdvertisedListener } from "./handlers/handler.ts";
 import { type HttpListener, serveHttp } from "./http/serve.ts";
 import { shutdownGraceMsMax } from "./limits.ts";
-import { type ListenerAddress, listenerAddresses } from "./listener-address.ts";
+import { type ListenerAddresses, listenerAddresses } from "./listener-address.ts";
 import { observeTurns } from "./metrics/event-loop-watch.ts";
 import type { Metrics } from "./metrics/registry.ts";
 import { observeProcess } from "./metrics/process-usage.ts";
@@ -47,8 +47,8 @@ import { type Life, Lives } from "./lives.ts";
 import { type Configuration, openBroker, type Ports } from "./open-broker.ts";
 import { sideWorkEntry } from "./side-work/entry.ts";
 import { type Options, readOptions, UsageError, usage } from "./options.ts";
-import { type Listener, listen } from "./server/listener.ts";
-import { Server } from "./server/server.ts";
+import { advertisedOf, openListeners } from "./server/listeners.ts";
+import { readTls, TlsFault } from "./server/tls.ts";
 import { startScreen } from "./start-screen.ts";
 
 const exitFailure = 1;
@@ -71,7 +71,7 @@ async function main(): Promise<void> {
     if (options === "help") process.stdout.write(`${usage}\n`);
     else await run(options);
   } catch (error) {
-    if (error instanceof UsageError) fail(error.message, exitUsage);
+    if (error instanceof UsageError || error instanceof TlsFault) fail(error.message, exitUsage);
     else fail(describe(error), exitFailure);
   }
 }
@@ -85,6 +85,7 @@ async function run(options: Options): Promise<void> {
   const { settings } = configuration;
   const addresses = listenerAddresses(settings);
   if (addresses.kind === "invalid") throw new UsageError(addresses.message);
+  const tls = readTls(settings.security, readFileSync);
   const dataDirectory = resolve(options.dataDirectory);
   const lock = await lockDirectory(dataDirectory);
   if (lock.kind === "held") throw new UsageError(`${dataDirectory} is in use by another broker`);
@@ -99,7 +100,7 @@ async function run(options: Options): Promise<void> {
       : () => Promise.resolve(undefined);
   const node = await openNode({ dataDirectory, options, configuration, log });
   const live = (lives: Lives): Promise<Life> => {
-    return beginLife({ node, configuration, addresses, log, readiness, lives });
+    return beginLife({ node, configuration, addresses, tls, log, readiness, lives });
   };
   const lives = new Lives(live, log);
   const life = await lives.begin();
@@ -137,7 +138,8 @@ async function run(options: Options): Promise<void> {
 async function beginLife(at: {
   readonly node: Node;
   readonly configuration: Configuration;
-  readonly addresses: Extract<ReturnType<typeof listenerAddresses>, { readonly kind: "ok" }>;
+  readonly addresses: ListenerAddresses;
+  readonly tls: ReturnType<typeof readTls>;
   readonly log: Logger;
   readonly readiness: { reasons: readonly string[] };
   readonly lives: Lives;
@@ -154,17 +156,11 @@ async function beginLife(at: {
   };
   const isMember = settings.metadataStore !== undefined;
   const opened = await openBroker(isMember ? { ...ports, asMember: member } : ports, configuration);
-  const { broker, dispatcher } = opened;
-  const { buffers, clock, metrics } = broker;
-  const server = new Server({ dispatcher, clock, log, metrics, buffers, settings });
-  const listeners: Listener[] = [];
+  const { metrics } = opened.broker;
   // To bind, Node holds the host against a regular expression: it takes V8 4 ms to make machine code
   // of it, and nothing to interpret it once.
   setFlagsFromString("--no-regexp-optimization");
-  for (const address of addresses.bind) {
-    const advertised = addresses.advertised.get(address.name);
-    listeners.push(await listenAt(server, address, advertised));
-  }
+  const { listeners, server } = await openListeners(opened, { addresses, log, tls: at.tls });
   observeProcess(metrics, readProcessUsage);
   const turns = observeTurns(metrics);
   const stopWatching = watchTurns((busyMs) => turns.observe(busyMs / 1000));
@@ -242,7 +238,8 @@ async function openNode(at: {
     openedObjects === undefined || delayMs === 0
       ? openedObjects
       : withSlowReads(openedObjects, clock, delayMs);
-  const shared = { clock, random, store, codecs, crc32c, sideWork, folder, log, buffers };
+  const hashing = nodeHashing;
+  const shared = { clock, random, hashing, store, codecs, crc32c, sideWork, folder, log, buffers };
   const own = objects === undefined ? shared : { ...shared, objects };
   const cache = join(dataDirectory, "cache");
   // A member's disk is no more than a cache of one life.
@@ -311,28 +308,6 @@ function withSlowReads(store: ObjectStore, clock: Clock, delayMs: number): Objec
     delete: (keys) => store.delete(keys),
     close: () => store.close(),
   };
-}
-
-/** A member tells it before it listens, so its port has to be a fixed one. */
-function advertisedOf(
-  address: ListenerAddress,
-  advertised: ReadonlyMap<string, ListenerAddress>,
-): AdvertisedListener {
-  const { host = "localhost", name, port } = advertised.get(address.name) ?? address;
-  return { name, host, port };
-}
-
-function listenAt(
-  server: Server,
-  address: ListenerAddress,
-  advertised: ListenerAddress | undefined,
-): Promise<Listener> {
-  const advertise = (bound: { readonly port: number }): AdvertisedListener => ({
-    name: address.name,
-    host: advertised?.host ?? address.host ?? "localhost",
-    port: advertised?.port ?? bound.port,
-  });
-  return listen({ host: address.host, port: address.port, server, advertise });
 }
 
 /**

@@ -4,16 +4,18 @@
  * Order: cluster (new incarnation and epoch, durably) → partitions (the journals of former
  * incarnations are replayed) → groups → handlers. Only then may anybody listen.
  */
-import { assert } from "@millrace/core";
+import { assert, supportedMillraceVersions } from "@millrace/core";
 import type {
   Clock,
   Disk,
+  Hashing,
   MemberListener,
   MetadataStore,
   ObjectStore,
   Random,
   Settings,
   SideWork,
+  SupportedVersions,
 } from "@millrace/core";
 import type { CodecSet, Crc32c } from "@millrace/wire";
 import type { Logger } from "pino";
@@ -36,12 +38,14 @@ import { Retention } from "./retention/retention.ts";
 import { routesOf } from "./routes.ts";
 import { Dispatcher } from "./server/dispatcher.ts";
 import { limitedLog } from "./server/log.ts";
+import { memberPartitionLimits } from "./takeover/member-limits.ts";
 import { type Member, openMember } from "./takeover/open-member.ts";
-import type { TierLimits } from "./tier/limits.ts";
+import { memberTierLimits, type TierLimits } from "./tier/limits.ts";
 
 export interface Ports {
   readonly clock: Clock;
   readonly random: Random;
+  readonly hashing: Hashing;
   readonly disk: Disk;
   readonly store: MetadataStore;
   /** Where tiered topics' logs go; none by default. */
@@ -52,6 +56,8 @@ export interface Ports {
   readonly folder: DataFolder;
   readonly log: Logger;
   readonly buffers: BufferPool;
+  /** Levels of `millrace.version`; by default what this version supports. */
+  readonly versions?: SupportedVersions;
   /** Smaller ones for tests. */
   readonly limits?: PartitionLimits;
   readonly tierLimits?: TierLimits;
@@ -93,12 +99,14 @@ export async function openBroker(ports: Ports, configuration: Configuration): Pr
   const { settings, known: configs } = configuration;
   const metrics = new Metrics();
   const brokerId = settings.nodeId;
-  const cluster = await openCluster(ports, { store, clock, random, brokerId, configs });
+  const { versions = supportedMillraceVersions } = ports;
+  const cluster = await openCluster(ports, { store, clock, random, brokerId, configs, versions });
   const { view } = cluster;
   cluster.useLiveBrokers(() => liveBrokers(view));
   const member = openMemberOf(ports, cluster);
   const parts = member === undefined ? {} : { member: member.parts };
-  const partitions = await Partitions.open({ ...ports, ...parts, cluster, metrics });
+  const limits = limitsOf(ports);
+  const partitions = await Partitions.open({ ...ports, ...limits, ...parts, cluster, metrics });
   // Settings are looked up at each use: a dynamic change of the broker's configs makes new ones.
   const groups = new GroupCoordinator({
     ...{ clock, random, cluster, view, metrics },
@@ -124,13 +132,18 @@ export async function openBroker(ports: Ports, configuration: Configuration): Pr
     ...{ clock, random, disk, sideWork, cluster, partitions, metrics },
     tools: compactionTools(ports),
     log: ports.log,
+    isStillOurs: (slot) => view.isStillOurs(slot),
   });
   cleaner.start();
-  const { buffers, codecs, crc32c } = ports;
+  view.onViewChange(() => {
+    retention.leadersChanged();
+    cleaner.leadersChanged();
+  });
+  const { buffers, codecs, crc32c, hashing } = ports;
   const log = limitedLog(ports.log, clock);
   const broker: Broker = {
     ...{ clock, random, cluster, view, partitions, groups, codecs, crc32c, buffers, metrics, log },
-    misses: cluster,
+    ...{ hashing, misses: cluster },
     get settings() {
       return cluster.settings;
     },
@@ -141,6 +154,21 @@ export async function openBroker(ports: Ports, configuration: Configuration): Pr
   return {
     broker,
     dispatcher,
+    ...endings({ member, groups, retention, cleaner, partitions, cluster }),
+  };
+}
+
+/** How a broker's parts end, in their order. */
+function endings(parts: {
+  readonly member: Member | undefined;
+  readonly groups: GroupCoordinator;
+  readonly retention: Retention;
+  readonly cleaner: LogCleaner;
+  readonly partitions: Partitions;
+  readonly cluster: Cluster;
+}): Pick<OpenBroker, "leave" | "close" | "abandon"> {
+  const { cleaner, cluster, groups, member, partitions, retention } = parts;
+  return {
     leave: async () => {
       await member?.drain();
     },
@@ -154,13 +182,24 @@ export async function openBroker(ports: Ports, configuration: Configuration): Pr
       await cluster.membership?.close();
     },
     abandon: () => {
+      // First, so that whatever ends below acknowledges nothing more.
+      partitions.abandon();
       void member?.close();
       void groups.close();
       void retention.close();
       void cleaner.close();
-      partitions.abandon();
       void cluster.membership?.close();
     },
+  };
+}
+
+/** Smaller ones are a test's. */
+function limitsOf({ asMember, limits, tierLimits }: Ports): Pick<Ports, "limits" | "tierLimits"> {
+  const usual = { limits: memberPartitionLimits, tierLimits: memberTierLimits };
+  return {
+    ...(asMember === undefined ? {} : usual),
+    ...(limits === undefined ? {} : { limits }),
+    ...(tierLimits === undefined ? {} : { tierLimits }),
   };
 }
 

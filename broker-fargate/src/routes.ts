@@ -14,6 +14,7 @@ import { leaveGroupHandler } from "./handlers/13-leave-group.ts";
 import { syncGroupHandler } from "./handlers/14-sync-group.ts";
 import { describeGroupsHandler } from "./handlers/15-describe-groups.ts";
 import { listGroupsHandler } from "./handlers/16-list-groups.ts";
+import { saslHandshakeHandler } from "./handlers/17-sasl-handshake.ts";
 import { apiVersionsHandler } from "./handlers/18-api-versions.ts";
 import { createTopicsHandler } from "./handlers/19-create-topics.ts";
 import { deleteTopicsHandler } from "./handlers/20-delete-topics.ts";
@@ -23,10 +24,14 @@ import { offsetForLeaderEpochHandler } from "./handlers/23-offset-for-leader-epo
 import { describeConfigsHandler } from "./handlers/32-describe-configs.ts";
 import { alterConfigsHandler } from "./handlers/33-alter-configs.ts";
 import { type DataFolder, describeLogDirsHandler } from "./handlers/35-describe-log-dirs.ts";
+import { saslAuthenticateHandler } from "./handlers/36-sasl-authenticate.ts";
 import { createPartitionsHandler } from "./handlers/37-create-partitions.ts";
 import { deleteGroupsHandler } from "./handlers/42-delete-groups.ts";
 import { incrementalAlterConfigsHandler } from "./handlers/44-incremental-alter-configs.ts";
 import { offsetDeleteHandler } from "./handlers/47-offset-delete.ts";
+import { describeUserScramCredentialsHandler } from "./handlers/50-describe-user-scram-credentials.ts";
+import { alterUserScramCredentialsHandler } from "./handlers/51-alter-user-scram-credentials.ts";
+import { updateFeaturesHandler } from "./handlers/57-update-features.ts";
 import { describeClusterHandler } from "./handlers/60-describe-cluster.ts";
 import { describeTopicPartitionsHandler } from "./handlers/75-describe-topic-partitions.ts";
 import { defineRoute, type Route, type ServedApi } from "./server/dispatcher.ts";
@@ -49,6 +54,7 @@ export function routesOf(
     defineRoute(ApiKey.SyncGroup, syncGroupHandler(broker)),
     defineRoute(ApiKey.DescribeGroups, describeGroupsHandler(broker)),
     defineRoute(ApiKey.ListGroups, listGroupsHandler(broker)),
+    defineRoute(ApiKey.SaslHandshake, saslHandshakeHandler()),
     defineRoute(ApiKey.ApiVersions, apiVersionsHandler(broker, deps.served)),
     defineRoute(ApiKey.CreateTopics, createTopicsHandler(broker)),
     defineRoute(ApiKey.DeleteTopics, deleteTopicsHandler(broker)),
@@ -58,10 +64,14 @@ export function routesOf(
     defineRoute(ApiKey.DescribeConfigs, describeConfigsHandler(broker)),
     defineRoute(ApiKey.AlterConfigs, alterConfigsHandler(broker)),
     defineRoute(ApiKey.DescribeLogDirs, describeLogDirsHandler(broker, deps.folder)),
+    defineRoute(ApiKey.SaslAuthenticate, saslAuthenticateHandler()),
     defineRoute(ApiKey.CreatePartitions, createPartitionsHandler(broker)),
     defineRoute(ApiKey.DeleteGroups, deleteGroupsHandler(broker)),
     defineRoute(ApiKey.IncrementalAlterConfigs, incrementalAlterConfigsHandler(broker)),
     defineRoute(ApiKey.OffsetDelete, offsetDeleteHandler(broker)),
+    defineRoute(ApiKey.DescribeUserScramCredentials, describeUserScramCredentialsHandler(broker)),
+    defineRoute(ApiKey.AlterUserScramCredentials, alterUserScramCredentialsHandler(broker)),
+    defineRoute(ApiKey.UpdateFeatures, updateFeaturesHandler(broker)),
     defineRoute(ApiKey.DescribeCluster, describeClusterHandler(broker)),
     defineRoute(ApiKey.DescribeTopicPartitions, describeTopicPartitionsHandler(broker)),
   ];

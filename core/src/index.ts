@@ -4,6 +4,7 @@ export * from "./lanes.ts";
 export * from "./side-queue.ts";
 export * from "./ports/clock.ts";
 export * from "./ports/disk.ts";
+export * from "./ports/hashing.ts";
 export * from "./ports/metadata-store.ts";
 export * from "./ports/metadata-store-rules.ts";
 export * from "./ports/metadata-store-units.ts";
@@ -128,3 +129,17 @@ export * from "./group/protocol.ts";
 export { type Decision, joinTimedOut, memberTimedOut, syncTimedOut } from "./group/rebalance.ts";
 export { isSubscribed, type Subscription, subscriptionOf } from "./group/subscription.ts";
 export { syncGroup } from "./group/sync.ts";
+export * from "./security/credential-changes.ts";
+export * from "./security/credentials.ts";
+export * from "./security/limits.ts";
+export type {
+  ListenerSecurity,
+  PemSource,
+  SaslSettings,
+  TlsSettings,
+} from "./security/listener-security.ts";
+export * from "./security/mechanisms.ts";
+export * from "./security/plain.ts";
+export * from "./security/scram.ts";
+export { type ClientFirst, readClientFirst } from "./security/scram-messages.ts";
+export { base64Text, isSameSecret, utf8Bytes } from "./security/text-bytes.ts";

@@ -2,10 +2,13 @@
 
 const mebibyte = 1_048_576;
 
-/** Objects of this size and more are put in parts. */
-export const multipartBytesMin: number = 16 * mebibyte;
+/**
+ * Objects of this size and more are put in parts. Each part is billed as a put, and so are the
+ * beginning and the end: what a broker puts all day (cold segments, checkpoints) stays below.
+ */
+export const multipartBytesMin: number = 48 * mebibyte;
 /** A part's bytes; S3 takes no less than 5 MiB. */
-export const partBytes: number = 8 * mebibyte;
+export const partBytes: number = 16 * mebibyte;
 /** Views of up to so many bytes together are joined, so that each write is worth its system call. */
 export const joinedBytesMax: number = 64 * 1_024;
 /** Parts of one object under way at once. */

@@ -1,5 +1,6 @@
 export * from "./clock.ts";
 export * from "./metadata-store.ts";
+export { inlineHashing } from "./hashing.ts";
 export * from "./random.ts";
 export * from "./metadata-store-faults.ts";
 export * from "./metadata-store-meter.ts";

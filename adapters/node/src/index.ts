@@ -1,5 +1,6 @@
 export * from "./clock.ts";
 export * from "./metadata-store.ts";
+export { nodeHashing } from "./hashing.ts";
 export * from "./random.ts";
 export { NodeDisk, type NodeDiskOptions } from "./disk.ts";
 export * from "./directory-lock.ts";

@@ -6,8 +6,11 @@ import {
   parseSettings,
   type Random,
   type Slot,
+  type SupportedVersions,
+  supportedMillraceVersions,
 } from "@millrace/core";
 import type { MemberOptions } from "./join-cluster.ts";
+import type { NewCluster } from "./open-cluster.ts";
 import type { OpenSlot } from "./slot-claims.ts";
 
 export interface ClusterOptions {
@@ -19,6 +22,8 @@ export interface ClusterOptions {
   readonly slots?: number;
   /** What file, environment and flags set, as `parseSettings` gave it in `known`. */
   readonly configs?: ReadonlyMap<string, string>;
+  /** By default what this version of Millrace supports. */
+  readonly versions?: SupportedVersions;
 }
 
 export interface JoinOptions extends ClusterOptions {
@@ -48,8 +53,9 @@ export function brokerOf(options: ClusterOptions): OwnBroker {
   return { id, fixed: new Map([...(options.configs ?? []), ...own]) };
 }
 
-export function slotsFor(options: ClusterOptions, { fixed }: OwnBroker): number {
-  return options.slots ?? parseSettings(fixed).settings.slots;
+export function newClusterOf(options: ClusterOptions, { fixed }: OwnBroker): NewCluster {
+  const { slots = parseSettings(fixed).settings.slots } = options;
+  return { slots, versions: options.versions ?? supportedMillraceVersions };
 }
 
 /** Before `useOpener` was called: nothing may be opened. */

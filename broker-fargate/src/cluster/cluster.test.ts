@@ -8,7 +8,7 @@ import {
   settled,
   type TestCluster,
 } from "../../../test/fixtures/test-cluster.ts";
-import { FormatError } from "./open-cluster.ts";
+import { FormatError } from "./format-error.ts";
 
 const restarted = ({ memory }: TestCluster, seed: number): Promise<TestCluster> =>
   openTestCluster({ seed, memory: memory.reopen() });
@@ -23,7 +23,7 @@ describe("a cluster's start", () => {
     expect(first.cluster.clusterId).toMatch(/^[A-Za-z0-9_][A-Za-z0-9_-]{21}$/);
     expect(first.cluster.slots).toBe(16);
     expect(first.cluster.features.finalized).toEqual([
-      { name: "millrace.version", minVersionLevel: 1, maxVersionLevel: 1 },
+      { name: "millrace.version", minVersionLevel: 2, maxVersionLevel: 2 },
     ]);
     const second = await openTestCluster({ seed: 2, memory: first.memory.reopen(), slots: 99 });
     expect(second.cluster.clusterId).toBe(first.cluster.clusterId);
@@ -40,7 +40,7 @@ describe("a cluster's start", () => {
     expect(item).toEqual({ state: "open", broker: 1, epoch, trim: 0 });
     expect(await valueOf(second, keys.leadership)).toMatchObject({
       epoch,
-      assignments: [{ firstSlot: 0, lastSlot: 1023, broker: 1, incarnation, epoch }],
+      assignments: [{ slots: "0-1023", broker: 1, incarnation, epoch }],
     });
   });
 
@@ -54,9 +54,9 @@ describe("a cluster's start", () => {
 
   it("refuses a millrace.version that it does not support", async () => {
     const { memory } = await openTestCluster();
-    const value = { "millrace.version": 2 };
+    const value = { "millrace.version": 3 };
     await memory.transact([{ kind: "put", key: keys.features, value }]);
-    await expect(openTestCluster({ memory })).rejects.toThrow(/millrace.version is finalised at 2/);
+    await expect(openTestCluster({ memory })).rejects.toThrow(/millrace.version is finalised at 3/);
     expect((await memory.get(keys.leadership))?.version).toBe(1);
   });
 

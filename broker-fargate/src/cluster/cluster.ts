@@ -6,6 +6,7 @@ import {
   type CreatePartitionsRequest,
   type CreateTopicRequest,
   type Epoch,
+  type FeatureUpdate,
   type Features,
   type IncarnationId,
   internalTopicNames,
@@ -26,13 +27,15 @@ import {
   brokerOf,
   type ClusterOptions,
   type JoinOptions,
+  newClusterOf,
   noOpener,
   type OwnBroker,
   type SlotOpening,
-  slotsFor,
 } from "./cluster-options.ts";
 import type { ClusterView } from "./cluster-view.ts";
 import { type ConfigOutcome, DynamicConfigs } from "./dynamic-configs.ts";
+import { type FeaturesOutcome, updateFeatures } from "./feature-updates.ts";
+import type { FinalisedFeatures } from "./finalised-features.ts";
 import { followCluster } from "./follow-cluster.ts";
 import type { Follower } from "./follower.ts";
 import { asDefault, internalTopic } from "./internal-topics.ts";
@@ -51,10 +54,12 @@ import {
   type TopicOutcome,
   Topics,
 } from "./topics.ts";
+import { Users } from "./users.ts";
 
 export type { ClusterOptions, JoinOptions, SlotOpening } from "./cluster-options.ts";
 export type { Topic, TopicCatalog, TopicSettings } from "@millrace/core";
 export type { ConfigOutcome } from "./dynamic-configs.ts";
+export type { FeaturesOutcome } from "./feature-updates.ts";
 export type { OpenSlot } from "./slot-claims.ts";
 export type { Deletion, Intent, TopicChange, TopicOutcome } from "./topics.ts";
 
@@ -79,13 +84,15 @@ export class Cluster {
   /** This life's leader epoch of every partition, and coordinator epoch of every group. */
   readonly epoch: Epoch;
   readonly format: ClusterFormat;
-  #features: Features;
+  readonly #access: StoreAccess;
+  readonly #features: FinalisedFeatures;
   /** Who leads what, by what this broker knows. */
   readonly view: ClusterView;
   /** Absent: it is alone. */
   readonly membership: Membership | undefined;
   readonly topics: TopicCatalog;
   readonly #topics: Topics;
+  readonly users: Users;
   readonly #claims: SlotClaims;
   readonly #follower: Follower | undefined;
   readonly #producerIds: ProducerIdBlocks;
@@ -99,7 +106,7 @@ export class Cluster {
   static async open(options: ClusterOptions): Promise<Cluster> {
     const { store, clock, random } = options;
     const broker = brokerOf(options);
-    const start = { brokerId: broker.id, slots: slotsFor(options, broker) };
+    const start = { brokerId: broker.id, ...newClusterOf(options, broker) };
     const opened = await openCluster({ store, clock, random }, start);
     return new Cluster({ store, clock, random }, opened, broker);
   }
@@ -112,11 +119,10 @@ export class Cluster {
   static async join(options: JoinOptions): Promise<Cluster> {
     const { store, clock, random, member } = options;
     const broker = brokerOf(options);
-    const start = { brokerId: broker.id, slots: slotsFor(options, broker), member };
+    const start = { brokerId: broker.id, ...newClusterOf(options, broker), member };
     const joined = await joinCluster({ store, clock, random }, start);
     const { incarnation } = joined.membership;
-    const opened = { ...joined, features: joined.features.features, incarnation };
-    return new Cluster({ store, clock, random }, opened, { ...broker, joined });
+    return new Cluster({ store, clock, random }, { ...joined, incarnation }, { ...broker, joined });
   }
 
   private constructor(
@@ -126,6 +132,7 @@ export class Cluster {
   ) {
     const { catalog, incarnation, epoch } = opened;
     this.store = access.store;
+    this.#access = access;
     this.brokerId = broker.id;
     this.incarnation = incarnation;
     this.epoch = epoch;
@@ -151,6 +158,10 @@ export class Cluster {
         ? aloneView(this, () => this.settings.brokerRack)
         : new MemberView(broker.id, joined.membership, access);
     this.#producerIds = new ProducerIdBlocks(access);
+    const others =
+      joined === undefined
+        ? {}
+        : { others: { haveSeen: () => joined.membership.othersHaveSeen() } };
     this.#topics = new Topics({
       ...access,
       catalog,
@@ -160,20 +171,19 @@ export class Cluster {
         numPartitions: this.settings.numPartitions,
         defaultReplicationFactor: this.settings.defaultReplicationFactor,
         brokers: this.#liveBrokers(),
+        ...(joined === undefined ? {} : { localDurability: "refused" as const }),
       }),
       onChange: (change) => this.#topicChanged(change),
-      ...(joined === undefined
-        ? {}
-        : { others: { haveSeen: () => joined.membership.othersHaveSeen() } }),
+      ...others,
     });
+    const lookNow = (): Promise<void> => this.#follower?.lookNow() ?? Promise.resolve();
+    this.users = new Users({ ...access, ...others, lookNow }, opened.users);
     this.#follower =
       joined === undefined
         ? undefined
         : followCluster({
-            ...{ access, joined, topics: this.#topics, configs: this.#configs },
-            onFeatures: (features) => {
-              this.#features = features;
-            },
+            ...{ access, joined, users: this.users },
+            ...{ topics: this.#topics, configs: this.#configs },
           });
   }
 
@@ -188,7 +198,14 @@ export class Cluster {
 
   /** Finalised features, `millrace.version` among them. */
   get features(): Features {
-    return this.#features;
+    return this.#features.now;
+  }
+
+  /** Raises or lowers finalised levels (KIP-584): all that is asked, or nothing. */
+  updateFeatures(updates: readonly FeatureUpdate[], intent: Intent): Promise<FeaturesOutcome> {
+    const is = this.membership === undefined ? "alone" : "member";
+    const access = { ...this.#access, features: this.#features };
+    return updateFeatures(access, { updates, intent, slots: this.slots, is });
   }
 
   /** The effective settings: what was set at the start, and what was changed since. */
@@ -257,6 +274,11 @@ export class Cluster {
     asked: { readonly name: string } | { readonly id: TopicId },
   ): Promise<Topic | undefined> {
     return this.#follower?.confirmMissing(asked) ?? Promise.resolve(undefined);
+  }
+
+  /** Resolves when every topic is known that was made before the call. Throws MetadataError. */
+  async caughtUp(): Promise<void> {
+    await this.#follower?.lookNow();
   }
 
   createTopic(request: CreateTopicRequest, intent: Intent): Promise<TopicOutcome> {

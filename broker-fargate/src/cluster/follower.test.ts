@@ -190,6 +190,7 @@ function ownFollower(): { readonly follower: Follower; readonly reads: () => num
     ...{ store: counted, clock: all.clock, random: new SeededRandom(1), version: 0 },
     ...{ catalog: new Catalog(), topics: { follow: nothing }, followFeatures: nothing },
     configs: { follow: nothing, key: () => "" },
+    users: { follow: nothing, followAll: nothing },
   });
   return { follower, reads: () => reads };
 }

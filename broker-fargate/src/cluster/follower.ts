@@ -13,12 +13,14 @@ import type { ConfigScope, DynamicConfigs } from "./dynamic-configs.ts";
 import { confirmedMissesMax, followedTopicsInFlightMax } from "./limits.ts";
 import { read, readAll, type StoreAccess } from "./persist.ts";
 import type { Topics } from "./topics.ts";
+import type { Users } from "./users.ts";
 import { changedSince, readVersion, type SeenVersion } from "./version-item.ts";
 
 export interface FollowerDependencies extends StoreAccess {
   readonly catalog: Catalog;
   readonly topics: Pick<Topics, "follow">;
   readonly configs: Pick<DynamicConfigs, "follow" | "key">;
+  readonly users: Pick<Users, "follow" | "followAll">;
   /** Reads the finalised features again. Throws MetadataError. */
   readonly followFeatures: () => Promise<void>;
   /** The version that was read before the catalog was. */
@@ -28,7 +30,7 @@ export interface FollowerDependencies extends StoreAccess {
 const pageItems = 1000;
 
 /**
- * Keeps topics, configs and features as the other brokers change them (ownership rule 17): told of
+ * Keeps topics, users, configs and features as the other brokers change them (ownership rule 17): told of
  * a newer version, it reads what changed since the one that it has followed. Changes of this very
  * broker are known already, and are not told twice: `Topics` and `DynamicConfigs` take only what
  * differs from what they know, one after another with their own changes.
@@ -136,6 +138,7 @@ export class Follower {
     const topics: string[] = [];
     for (const key of changed) {
       if (key.startsWith("topic/")) topics.push(nameOf(key));
+      if (key.startsWith("user/")) await this.#deps.users.follow(key);
       if (key === keys.features) await this.#deps.followFeatures();
       for (const scope of scopes) {
         if (key === this.#deps.configs.key(scope)) await this.#deps.configs.follow(scope);
@@ -145,8 +148,9 @@ export class Follower {
   }
 
   async #readEverything(): Promise<void> {
-    const { catalog, configs, followFeatures } = this.#deps;
+    const { catalog, configs, followFeatures, users } = this.#deps;
     await followFeatures();
+    await users.followAll();
     for (const scope of scopes) await configs.follow(scope);
     const found = new Map<string, StoredTopic>();
     for await (const item of readAll(this.#deps, keysUnder("topic", pageItems))) {

@@ -2,7 +2,7 @@ import { keys, leaderOf, MetadataError, type Slot, slot, slotsOf } from "@millra
 import { beforeEach, describe, expect, it } from "vitest";
 import { type MemberCluster, MemberClusters } from "../../../test/fixtures/member-clusters.ts";
 import { createTopic } from "../../../test/fixtures/test-cluster.ts";
-import { FormatError } from "./open-cluster.ts";
+import { FormatError } from "./format-error.ts";
 
 let all: MemberClusters;
 
@@ -71,7 +71,7 @@ describe("a cluster that is joined", () => {
     await all.advance(1_500);
     const item = await all.memory.get(keys.heartbeat(a.cluster.incarnation));
     expect(item?.value["draining"]).toBe(true);
-    expect(a.cluster.features.finalized).toEqual([]);
+    expect(a.cluster.features.finalized).toMatchObject([{ maxVersionLevel: 9 }]);
   });
 
   it("opens no slot before somebody opens them, and then through whom it was given", async () => {

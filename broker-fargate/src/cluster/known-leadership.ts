@@ -10,8 +10,12 @@ import {
   type Slot,
   slotsOf,
 } from "@millrace/core";
-import { changeLeadership, type ReadLeadership, readLeadershipNow } from "./leadership-writes.ts";
-import type { StoreAccess } from "./persist.ts";
+import {
+  changeLeadership,
+  type LeadershipAccess,
+  type ReadLeadership,
+  readLeadershipNow,
+} from "./leadership-writes.ts";
 import { changedSince, type SeenVersion } from "./version-item.ts";
 
 export type LeadershipListener = (now: Leadership, before: Leadership) => void;
@@ -22,7 +26,7 @@ export type LeadershipListener = (now: Leadership, before: Leadership) => void;
  * if only to this very incarnation at another epoch, means that it was taken for dead, and is over.
  */
 export class KnownLeadership {
-  readonly #access: StoreAccess;
+  readonly #access: LeadershipAccess;
   readonly #self: Receiver;
   readonly #onTaken: (slots: readonly Slot[]) => void;
   readonly #listeners = new Set<LeadershipListener>();
@@ -33,7 +37,7 @@ export class KnownLeadership {
   #isOver = false;
 
   constructor(
-    access: StoreAccess,
+    access: LeadershipAccess,
     start: {
       readonly self: Receiver;
       readonly read: ReadLeadership;
@@ -49,6 +53,16 @@ export class KnownLeadership {
 
   get now(): Leadership {
     return this.#read.leadership;
+  }
+
+  /** Why this version cannot read it, if it cannot: by what it knows then, nobody leads anything. */
+  get fault(): Error | undefined {
+    return this.#read.fault;
+  }
+
+  /** Whether this version covers the finalised level, and can read what it would write over. */
+  get isWritable(): boolean {
+    return this.#access.features.isCompatible && this.fault === undefined;
   }
 
   /** The version item's version up to which it is known; 0: not looked at yet. */

@@ -1,6 +1,6 @@
 /** Bounds of what a broker remembers of its cluster, and of how long it waits for the others. */
 
-import { assert, evidenceMsMax } from "@millrace/core";
+import { assert, evidenceMsMax, heartbeatMs } from "@millrace/core";
 
 /** How long a deleted topic's name counts as deleted a moment ago: the others know it by then. */
 export const recentDeletionMs = 10_000;
@@ -15,6 +15,11 @@ export const firstSpreadMs = 1_000;
 /** Pause after a look or a heartbeat that failed, the first time and the longest. */
 export const storeRetryMsMin = 100;
 export const storeRetryMsMax = 1_000;
+/** Between two looks while slots are to be moved, and for how long after the last wish of it. */
+export const moveLookMs = 50;
+export const moveLooksForMs = 1_000;
+/** How long who hands slots over waits for the receiver to have heard of it: longer than a look. */
+export const receiverSeenMsMax = 1_500;
 /** Topics that are read at the same time to follow what changed. */
 export const followedTopicsInFlightMax = 16;
 
@@ -22,3 +27,5 @@ assert(
   evidenceMsMax < haveSeenMsMax && haveSeenMsMax < recentDeletionMs,
   "who has not seen a change by then knows that it may not answer, and a deletion is remembered",
 );
+assert(2 * heartbeatMs < receiverSeenMsMax, "a receiver that looks as it should is waited for");
+assert(heartbeatMs < moveLooksForMs, "looks are still quick when the next wish is written");

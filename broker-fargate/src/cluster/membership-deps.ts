@@ -1,4 +1,5 @@
 import type { BrokerId, IncarnationId, Load } from "@millrace/core";
+import type { FinalisedFeatures } from "./finalised-features.ts";
 import type { HeardMember } from "./members.ts";
 import type { StoreAccess } from "./persist.ts";
 import type { Registered } from "./register.ts";
@@ -28,10 +29,8 @@ export interface LateDependencies {
 export interface MembershipDependencies extends StoreAccess, LateDependencies {
   readonly brokerId: BrokerId;
   readonly registered: Registered;
-  /** The finalised level of `millrace.version`, as it is followed. */
-  readonly level: () => number;
-  /** This broker's version may not work under the finalised one: it takes no part in decisions. */
-  readonly isCompatible: () => boolean;
+  /** Of a version that may not work under the finalised one: it takes no part in decisions. */
+  readonly features: FinalisedFeatures;
   /** Told of every newer version of the version item. */
   readonly onVersion: (seen: SeenVersion) => void;
   /** Topics, configs and features are known up to this version. */

@@ -29,6 +29,7 @@ import type {
   MembershipDependencies,
   Over,
 } from "./membership-deps.ts";
+import { MoveLooks } from "./move-looks.ts";
 import { nextDeathMs } from "./next-death.ts";
 import { read } from "./persist.ts";
 import { Rhythm } from "./rhythm.ts";
@@ -56,6 +57,7 @@ export class Membership {
   readonly #leadership: KnownLeadership;
   readonly #heartbeats: Rhythm;
   readonly #looks: Rhythm;
+  readonly #moveLooks = new MoveLooks();
   readonly #lookListeners = new Set<() => void>();
   readonly #endListeners = new Set<() => void>();
   #watch: Watch;
@@ -279,12 +281,10 @@ export class Membership {
     if (!this.isRunning) return;
     this.#act(counterMax);
     for (const listener of this.#lookListeners) listener();
-    this.#looks.by(
-      Math.min(
-        nextDeathMs(this.#watch, this.incarnation),
-        this.#controller.nextMs(this.leadership, clock.monotonicMs()),
-      ),
-    );
+    if (this.#moveLooks.isAwaited(this.leadership, this.incarnation)) this.#heartbeats.by(begunMs);
+    this.#looks.by(nextDeathMs(this.#watch, this.incarnation));
+    this.#looks.by(this.#controller.nextMs(this.leadership, begunMs));
+    this.#looks.by(this.#moveLooks.nextMs(this.leadership, begunMs));
   }
 
   async #learnMembers(
@@ -322,7 +322,8 @@ export class Membership {
 
   #endTaken(slots: readonly Slot[]): void {
     if (this.#leadership.isReplaced(slots)) return this.#endReplaced();
-    const message = `${slots.length} of its slots were given to others: it was taken for dead`;
+    const taken = `${slots.length} of its slots were given to others: it was taken for dead`;
+    const message = this.#leadership.fault?.message ?? taken;
     this.#end({ reason: "slotsTaken", message });
   }
 
@@ -352,14 +353,14 @@ export class Membership {
       counterMax,
       watch: this.#watch,
       open: this.#members.open,
-      level: this.#deps.level(),
+      level: this.#deps.features.level,
       nowMs: this.#deps.clock.monotonicMs(),
     };
   }
 
   /** Beside the looks: a write that is tried again and again must not use up the evidence. */
   #act(counterMax: number): void {
-    if (this.#acting !== undefined || !this.#deps.isCompatible()) return;
+    if (this.#acting !== undefined || !this.#leadership.isWritable) return;
     const sight = this.#sight(counterMax);
     this.#acting = this.#perform(this.#controller.decide(sight), sight)
       .catch((error: unknown) => {

@@ -3,7 +3,6 @@ import {
   Catalog,
   type ClusterFormat,
   type Epoch,
-  type Features,
   formatItem,
   formatVersion,
   type IncarnationId,
@@ -14,28 +13,28 @@ import {
   leadershipItem,
   newIncarnationId,
   readConfigs,
-  readFeatures,
   readFormat,
   readLeadership,
   readTopic,
+  readUser,
+  type StoredUser,
+  type SupportedVersions,
   takeEverySlot,
   type Write,
 } from "@millrace/core";
+import { FinalisedFeatures } from "./finalised-features.ts";
+import { FormatError } from "./format-error.ts";
 import { read, readAll, type StoreAccess, transact } from "./persist.ts";
 import { versionMoved } from "./version-item.ts";
-
-/** The data directory was made by a version of Millrace that this one does not understand. */
-export class FormatError extends Error {
-  override readonly name = "FormatError";
-}
 
 /** Everything that a start reads from the store, or writes to it, before the broker listens. */
 export interface OpenedCluster {
   readonly format: ClusterFormat;
-  readonly features: Features;
+  readonly features: FinalisedFeatures;
   readonly incarnation: IncarnationId;
   readonly epoch: Epoch;
   readonly catalog: Catalog;
+  readonly users: readonly StoredUser[];
   readonly clusterConfigs: StoredConfigs;
   readonly brokerConfigs: StoredConfigs;
 }
@@ -54,30 +53,49 @@ const pageItems = 1000;
  */
 export async function openCluster(
   access: StoreAccess,
-  start: { readonly brokerId: BrokerId; readonly slots: number },
+  start: NewCluster & { readonly brokerId: BrokerId },
 ): Promise<OpenedCluster> {
-  const format = await openFormat(access, start.slots);
-  const features = await openFeatures(access);
-  const owner = { brokerId: start.brokerId, slots: format.slots };
+  const format = await openFormat(access, start);
+  const features = await FinalisedFeatures.read(access, start.versions);
+  if (features.fault !== undefined) throw new FormatError(features.fault);
+  const { level } = features;
+  const owner = { brokerId: start.brokerId, slots: format.slots, level };
   const { incarnation, epoch } = await takeLeadership(access, owner);
   return { format, features, incarnation, epoch, ...(await openMetadata(access, start.brokerId)) };
 }
 
-export type OpenedMetadata = Pick<OpenedCluster, "catalog" | "clusterConfigs" | "brokerConfigs">;
+/** What a cluster begins with, where there is none yet. */
+export interface NewCluster {
+  readonly slots: number;
+  /** Its first level of `millrace.version` is the newest of these. */
+  readonly versions: SupportedVersions;
+}
 
-/** Topics and configs as they are now. */
+export type OpenedMetadata = Pick<
+  OpenedCluster,
+  "catalog" | "users" | "clusterConfigs" | "brokerConfigs"
+>;
+
+/** Topics, users and configs as they are now. */
 export async function openMetadata(access: StoreAccess, broker: BrokerId): Promise<OpenedMetadata> {
   const catalog = new Catalog();
   for await (const item of readAll(access, keysUnder("topic", pageItems))) {
     catalog.put(readTopic(item));
   }
+  const users: StoredUser[] = [];
+  for await (const item of readAll(access, keysUnder("user", pageItems))) {
+    users.push(readUser(item));
+  }
   const clusterConfigs = await readStoredConfigs(access, keys.clusterConfigs);
   const brokerConfigs = await readStoredConfigs(access, keys.brokerConfigs(broker));
-  return { catalog, clusterConfigs, brokerConfigs };
+  return { catalog, users, clusterConfigs, brokerConfigs };
 }
 
 /** The cluster's format; makes the cluster where there is none. Throws FormatError. */
-export async function openFormat(access: StoreAccess, slots: number): Promise<ClusterFormat> {
+export async function openFormat(
+  access: StoreAccess,
+  { slots, versions }: NewCluster,
+): Promise<ClusterFormat> {
   for (;;) {
     const item = await read(access, keys.format);
     if (item !== undefined) {
@@ -89,7 +107,7 @@ export async function openFormat(access: StoreAccess, slots: number): Promise<Cl
     const absent = { is: "absent" } as const;
     const writes: readonly Write[] = [
       { kind: "put", key: keys.format, value: formatItem(format), condition: absent },
-      { kind: "put", key: keys.features, value: initialFeatures(), condition: absent },
+      { kind: "put", key: keys.features, value: initialFeatures(versions), condition: absent },
       versionMoved([]),
     ];
     // Whether it was refused or applied with its reply lost, reading again tells.
@@ -97,17 +115,9 @@ export async function openFormat(access: StoreAccess, slots: number): Promise<Cl
   }
 }
 
-async function openFeatures(access: StoreAccess): Promise<Features> {
-  const item = await read(access, keys.features);
-  if (item === undefined) throw new FormatError("the data directory has no finalised features");
-  const known = readFeatures(item);
-  if (!known.ok) throw new FormatError(known.message);
-  return known.features;
-}
-
 async function takeLeadership(
   access: StoreAccess,
-  owner: { readonly brokerId: BrokerId; readonly slots: number },
+  owner: { readonly brokerId: BrokerId; readonly slots: number; readonly level: number },
 ): Promise<{ readonly incarnation: IncarnationId; readonly epoch: Epoch }> {
   const bits = hexOf(access.random.bytes(16));
   for (;;) {
@@ -116,13 +126,14 @@ async function takeLeadership(
     if (before !== undefined && isMine(before, bits)) return newest(before);
     const incarnation = newIncarnationId(before, bits);
     const after = takeEverySlot(before, { ...owner, incarnation });
+    const value = leadershipItem(after, owner.level);
     const condition =
       item === undefined
         ? ({ is: "absent" } as const)
         : ({ is: "version", version: item.version } as const);
     const born = { state: "open", broker: owner.brokerId, epoch: after.epoch, trim: 0 };
     const writes: readonly Write[] = [
-      { kind: "put", key: keys.leadership, value: leadershipItem(after), condition },
+      { kind: "put", key: keys.leadership, value, condition },
       {
         kind: "put",
         key: keys.incarnation(incarnation),

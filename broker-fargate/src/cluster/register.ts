@@ -1,21 +1,31 @@
 import {
   type BrokerId,
+  countedItem,
   type Epoch,
   heartbeatItem,
   type IncarnationId,
+  type Item,
   keys,
   type Leadership,
   type MemberListener,
   memberItem,
   newIncarnationId,
   registered,
-  supportedMillraceVersions,
+  type SupportedVersions,
   takenFrom,
   type Write,
 } from "@millrace/core";
-import { leadershipWrites, type ReadLeadership, readLeadershipNow } from "./leadership-writes.ts";
+import {
+  assertReadable,
+  type LeadershipAccess,
+  leadershipFrom,
+  leadershipWrites,
+  learnFeatures,
+  type ReadLeadership,
+} from "./leadership-writes.ts";
 import { hexOf } from "./open-cluster.ts";
-import { read, type StoreAccess, transact } from "./persist.ts";
+import { read, transact } from "./persist.ts";
+import { versionMoved } from "./version-item.ts";
 
 /** What a broker tells of itself when it joins. */
 export interface Newcomer {
@@ -24,8 +34,6 @@ export interface Newcomer {
   /** As they are advertised. */
   readonly listeners: readonly MemberListener[];
   readonly rack: string | undefined;
-  /** Of a version that may work under the finalised one. */
-  readonly takesSlots: "yes" | "no";
 }
 
 export interface Registered extends ReadLeadership {
@@ -38,34 +46,60 @@ export interface Registered extends ReadLeadership {
  * Registers a new incarnation, durably, in one transaction: leadership counts it, its item is open,
  * its first heartbeat is there. What a former incarnation of the same broker leads is given to it at
  * once, with a new epoch: a restarted process does not wait to be declared dead (ownership rule 9),
- * and of two processes with one broker id the newer one wins. Throws MetadataError.
+ * and of two processes with one broker id the newer one wins.
+ *
+ * A version that does not cover the finalised level is only counted: it gets no slot, and leaves all
+ * of leadership that it may not be able to read as it is. Throws MetadataError, UnreadableItemError.
  */
 export async function registerIncarnation(
-  access: StoreAccess,
+  access: LeadershipAccess,
   newcomer: Newcomer,
 ): Promise<Registered> {
   const bits = hexOf(access.random.bytes(16));
+  const { features } = access;
   for (;;) {
-    const before = await readLeadershipNow(access, newcomer.slots);
+    const item = await read(access, keys.leadership);
+    const before = leadershipFrom(item, newcomer.slots);
+    await assertReadable(access, before);
     const incarnation = newIncarnationId(before.leadership, bits);
-    const after = withFormerSlots(registered(before.leadership, incarnation), {
-      ...newcomer,
-      incarnation,
-    });
+    const counted = registered(before.leadership, incarnation);
+    const me = { ...newcomer, incarnation };
+    const after = features.isCompatible ? withFormerSlots(counted, me) : counted;
     const { epoch } = after;
-    const writes = [...leadershipWrites(before, after), ...birthOf(newcomer, incarnation, epoch)];
+    const writes = [
+      ...(features.isCompatible
+        ? leadershipWrites(features, before, after)
+        : [countedWrite(item), versionMoved([keys.leadership]), features.unmoved]),
+      ...birthOf(me, { epoch, versions: features.supported }),
+    ];
     // The id is its own: finding its item means that a lost reply was a success.
     const isBorn = async (): Promise<boolean> =>
       (await read(access, keys.incarnation(incarnation))) !== undefined;
     const outcome = await transact(access, writes, isBorn);
-    if (!outcome.ok) continue;
-    return { incarnation, epoch, leadership: after, version: before.version + 1 };
+    if (outcome.ok) return { ...before, incarnation, epoch, ...nextOf(before, after) };
+    learnFeatures(features, outcome.refused);
   }
 }
 
-function birthOf(newcomer: Newcomer, incarnation: IncarnationId, epoch: Epoch): readonly Write[] {
-  const { brokerId, listeners, rack } = newcomer;
-  const versions = supportedMillraceVersions;
+function countedWrite(item: Item | undefined): Write {
+  const condition =
+    item === undefined
+      ? ({ is: "absent" } as const)
+      : ({ is: "version", version: item.version } as const);
+  return { kind: "put", key: keys.leadership, value: countedItem(item), condition };
+}
+
+function nextOf(
+  before: ReadLeadership,
+  leadership: Leadership,
+): Pick<ReadLeadership, "leadership" | "version"> {
+  return { leadership, version: before.version + 1 };
+}
+
+function birthOf(
+  { brokerId, listeners, rack, incarnation }: Newcomer & { readonly incarnation: IncarnationId },
+  { epoch, versions }: { readonly epoch: Epoch; readonly versions: SupportedVersions },
+): readonly Write[] {
   const absent = { is: "absent" } as const;
   const load = { total: 0, slots: [] };
   const first = heartbeatItem({ counter: 0, durable: 0, load, seen: 0, isDraining: false });
@@ -84,7 +118,6 @@ function withFormerSlots(
   before: Leadership,
   me: Newcomer & { readonly incarnation: IncarnationId },
 ): Leadership {
-  if (me.takesSlots === "no") return before;
   const former = new Set<IncarnationId>();
   for (const leader of before.leaders) {
     if (leader?.brokerId === me.brokerId) former.add(leader.incarnation);

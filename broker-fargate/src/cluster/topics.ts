@@ -147,7 +147,7 @@ export class Topics {
     const decide = (topic: Topic): ChangeDecision => {
       const changed = change(topic.configs);
       if (!changed.ok) return refused("invalidConfig", changed.message);
-      return decideTopicConfigs(topic, changed.configs, this.#deps.rules().layers);
+      return decideTopicConfigs(topic, changed.configs, this.#deps.rules());
     };
     return this.#change(name, decide, intent);
   }

@@ -6,10 +6,12 @@ import type {
   Disk,
   Random,
   SideWork,
+  Slot,
   Timer,
   TopicId,
   TopicSettings,
 } from "@millrace/core";
+import { NotLeaderError } from "../cluster/cluster-view.ts";
 import type { Cluster, Topic } from "../cluster/cluster.ts";
 import { FencedError } from "../cluster/slot-claims.ts";
 import type { Metrics } from "../metrics/registry.ts";
@@ -38,6 +40,8 @@ export interface LogCleanerDeps {
   readonly metrics: Metrics;
   readonly log: WarningLog;
   readonly limits?: CompactionLimits;
+  /** A strong read (ownership rule 11); by default the slots are always this broker's. */
+  readonly isStillOurs?: (slot: Slot) => Promise<boolean>;
 }
 
 /** A partition that a round is due for. */
@@ -100,6 +104,11 @@ export class LogCleaner {
     // Who wants looks more often wants the first one soon.
     const { logCleanerBackoffMs } = this.#deps.cluster.settings;
     this.#arm(Math.min(this.#limits.firstLookMs, Math.max(1, logCleanerBackoffMs)));
+  }
+
+  /** This broker leads other partitions than before: those it did not were never looked at. */
+  leadersChanged(): void {
+    this.#idle.clear();
   }
 
   /** Resolves when nothing is under way; what was half written is removed. Nothing comes after. */
@@ -262,11 +271,24 @@ export class LogCleaner {
       // Or it does not say yet: the round that finds it again asks it again.
       if (repair !== "refused") return false;
       if (segment !== undefined && isGone(owner, segment)) return false;
+      // Who took the slot over removes what it has cleaned, too, before this broker hears of it.
+      if (!(await this.#isStillOurs(owner)) || owner.tiered?.changes.isUnsettled === true)
+        return false;
       this.#uncleanable[tier].add(owner);
       this.#metrics.failed();
       log.error({ topicId, partition, at, reason }, "a log can't be compacted: it is damaged");
     }
     return outcome?.kind === "cleaned";
+  }
+
+  /** False also where nobody can say it now. */
+  async #isStillOurs({ slot }: PartitionOwner): Promise<boolean> {
+    const { isStillOurs } = this.#deps;
+    let isOurs = isStillOurs === undefined;
+    await this.#tryTo(async () => {
+      isOurs ||= (await isStillOurs?.(slot)) === true;
+    });
+    return isOurs;
   }
 
   #hotRound({ cleanable, owner }: Due): Promise<RoundOutcome> {
@@ -319,6 +341,7 @@ export class LogCleaner {
     } catch (error) {
       // Deleted, or another owner's, meanwhile: nothing of it is left to do here.
       if (error instanceof UnknownPartitionError || error instanceof FencedError) return;
+      if (error instanceof NotLeaderError) return;
       if (error instanceof SideWorkError && error.reason === "closed") return;
       const isOfStore = isStoreError(error);
       if (!isOfStore && !(error instanceof SideWorkError)) throw error;

@@ -53,10 +53,12 @@ interface SlotWriterOptions {
  * one transaction where they fit; within one, the last value of a key wins, so that what is durable
  * is always the state after some prefix of the parts.
  *
- * Each write is conditional on the item's version as this writer left it, and a creation or a
- * deletion on the slot's head too (an absent item cannot carry a claim). So a write of an earlier
- * owner, or one of our own whose reply was given up and that arrives late, is refused or makes the
- * next one be refused; then the slot is lost, and whoever needs it opens it again from the store.
+ * Each write is conditional on the item's version as this writer left it, so that one of our own
+ * whose reply was given up and that arrives late makes the next one be refused; then the slot is
+ * lost, and whoever needs it opens it again from the store. And on the slot's head, which has no newer
+ * epoch than ours: an earlier owner's write comes before a claim, and is read after it, or is refused.
+ * An overwrite needs that, too: its item's version is what a successor has read, as long as that has
+ * not claimed every single item (ownership rule 10).
  */
 export class SlotWriter {
   readonly #options: SlotWriterOptions;
@@ -165,18 +167,14 @@ export class SlotWriter {
     for (const part of parts) for (const { key, value } of part.writes) wanted.set(key, value);
     const stamp = this.#options.nextStamp();
     const writes: Write[] = [];
-    let headMatters = false;
     for (const [key, value] of wanted) {
       const version = this.#versions.get(key);
       if (value === undefined && version === undefined) continue;
-      headMatters ||= value === undefined || version === undefined;
       writes.push(conditional(key, value && { ...value, epoch, stamp }, version));
     }
     if (writes.length === 0) return;
-    if (headMatters) {
-      const condition = { is: "epochAtMost", epoch } as const;
-      writes.push({ kind: "check", key: keys.head(slot), condition });
-    }
+    const condition = { is: "epochAtMost", epoch } as const;
+    writes.push({ kind: "check", key: keys.head(slot), condition });
     const isMine = (refused: Refused): boolean =>
       refused.every(({ key, found }) => isWritten(wanted.get(key), found, { epoch, stamp }));
     const outcome = await transact(access, writes, isMine);

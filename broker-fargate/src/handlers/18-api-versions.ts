@@ -38,6 +38,7 @@ export function apiVersionsHandler(
       if (isMisrouted(broker, request)) {
         return { errorCode: ErrorCode.REBOOTSTRAP_REQUIRED, apiKeys: [] };
       }
+      context.connection.sasl?.versionsAnswered();
       const features = broker.cluster.features;
       return {
         errorCode: ErrorCode.NONE,

@@ -40,6 +40,10 @@ export interface ConnectionContext {
   /** The peer's address, without its port. */
   readonly clientHost: string;
   readonly listener: AdvertisedListener;
+  /** Who the client is, as it has proved: `User:alice`, or `User:ANONYMOUS`. */
+  readonly principal: string;
+  /** Absent: the listener's clients do not authenticate by SASL. */
+  readonly sasl?: Sasl;
   /** From ApiVersions v3 on (KIP-511). */
   clientSoftware: { readonly name: string; readonly version: string } | undefined;
   /**
@@ -52,6 +56,31 @@ export interface ConnectionContext {
   /** Called once when the connection is gone; returns how to take the listener back. */
   onClose(listener: () => void): () => void;
 }
+
+/** The authentication of one connection. Its end, where it fails, is its own affair. */
+export interface Sasl {
+  /** The client was told what is served. */
+  versionsAnswered(): void;
+  handshake(mechanism: string, version: number): Promise<HandshakeOutcome>;
+  /** Rejects with CloseConnection where the connection ends without a reply. */
+  authenticate(token: Uint8Array): Promise<AuthenticateOutcome>;
+}
+
+export type HandshakeOutcome =
+  | { readonly kind: "accepted" | "unsupported"; readonly mechanisms: readonly string[] }
+  | { readonly kind: "illegal" };
+
+export type AuthenticateOutcome =
+  | { readonly kind: "continue"; readonly token: Uint8Array }
+  | {
+      readonly kind: "authenticated";
+      readonly token: Uint8Array;
+      /** 0: for ever. */
+      readonly sessionLifetimeMs: number;
+    }
+  | { readonly kind: "failed"; readonly message: string }
+  /** The connection goes on. */
+  | { readonly kind: "illegal"; readonly message: string };
 
 /** The address that Metadata gives to clients of this listener. */
 export interface AdvertisedListener {

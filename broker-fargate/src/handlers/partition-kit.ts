@@ -124,6 +124,7 @@ export function contextOf(apiVersion: number): RequestContext {
       clientHost: "127.0.0.1",
       listener: { name: "PLAINTEXT", host: "broker", port: 9092 },
       clientSoftware: undefined,
+      principal: "User:ANONYMOUS",
       isEnding: () => false,
       onEnd: () => () => undefined,
       onClose: () => () => undefined,

@@ -36,6 +36,7 @@ export const smallLimits: JournalLimits = checked({
   objectBytes: 1_000,
   putsInFlightMax: 3,
   journalBytesMax: 8_000,
+  trimDueBytes: 2_000,
   pendingBytesMax: 4_000,
   deletedPerCallMax: 2,
   probesInFlightMax: 2,

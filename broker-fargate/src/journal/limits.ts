@@ -12,6 +12,8 @@ export interface JournalLimits {
   readonly putsInFlightMax: number;
   /** Untrimmed and pending bytes together; at the bound there is no room. */
   readonly journalBytesMax: number;
+  /** Untrimmed bytes from which on the trim follows what checkpoints hold, as soon as they do. */
+  readonly trimDueBytes: number;
   /** Bytes decided and not yet durable; at the bound there is no room. */
   readonly pendingBytesMax: number;
   /** From this wait for one object on, who waits is told so. */
@@ -36,7 +38,8 @@ export const journalLimits: JournalLimits = checked({
   objectBytes: 8 * mebibyte,
   lingerMs: 100,
   putsInFlightMax: 8,
-  journalBytesMax: 128 * mebibyte,
+  journalBytesMax: 256 * mebibyte,
+  trimDueBytes: 32 * mebibyte,
   pendingBytesMax: 64 * mebibyte,
   delayedMs: 10_000,
   putPauseMs: 2_000,
@@ -57,6 +60,10 @@ export function checked(limits: JournalLimits): JournalLimits {
   assert(
     2 * limits.pendingBytesMax <= limits.journalBytesMax,
     "what a checkpoint is to cover next collects while one is written",
+  );
+  assert(
+    limits.trimDueBytes + limits.pendingBytesMax <= limits.journalBytesMax,
+    "trimming begins before appends have to wait for it",
   );
   assert(limits.objectBytes < limits.firstReadBytes, "an ordinary object is read at once");
   return limits;

@@ -53,6 +53,26 @@ describe("a journal of objects", () => {
     expect(rig.told.at(-1)).toBe("4 durable 2");
   });
 
+  it("lets nothing collect any longer when somebody is in a hurry", async () => {
+    const rig = new JournalRig();
+    rig.append(1);
+    await rig.pass(10);
+    rig.append(2);
+    await rig.pass(10);
+    expect(rig.told).toEqual(["1 durable 0"]);
+    rig.journal.hurry();
+    await turn();
+    expect(rig.told).toEqual(["1 durable 0", "2 durable 1"]);
+    rig.append(3);
+    await rig.pass(90);
+    expect(rig.told.at(-1)).toBe("2 durable 1");
+    await rig.pass(10);
+    expect(rig.told.at(-1)).toBe("3 durable 2");
+    rig.journal.hurry();
+    await rig.pass(500);
+    expect(rig.memory.keys.length).toBe(3);
+  });
+
   it("puts at most ten objects a second while they are small, and none without entries", async () => {
     const rig = new JournalRig({ limits: journalLimits });
     for (let ms = 0; ms < 3_000; ms += 3) {

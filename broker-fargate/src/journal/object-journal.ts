@@ -58,6 +58,8 @@ export class ObjectJournal implements AppendJournal {
   #nextSeq = 0;
   /** All objects below it are durable, and their entries were told. */
   #durableSeq = 0;
+  /** After the last object of which an entry was told durable. */
+  #toldEnd = 0;
   #trim = 0;
   /** Durable objects from `#trim` on, oldest first. */
   readonly #untrimmed: { readonly bytes: number; readonly atMs: number }[] = [];
@@ -91,12 +93,21 @@ export class ObjectJournal implements AppendJournal {
     return this.#durableSeq;
   }
 
+  /** No entry of this seq, or of a later one, was told durable: a closed journal may end here. */
+  get toldEnd(): number {
+    return this.#toldEnd;
+  }
+
   get trim(): number {
     return this.#trim;
   }
 
   get untrimmedBytes(): number {
     return this.#untrimmedBytes;
+  }
+
+  get trimDueBytes(): number {
+    return this.#options.limits.trimDueBytes;
   }
 
   /** Bytes of entries that are not told durable yet. */
@@ -159,6 +170,11 @@ export class ObjectJournal implements AppendJournal {
 
   /** There are none. */
   retireFiles(): void {}
+
+  hurry(): void {
+    this.#lastLaunchMs = Number.NEGATIVE_INFINITY;
+    this.#launchDue();
+  }
 
   /** Resolves when no object below the trim is left, or this process deletes no more. */
   trimmed(): Promise<void> {
@@ -305,6 +321,7 @@ export class ObjectJournal implements AppendJournal {
       }
       if (this.#state !== "open") return;
       flight.told++;
+      this.#toldEnd = flight.seq + 1;
       this.#pendingBytes -= entryBytes(entry);
       entry.durable(flight.seq);
     }

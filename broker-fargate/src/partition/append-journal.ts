@@ -35,6 +35,8 @@ export interface AppendJournal {
   readonly trim: number;
   /** Bytes of durable objects from `trim` on: what a replay reads. */
   readonly untrimmedBytes: number;
+  /** So many of them, and what they hold is made durable elsewhere: long before there is no room. */
+  readonly trimDueBytes: number;
   /** Bytes of this process's disk that the journal takes; 0 where it has none. */
   readonly allocatedBytes: number;
   /** Monotonic time at which the oldest untrimmed object became durable. */
@@ -45,6 +47,8 @@ export interface AppendJournal {
   onRoom(listener: () => void): () => void;
   /** Takes the entry into the group that collects. The caller asked `hasRoom` in the same turn. */
   append(entry: PendingEntry): void;
+  /** What collects is written as soon as can be, without waiting for more to come. */
+  hurry(): void;
   /** Resolves when nothing is pending any more, entries are delayed, or nothing will be written. */
   idle(): Promise<void>;
   /**

@@ -61,7 +61,7 @@ export class Duties {
     const { clock, journal, limits } = this.#deps;
     const nowMs = clock.monotonicMs();
     this.#lastJournaledMs = nowMs;
-    const overdue = journal.untrimmedBytes >= limits.journalTrimBytes;
+    const overdue = journal.untrimmedBytes >= journal.trimDueBytes;
     this.#arm(nowMs + (overdue ? 0 : limits.journalTrimAgeMs));
   }
 
@@ -162,7 +162,7 @@ export class Duties {
     if (this.#stalled.size > 0) dueMs = Math.min(dueMs, clock.monotonicMs() + limits.diskRetryMs);
     const oldestMs = journal.oldestUntrimmedMs;
     if (oldestMs !== undefined) {
-      const isOverfull = journal.untrimmedBytes >= limits.journalTrimBytes;
+      const isOverfull = journal.untrimmedBytes >= journal.trimDueBytes;
       dueMs = Math.min(
         dueMs,
         isOverfull ? clock.monotonicMs() : oldestMs + limits.journalTrimAgeMs,
@@ -247,7 +247,7 @@ export class Duties {
       return;
     }
     const isOld = oldestMs + limits.journalTrimAgeMs <= nowMs;
-    if (!isOld && journal.untrimmedBytes < limits.journalTrimBytes) return;
+    if (!isOld && journal.untrimmedBytes < journal.trimDueBytes) return;
     // What is dirty now, oldest first; what comes meanwhile waits for the next round.
     await this.#syncMany(this.#unsynced.owners(), (owner) => this.#syncJournaled(owner));
     await this.#trim();

@@ -103,6 +103,13 @@ export class JournalItems {
     return [...(await this.#withoutNamed(closed, slots))];
   }
 
+  /** All closed incarnations that no slot's head names, with checkpoints or without. */
+  async listOver(slots: number): Promise<readonly IncarnationId[]> {
+    const checkpointed = await this.#closed("withCheckpoint");
+    const others = await this.#closed("withoutCheckpoint");
+    return [...(await this.#withoutNamed(new Set([...checkpointed, ...others]), slots))];
+  }
+
   /** Those of them that are closed, or forgotten, and that no slot's head names. */
   async unnamedOf(
     incarnations: Iterable<IncarnationId>,

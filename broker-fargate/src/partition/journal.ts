@@ -88,6 +88,10 @@ export class Journal implements AppendJournal {
     return this.#untrimmedBytes;
   }
 
+  get trimDueBytes(): number {
+    return this.#options.limits.journalTrimBytes;
+  }
+
   get allocatedBytes(): number {
     return this.#files.allocatedBytes;
   }
@@ -150,6 +154,9 @@ export class Journal implements AppendJournal {
       this.#tellRoom();
     }
   }
+
+  /** It never lets anything wait for more. */
+  hurry(): void {}
 
   /** Gives the files of an idle journal back, when all of it is trimmed. */
   retireFiles(): void {

@@ -1,4 +1,11 @@
-import { assert, DiskError, PartitionLog, summarizeBatch, viewOf } from "@millrace/core";
+import {
+  assert,
+  DiskError,
+  PartitionLog,
+  ProducerState,
+  summarizeBatch,
+  viewOf,
+} from "@millrace/core";
 import type { Clock, TopicSettings } from "@millrace/core";
 import { splitBatches } from "@millrace/wire";
 import type { FormerEntry } from "../takeover/former-entries.ts";
@@ -39,11 +46,13 @@ export class MemberLogs {
     const tiered = await tier.load(place, startOffset);
     if (tiered.packs.damage !== undefined) throw tiered.packs.damage;
     // What ends at or below the start is deleted; it may be older than all that was copied since.
-    const entries = formerEntriesOf(place).filter(({ lastOffset }) => lastOffset >= startOffset);
+    const all = formerEntriesOf(place);
+    const entries = all.filter(({ lastOffset }) => lastOffset >= startOffset);
+    const deleted = all.filter(({ lastOffset }) => lastOffset < startOffset);
     await disk.removeFolder(directory);
-    const log = await this.#begin(place, { settings, startOffset, tiered, entries });
+    const log = await this.#begin(place, { settings, startOffset, tiered, entries, deleted });
     try {
-      this.#append(log, entries, directory);
+      this.#append(log, entries, place);
     } catch (error) {
       log.close();
       throw error;
@@ -60,14 +69,17 @@ export class MemberLogs {
       readonly startOffset: number;
       readonly tiered: TieredPartition;
       readonly entries: readonly FormerEntry[];
+      readonly deleted: readonly FormerEntry[];
     },
   ): Promise<PartitionLog> {
     const { buffers, disk, random, tier, wire } = this.#deps;
-    const { entries, settings, startOffset, tiered } = from;
+    const { deleted, entries, settings, startOffset, tiered } = from;
     const { cold } = tiered;
     const segmentJitterShare = random.below(jitterSteps) / jitterSteps;
     const { crc32c, findTimestamp, format } = wire;
     const next = cold.endOffset ?? entries[0]?.baseOffset ?? startOffset;
+    // The start is stored, and it lies in what was acknowledged.
+    if (next > startOffset && cold.isEmpty) throw holeAt(place, { from: startOffset, to: next });
     const log = PartitionLog.open({
       ...{ disk, directory: partitionDirectory(place), crc32c, findTimestamp, format },
       config: { ...logConfigOf(settings), segmentJitterShare },
@@ -76,28 +88,56 @@ export class MemberLogs {
       ...(buffers === undefined ? {} : { buffers }),
       ...(cold.endOffset === undefined ? {} : { coldEndOffset: cold.endOffset }),
     });
-    if (cold.endOffset === undefined) return log;
+    if (cold.endOffset === undefined) {
+      const told = { producers: this.#producersIn(deleted), epochs: [] };
+      if (deleted.length > 0) await log.restartAt(next, told);
+      return log;
+    }
     const producers = await tier?.producersOf(tiered);
     assert(producers !== undefined, "there is an object store");
     await log.restartAt(cold.endOffset, { producers, epochs: cold.leaderEpochs() });
     return log;
   }
 
-  #append(log: PartitionLog, entries: readonly FormerEntry[], path: string): void {
+  /** What the object store has already is left out, batch by batch. */
+  #append(log: PartitionLog, entries: readonly FormerEntry[], place: MarkedPartition): void {
     const { clock, wire } = this.#deps;
-    for (const { baseOffset, lastOffset, records } of entries) {
+    for (const { lastOffset, records } of entries) {
       if (lastOffset < log.endOffset) continue;
-      if (baseOffset !== log.endOffset) {
-        const what = `a former owner's journal goes on at ${baseOffset}, after ${log.endOffset}`;
-        throw new DiskError("io", { path, applied: "no", cause: new Error(what) });
-      }
       const view = viewOf(records);
-      const batches = splitBatches(records).starts.map((at) => {
-        return summarizeBatch(wire.format, view, at);
-      });
-      log.append([records], batches, clock.wallMs());
+      for (const at of splitBatches(records).starts) {
+        const batch = summarizeBatch(wire.format, view, at);
+        if (batch.lastOffset < log.endOffset) continue;
+        const hole = { from: log.endOffset, to: batch.baseOffset };
+        if (hole.from !== hole.to) throw holeAt(place, hole);
+        log.append([records.subarray(at, at + batch.bytes)], [batch], clock.wallMs());
+      }
     }
   }
+
+  /** What is deleted is gone, but for what it told of producers. */
+  #producersIn(entries: readonly FormerEntry[]): ProducerState {
+    const { format } = this.#deps.wire;
+    const producers = ProducerState.empty();
+    for (const { records } of entries) {
+      const view = viewOf(records);
+      for (const at of splitBatches(records).starts) {
+        producers.apply(summarizeBatch(format, view, at));
+      }
+    }
+    return producers;
+  }
+}
+
+/** Acknowledged records are gone: the partition is offline, and nothing hides it. */
+function holeAt(
+  place: MarkedPartition,
+  { from, to }: { readonly from: number; readonly to: number },
+): DiskError {
+  const cause = new Error(
+    `what the object store and journals have goes on at ${to}, after ${from}`,
+  );
+  return new DiskError("io", { path: partitionDirectory(place), applied: "no", cause });
 }
 
 /** How finely `segment.jitter.ms` is shared out. */

@@ -12,6 +12,7 @@ import type {
 import type { CodecSet, Crc32c } from "@millrace/wire";
 import type { Cluster } from "../cluster/cluster.ts";
 import type { Metrics } from "../metrics/registry.ts";
+import type { JanitorOfMember } from "../tier/janitor.ts";
 import type { TierLimits } from "../tier/limits.ts";
 import type { AppendJournal } from "./append-journal.ts";
 import type { PartitionLimits } from "./limits.ts";
@@ -51,6 +52,9 @@ export interface MemberParts {
   readonly formerEntriesOf: FormerEntriesOf;
   /** The object store has all that the partition's log had when a round began. */
   readonly onCovered: (at: PartitionPlace) => void;
+  readonly janitor: JanitorOfMember;
+  /** A write that only an open journal's owner may make was refused: this incarnation is over. */
+  readonly onOver: (cause: unknown) => void;
 }
 
 export interface PartitionsDeps {

@@ -1,23 +1,27 @@
-import { DiskError, MetadataError, assert, inLanes, Lanes } from "@millrace/core";
-import type { ColdPart, PartitionLog, Slot, TopicId, TopicSettings } from "@millrace/core";
+import { DiskError, assert, inLanes, Lanes } from "@millrace/core";
+import type { ColdPart, Slot, TopicId } from "@millrace/core";
+import { closeJournalItem } from "./close-journal-item.ts";
+import { copySlot } from "./copy-slot.ts";
 import { Duties } from "./duties.ts";
 import { Examinations } from "./examinations.ts";
 import { JournalItems } from "./journal-item.ts";
-import { type PartitionsDeps, UnknownPartitionError } from "./partitions-deps.ts";
+import type { PartitionsDeps } from "./partitions-deps.ts";
 import type { AppendJournal } from "./append-journal.ts";
 import { Journal } from "./journal.ts";
-import { journalDirectory, journalRoot } from "./journal-files.ts";
+import { journalRoot } from "./journal-files.ts";
 import { partitionLimits } from "./limits.ts";
 import type { PartitionLimits } from "./limits.ts";
 import { FormerLives } from "./former-lives.ts";
 import { GivenUpCold } from "./given-up-cold.ts";
 import { HotRepairs } from "./hot-repairs.ts";
 import { LoadedPartitions } from "./loaded-partitions.ts";
-import { LogOpener, partitionDirectory, partitionsRoot, sizeOnDisk } from "./log-opener.ts";
+import { LogOpener, partitionsRoot, sizeOnDisk } from "./log-opener.ts";
 import { MemberLogs } from "./member-logs.ts";
-import { PartitionOwner } from "./owner.ts";
+import type { PartitionOwner } from "./owner.ts";
+import type { OwnerDeps } from "./owner-deps.ts";
 import { PartitionItems } from "./partition-items.ts";
-import type { PartitionPlace } from "./partition-items.ts";
+import type { MarkedPartition, PartitionPlace } from "./partition-items.ts";
+import { closeLog, nameOf, PartitionLoader, type PartitionName } from "./partition-loader.ts";
 import { observePartitions } from "./partition-metrics.ts";
 import { SlotHandover } from "./slot-handover.ts";
 import { SlotWrites } from "./slot-writes.ts";
@@ -41,11 +45,7 @@ export class Partitions {
   readonly handover: SlotHandover;
   readonly #deps: PartitionsDeps;
   readonly #limits: PartitionLimits;
-  readonly #wire: WireFormat;
-  readonly #examinations: Examinations;
-  readonly #repairs: HotRepairs;
-  readonly #items: PartitionItems;
-  readonly #logs: Pick<LogOpener, "open">;
+  readonly #loader: PartitionLoader;
   readonly #journalItems: JournalItems;
   readonly #duties: Duties;
   /** Undefined in a cluster, where journals are taken over slot by slot. */
@@ -56,88 +56,48 @@ export class Partitions {
   readonly #opening = new Map<string, Promise<PartitionOwner>>();
   /** So that a first touch of a thousand partitions leaves others their turns. */
   readonly #lanes: Lanes;
-  /** Partitions whose log could not be synced at its opening, or not replayed, until a restart. */
-  readonly #unusable = new Map<string, Error>();
   readonly #removals: TopicRemovals;
   readonly #givenUpCold: GivenUpCold;
   readonly #stopListening: (() => void)[] = [];
   #closed = false;
 
   private constructor(deps: PartitionsDeps) {
+    const { clock, cluster, member } = deps;
+    const limits = deps.limits ?? partitionLimits;
     this.#deps = deps;
-    this.#limits = deps.limits ?? partitionLimits;
-    this.#lanes = new Lanes(this.#limits.loadsInFlightMax);
-    this.#wire = wireFormat(deps);
-    this.#examinations = new Examinations({ ...deps, limits: this.#limits, warn: this.#warn });
-    this.#repairs = new HotRepairs(deps);
-    const writes = new SlotWrites(deps);
-    this.#items = new PartitionItems(deps, writes);
-    const journalItems = new JournalItems(deps);
-    this.#journalItems = journalItems;
-    const { cluster, clock } = deps;
+    this.#limits = limits;
+    this.#lanes = new Lanes(limits.loadsInFlightMax);
+    const wire = wireFormat(deps);
     const warn = this.#warn;
     const onFailed = this.#failed;
+    const writes = new SlotWrites(deps);
+    const items = new PartitionItems(deps, writes);
+    const journalItems = new JournalItems(deps);
+    this.#journalItems = journalItems;
     const { incarnation } = cluster;
-    const limits = this.#limits;
-    const recordTrim = (trim: number): Promise<void> => {
-      return this.#journalItems.recordTrim(incarnation, trim);
-    };
-    const { member } = deps;
-    this.journal =
+    const recordTrim = (trim: number): Promise<void> => journalItems.recordTrim(incarnation, trim);
+    const journal =
       member?.journal ?? new Journal({ ...{ ...deps, incarnation, limits, onFailed }, recordTrim });
-    const { journal } = this;
+    this.journal = journal;
     const { producerIdExpirationMs = Number.MAX_SAFE_INTEGER } = deps.settings ?? {};
     this.#duties = new Duties({
       ...{ clock, limits, journal, producerIdExpirationMs, warn },
       onSyncFailed: onFailed,
     });
-    const wire = this.#wire;
-    this.#tier = openTier({ ...deps, writes, journalItems, wire, warn, cover: this.#cover });
-    const { repairs, items, tier } = {
-      repairs: this.#repairs,
-      items: this.#items,
-      tier: this.#tier,
-    };
-    const logs = { ...deps, wire, items, tier, repairs };
-    if (member === undefined) {
-      const opener = new LogOpener(logs);
-      this.#logs = opener;
-      this.#formerLives = new FormerLives({
-        ...{ ...deps, wire, items: journalItems, limits, logs: opener, warn },
-        settingsOf: (place) => (this.#isKnown(place) ? this.#settingsOf(place) : undefined),
-        isTiering: (place) => this.#isTiering(place),
-        offline: ({ cause, partition, topicId }) => {
-          this.#unusable.set(`${topicId}-${partition}`, cause);
-        },
-        open: ({ partition, topicId }) => this.open(topicId, partition),
-        tier: (owner) => tier?.checkpointer.appended(owner, 0),
-      });
-    } else {
-      this.#logs = new MemberLogs({ ...logs, ...member });
-    }
-    this.handover = new SlotHandover({
-      ownersOf: (slots) => this.#owners.ofSlots(slots),
-      loaded: (slots) => this.#loaded(slots),
-      checkpoint: async () => (await this.#tier?.checkpointer.takeAll()) ?? "done",
-      close: (owners) => this.#close(owners),
-      closeCold: (slot, how) => this.#tier?.closeSlot(slot, how),
-    });
-    this.#removals = new TopicRemovals({
-      ...{ ...deps, items: this.#items, retryMs: limits.removalRetryMs, warn },
-      release: (topicId) => this.#release(topicId),
-      released: async (topicId, partition) => {
-        await this.#opening.get(`${topicId}-${partition}`)?.catch(() => undefined);
-        assert(this.find(topicId, partition) === undefined, "a deleted topic is not loaded");
-        this.#unusable.delete(`${topicId}-${partition}`);
-      },
-      removeCold: async (place) => this.#tier?.removePartition(place),
-      isOurs: ({ partition, topicId }) => this.isOurs(topicId, partition),
-      isGone: async (place) => (await this.#tier?.lookAt(place))?.length === 0,
-    });
+    const tierDeps = { ...deps, writes, journalItems, wire, warn, cover: this.#cover };
+    this.#tier = openTier({ ...tierDeps, ...member });
     this.#givenUpCold = new GivenUpCold({
       ...{ clock, warn, retryMs: limits.removalRetryMs },
       roundOver: async () => this.#tier?.checkpointer.idle(),
     });
+    const repairs = new HotRepairs(deps);
+    const logs = { ...deps, wire, items, tier: this.#tier, repairs };
+    const opener = member === undefined ? new LogOpener(logs) : undefined;
+    const memberLogs = member === undefined ? undefined : new MemberLogs({ ...logs, ...member });
+    this.#loader = this.#newLoader(opener ?? memberLogs, { items, repairs, wire });
+    this.#formerLives = opener && this.#newFormerLives(opener, { journalItems, wire });
+    this.handover = this.#newHandover();
+    this.#removals = this.#newRemovals(items);
     const { metrics } = deps;
     if (metrics !== undefined) observePartitions(metrics, { duties: this.#duties, journal });
   }
@@ -151,15 +111,16 @@ export class Partitions {
     await deps.disk.syncDirectory("");
     const partitions = new Partitions(deps);
     await partitions.#formerLives?.recover();
-    await partitions.#removals.resume();
+    // A member's come with its slots.
+    if (deps.member === undefined) await partitions.#removals.resume();
     partitions.#listen();
     partitions.#tier?.janitor.sweepSoon();
     return partitions;
   }
 
   /** Slots came to this broker: of deleted topics that lie in them something may be left. */
-  async resumeRemovals(): Promise<void> {
-    await this.#removals.resume();
+  resumeRemovals(): Promise<void> {
+    return this.#removals.resume();
   }
 
   /** The partition's owner if it is loaded. */
@@ -174,12 +135,14 @@ export class Partitions {
   open(topicId: TopicId, partition: number): Promise<PartitionOwner> {
     const open = this.find(topicId, partition);
     if (open !== undefined) return Promise.resolve(open);
-    const key = `${topicId}-${partition}`;
-    const unusable = this.#unusable.get(key);
-    if (unusable !== undefined) return Promise.reject(unusable);
+    const at = { topicId, partition };
+    const key = nameOf(at);
+    const fault = this.#loader.faultOf(at);
+    if (fault !== undefined) return Promise.reject(fault);
     const before = this.#opening.get(key);
     if (before !== undefined) return before;
-    const opening = this.#lanes.run(() => this.#load(topicId, partition));
+    const slot = this.#deps.cluster.slotOfPartition(topicId, partition);
+    const opening = this.#lanes.run(() => this.#loader.load({ ...at, slot }));
     this.#opening.set(key, opening);
     const forget = (): boolean => this.#opening.delete(key);
     opening.then(forget, forget);
@@ -190,6 +153,19 @@ export class Partitions {
   async adopt(at: { readonly topicId: TopicId; readonly partition: number }): Promise<void> {
     const owner = await this.open(at.topicId, at.partition);
     this.#tier?.checkpointer.appended(owner, 0);
+  }
+
+  /**
+   * Takes what lies elsewhere of a slot, which is not this broker's yet, into its checkpoint, at the
+   * epoch that it is to be claimed at; `waiting`: partitions that former owners' journals tell of.
+   * Rejects with ObjectError, MetadataError or DiskError.
+   */
+  async copySlot(
+    at: Pick<MarkedPartition, "slot" | "openSlot">,
+    waiting: readonly PartitionName[],
+  ): Promise<void> {
+    assert(this.#tier !== undefined, "a member of a cluster has an object store");
+    await copySlot({ tier: this.#tier, loader: this.#loader, warn: this.#warn }, at, waiting);
   }
 
   /** The object store's side of whole slots; undefined where there is none. */
@@ -253,13 +229,14 @@ export class Partitions {
     await this.#duties.finish();
     for (const owner of owners) {
       owner.close();
-      this.#closeLog(owner.log);
+      closeLog(owner.log, this.#warn);
     }
     const isTrimmed = this.journal.trim === this.journal.nextSeq;
     const isInFiles = this.#deps.member === undefined;
     if (isInFiles && this.journal.state === "open" && isTrimmed) {
       this.journal.retireFiles();
-      await this.#closeJournalItem();
+      const items = this.#journalItems;
+      await closeJournalItem({ ...this.#deps, items, warn: this.#warn });
     }
     this.journal.close();
   }
@@ -279,17 +256,74 @@ export class Partitions {
     this.journal.close();
   }
 
-  async #closeJournalItem(): Promise<void> {
-    const { cluster, disk } = this.#deps;
-    try {
-      await this.#journalItems.close(cluster.incarnation);
-    } catch (error) {
-      if (!(error instanceof MetadataError)) throw error;
-      // The next start finds an open journal without files, replays nothing, and closes it.
-      this.#warn("the journal's item could not be closed", error);
-      return;
-    }
-    disk.remove(journalDirectory(cluster.incarnation));
+  #newLoader(
+    logs: Pick<LogOpener, "open"> | undefined,
+    tools: {
+      readonly items: PartitionItems;
+      readonly repairs: HotRepairs;
+      readonly wire: WireFormat;
+    },
+  ): PartitionLoader {
+    assert(logs !== undefined, "logs are opened by a broker that is alone, or a member");
+    const { items, repairs, wire } = tools;
+    const [limits, warn, duties, journal] = [this.#limits, this.#warn, this.#duties, this.journal];
+    const examinations = new Examinations({ ...this.#deps, limits, warn });
+    const onTierable: OwnerDeps["onTierable"] = (grown, bytes) =>
+      this.#tier?.checkpointer.appended(grown, bytes);
+    return new PartitionLoader({
+      ...{ ...this.#deps, logs, duties, warn, loaded: this.#owners, tier: this.#tier },
+      givenUpCold: this.#givenUpCold,
+      ofOwner: {
+        ...{ ...this.#deps, limits, wire, items, journal, duties, warn },
+        ...{ examinations, repairs, onTierable },
+      },
+      isClosed: () => this.#closed,
+      onSyncFailed: this.#failed,
+    });
+  }
+
+  #newFormerLives(
+    logs: LogOpener,
+    tools: { readonly journalItems: JournalItems; readonly wire: WireFormat },
+  ): FormerLives {
+    const loader = this.#loader;
+    const { journalItems, wire } = tools;
+    return new FormerLives({
+      ...{ ...this.#deps, wire, items: journalItems, limits: this.#limits, logs },
+      settingsOf: (place) => (loader.isKnown(place) ? loader.settingsOf(place) : undefined),
+      isTiering: (place) => this.#isTiering(place),
+      offline: (partition) => loader.offline(partition, partition.cause),
+      open: ({ partition, topicId }) => this.open(topicId, partition),
+      tier: (owner) => this.#tier?.checkpointer.appended(owner, 0),
+      warn: this.#warn,
+    });
+  }
+
+  #newHandover(): SlotHandover {
+    return new SlotHandover({
+      ownersOf: (slots) => this.#owners.ofSlots(slots),
+      loaded: (slots) => this.#loaded(slots),
+      checkpoint: async () => this.#tier?.checkpointer.takeAll(),
+      isSlotHeld: (slot) => this.#tier?.isSlotHeld(slot) ?? true,
+      close: (owners) => this.#close(owners),
+      closeCold: async (slot, how) => this.#tier?.closeSlot(slot, how),
+      ...{ journal: this.journal, warn: this.#warn },
+    });
+  }
+
+  #newRemovals(items: PartitionItems): TopicRemovals {
+    return new TopicRemovals({
+      ...{ ...this.#deps, items, retryMs: this.#limits.removalRetryMs, warn: this.#warn },
+      release: (topicId) => this.#close(this.#owners.ofTopic(topicId)),
+      released: async (topicId, partition) => {
+        await this.#opening.get(nameOf({ topicId, partition }))?.catch(() => undefined);
+        assert(this.find(topicId, partition) === undefined, "a deleted topic is not loaded");
+        this.#loader.forget({ topicId, partition });
+      },
+      removeCold: async (place) => this.#tier?.removePartition(place),
+      isOurs: ({ partition, topicId }) => this.isOurs(topicId, partition),
+      isGone: async (place) => (await this.#tier?.lookAt(place))?.length === 0,
+    });
   }
 
   readonly #warn = (what: string, cause: unknown): void => {
@@ -327,11 +361,7 @@ export class Partitions {
     );
   }
 
-  /** Closes a deleted topic's partitions: what waits on them is refused. */
-  #release(topicId: TopicId): Promise<void> {
-    return this.#close(this.#owners.ofTopic(topicId));
-  }
-
+  /** What waits on them is refused. Resolves when nothing of them is under way. */
   async #close(owners: readonly PartitionOwner[]): Promise<void> {
     for (const owner of owners) this.#owners.remove(owner);
     for (const owner of owners) owner.close();
@@ -361,92 +391,10 @@ export class Partitions {
     await owner.log.remove();
   }
 
-  #closeLog(log: PartitionLog): void {
-    try {
-      log.close();
-    } catch (error) {
-      if (!(error instanceof DiskError)) throw error;
-      this.#warn("a partition could not be closed cleanly", error);
-    }
-  }
-
-  async #load(topicId: TopicId, partition: number): Promise<PartitionOwner> {
-    const { cluster } = this.#deps;
-    const slot = cluster.slotOfPartition(topicId, partition);
-    const place = { topicId, partition, slot };
-    const openSlot = await cluster.openSlot(slot);
-    const settings = this.#settingsOf(place);
-    const opened = await this.#logs.open({ ...place, openSlot }, settings);
-    const { isListed, log, startOffset, tiered } = opened;
-    // A death may have come between the storing of the start and what follows from it.
-    tiered?.cutStart(startOffset).catch((error: unknown) => {
-      this.#warn("objects below a partition's start could not be deleted yet", error);
-    });
-    const { cutBytes, lostBelow } = log.recovered;
-    if (lostBelow !== undefined) {
-      const fields = { topicId, partition, endOffset: log.endOffset, lostBelow };
-      this.#deps.log.error(fields, "synced records of a partition are gone from the disk");
-    }
-    if (cutBytes > 0) this.#warn(`${partitionDirectory(place)}: cut ${cutBytes} bytes`, "");
-    log.beginEpoch(openSlot.epoch);
-    // A journaled reply promises everything below it too, so what is below must be durable first.
-    if (isListed || log.isDirty) await this.#syncOpened(place, log);
-    if (this.#closed || !this.#isKnown(place)) {
-      log.close();
-      throw new UnknownPartitionError(`partition ${partition} of topic ${topicId} is gone`);
-    }
-    const facts = { openSlot, log, settings: this.#settingsOf(place), isListed, tiered };
-    return this.#own({ ...place, ...facts });
-  }
-
-  /** A log whose sync failed is not opened again: another sync would succeed and mean nothing. */
-  async #syncOpened({ partition, topicId }: PartitionPlace, log: PartitionLog): Promise<void> {
-    try {
-      await log.sync();
-    } catch (error) {
-      if (!(error instanceof DiskError)) throw error;
-      this.#closeLog(log);
-      if (error.retriable) throw error;
-      this.#unusable.set(`${topicId}-${partition}`, error);
-      this.#failed(error);
-      throw error;
-    }
-  }
-
-  #own(start: ConstructorParameters<typeof PartitionOwner>[0]): PartitionOwner {
-    const deps = { ...this.#deps, limits: this.#limits, wire: this.#wire, items: this.#items };
-    const { journal } = this;
-    const owner = new PartitionOwner(start, {
-      ...{ ...deps, journal, duties: this.#duties, warn: this.#warn },
-      ...{ examinations: this.#examinations, repairs: this.#repairs },
-      onTierable: (grown, bytes) => this.#tier?.checkpointer.appended(grown, bytes),
-    });
-    this.#owners.add(owner);
-    if (start.isListed) this.#duties.wroteLocally(owner);
-    const { log, tiered } = start;
-    const isBehind = (tiered?.cold.endOffset ?? log.logStartOffset) < log.endOffset;
-    if (owner.isTiering && isBehind) this.#tier?.checkpointer.appended(owner, 0);
-    this.#givenUpCold.look(owner);
-    return owner;
-  }
-
-  #isKnown({ topicId, partition }: PartitionPlace): boolean {
-    const topic = this.#deps.cluster.topics.byId(topicId);
-    return topic !== undefined && partition >= 0 && partition < topic.partitionCount;
-  }
-
-  #settingsOf(place: PartitionPlace): TopicSettings {
-    const topic = this.#deps.cluster.topics.byId(place.topicId);
-    if (topic === undefined || !this.#isKnown(place)) {
-      const name = `partition ${place.partition} of topic ${place.topicId}`;
-      throw new UnknownPartitionError(`${name} does not exist`);
-    }
-    return this.#deps.cluster.topicSettings(topic);
-  }
-
   #isTiering({ partition, topicId }: Pick<PartitionPlace, "topicId" | "partition">): boolean {
     const slot = this.#deps.cluster.slotOfPartition(topicId, partition);
     const place = { topicId, partition, slot };
-    return this.#isKnown(place) && isTiering(this.#settingsOf(place)) && this.#tier !== undefined;
+    const loader = this.#loader;
+    return loader.isKnown(place) && isTiering(loader.settingsOf(place)) && this.#tier !== undefined;
   }
 }

@@ -1,23 +1,34 @@
+import { DiskError } from "@millrace/core";
 import type { Slot } from "@millrace/core";
+import type { AppendJournal } from "./append-journal.ts";
 import type { PartitionOwner } from "./owner.ts";
 
+/** A move that stops slots; once it is off, nothing of it stops anything more. */
+export interface Stop {
+  readonly isOff: boolean;
+}
+
 export interface SlotHandoverDeps {
+  readonly journal: Pick<AppendJournal, "hurry">;
   /** Loaded partitions of the slots. */
   readonly ownersOf: (slots: ReadonlySet<Slot>) => readonly PartitionOwner[];
   /** Resolves when none of the slots' partitions is being loaded. */
   readonly loaded: (slots: ReadonlySet<Slot>) => Promise<void>;
   /** Takes all that logs have into the object store, now. */
-  readonly checkpoint: () => Promise<"done" | "failed">;
+  readonly checkpoint: () => Promise<unknown>;
+  /** Whether registered checkpoints tell all that is packed of the slot at its present epoch. */
+  readonly isSlotHeld: (slot: Slot) => boolean;
   /** Closes them; resolves when nothing of them is under way, and their files are gone. */
   readonly close: (owners: readonly PartitionOwner[]) => Promise<void>;
   /** The object store's side of the slot is another owner's. */
-  readonly closeCold: (slot: Slot, how: "released" | "lost") => void;
+  readonly closeCold: (slot: Slot, how: "released" | "lost") => Promise<void>;
+  readonly warn: (what: string, cause: unknown) => void;
 }
 
 /**
- * What of a graceful move happens to partitions (ownership rule 14): `prepare` while they serve,
- * `stop`, `handOver`; then their heads are released, and they are closed. Until then the move can be
- * called off: `resume`.
+ * What of a graceful move happens to partitions (ownership rule 14): `prepare` while they serve;
+ * then, when nobody can load one of the slots any more, `stop` and `handOver`; then their heads are
+ * released, and they are closed. Until the release the move can be called off: `resume`.
  */
 export class SlotHandover {
   readonly #deps: SlotHandoverDeps;
@@ -32,20 +43,22 @@ export class SlotHandover {
   }
 
   /** From now on no append is taken; resolves when those that were taken are durable. */
-  async stop(slots: ReadonlySet<Slot>): Promise<void> {
-    const { loaded, ownersOf } = this.#deps;
+  async stop(slots: ReadonlySet<Slot>, stop: Stop): Promise<void> {
+    const { journal, loaded, ownersOf } = this.#deps;
     await loaded(slots);
+    if (stop.isOff) return;
     const owners = ownersOf(slots);
     for (const owner of owners) owner.pause();
+    journal.hurry();
     await Promise.all(owners.map((owner) => owner.settled()));
   }
 
   /** Whether all of the slots lies in the object store; nothing was appended since `stop`. */
   async handOver(slots: ReadonlySet<Slot>): Promise<boolean> {
-    const { checkpoint, ownersOf } = this.#deps;
-    // Of those whose append failed nobody can say what the journal has.
-    if (ownersOf(slots).some((owner) => owner.isOver || owner.isStalled)) return false;
-    return (await checkpoint()) === "done";
+    const { checkpoint, isSlotHeld, ownersOf } = this.#deps;
+    await checkpoint();
+    // Other slots' partitions may have failed in that round: only these matter.
+    return ownersOf(slots).every(isHeld) && [...slots].every(isSlotHeld);
   }
 
   /** The move was called off. */
@@ -53,11 +66,23 @@ export class SlotHandover {
     for (const owner of this.#deps.ownersOf(slots)) owner.resume();
   }
 
-  /** The slots are another broker's, or nobody's. */
+  /** The slots are another broker's, or nobody's. Never rejects: there is no way back. */
   async close(slots: ReadonlySet<Slot>, how: "released" | "lost"): Promise<void> {
-    const { close, closeCold, loaded, ownersOf } = this.#deps;
+    const { close, closeCold, loaded, ownersOf, warn } = this.#deps;
     await loaded(slots);
-    await close(ownersOf(slots));
-    for (const slot of slots) closeCold(slot, how);
+    try {
+      await close(ownersOf(slots));
+    } catch (error) {
+      if (!(error instanceof DiskError)) throw error;
+      // A folder of a cache; whoever opens the partition again removes it first.
+      warn("files of a partition that went to another broker could not be removed", error);
+    }
+    for (const slot of slots) await closeCold(slot, how);
   }
+}
+
+/** Of a partition whose append failed nobody can say what the journal has. */
+function isHeld({ isOver, isStalled, log, tiered }: PartitionOwner): boolean {
+  if (isOver || isStalled) return false;
+  return (tiered?.cold.endOffset ?? log.logStartOffset) >= log.endOffset;
 }

@@ -71,6 +71,11 @@ export class Retention {
     this.#arm(Math.min(this.#limits.firstCheckMs, this.#intervalMs()));
   }
 
+  /** This broker leads other partitions than before: what it knows of those it did not is nothing. */
+  leadersChanged(): void {
+    this.#quiet.clear();
+  }
+
   /** Resolves when no check is under way; none comes after. */
   async close(): Promise<void> {
     this.#closed = true;

@@ -20,6 +20,15 @@ export type CloseReason =
   | "slowFrame"
   /** A peer that read too slowly while others waited to write. */
   | "slowReader"
+  /** Not authenticated in time. */
+  | "unauthenticated"
+  | "authenticationFailed"
+  /** A request after the authentication's time was over. */
+  | "authenticationExpired"
+  /** What an authentication needs did not answer: the client may try again. */
+  | "authenticationUnavailable"
+  /** The credential was deleted that the connection's authentication rests on. */
+  | "credentialDeleted"
   | "shutdown";
 
 export const closeReasons: readonly CloseReason[] = [
@@ -35,6 +44,11 @@ export const closeReasons: readonly CloseReason[] = [
   "handlerFailed",
   "slowFrame",
   "slowReader",
+  "unauthenticated",
+  "authenticationFailed",
+  "authenticationExpired",
+  "authenticationUnavailable",
+  "credentialDeleted",
   "shutdown",
 ];
 
@@ -44,4 +58,10 @@ export const closeReasons: readonly CloseReason[] = [
  */
 export class CloseConnection extends Error {
   override readonly name = "CloseConnection";
+  readonly reason: CloseReason;
+
+  constructor(message: string, reason: CloseReason = "refusedByHandler") {
+    super(message);
+    this.reason = reason;
+  }
 }

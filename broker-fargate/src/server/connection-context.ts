@@ -1,4 +1,7 @@
 import type { AdvertisedListener, ConnectionContext } from "../handlers/handler.ts";
+import type { SaslSession } from "./sasl/sasl-session.ts";
+
+const anonymous = "User:ANONYMOUS";
 
 /** What handlers see of a connection, and the other end of it, which says when it is gone. */
 export interface OwnedContext {
@@ -13,6 +16,8 @@ export function connectionContext(peer: {
   readonly id: string;
   readonly clientHost: string;
   readonly listener: AdvertisedListener;
+  readonly principal?: string;
+  readonly sasl?: SaslSession;
 }): OwnedContext {
   const endListeners = new Set<() => void>();
   const closeListeners = new Set<() => void>();
@@ -23,6 +28,11 @@ export function connectionContext(peer: {
       clientHost: peer.clientHost,
       listener: peer.listener,
       clientSoftware: undefined,
+      get principal() {
+        const user = peer.sasl?.login?.user;
+        return user === undefined ? (peer.principal ?? anonymous) : `User:${user}`;
+      },
+      ...(peer.sasl === undefined ? {} : { sasl: peer.sasl }),
       isEnding: () => isEnding,
       onEnd: (endListener) => listen(endListeners, endListener),
       onClose: (closeListener) => listen(closeListeners, closeListener),

@@ -5,7 +5,6 @@ import {
   bytesInFlightPerConnectionMax,
   closeGraceMsMax,
   requestsInFlightPerConnectionMax,
-  timerMsMax,
 } from "../limits.ts";
 import { CloseConnection, type CloseReason } from "./close-reason.ts";
 import { connectionContext, type OwnedContext } from "./connection-context.ts";
@@ -15,6 +14,7 @@ import type { Link, LinkListener } from "./link.ts";
 import type { ServerLog } from "./log.ts";
 import type { Debtor, OutputBacklog } from "./output-backlog.ts";
 import { type InputEnd, type InputOwner, RequestInput } from "./request-input.ts";
+import { IdleWatch } from "./idle-watch.ts";
 import { ReplyInMaking } from "./reply-memory.ts";
 import type { RequestMemory } from "./request-memory.ts";
 import {
@@ -24,6 +24,7 @@ import {
   type QueueItem,
   type RequestInFlight,
 } from "./requests.ts";
+import type { SaslHost, SaslSession } from "./sasl/sasl-session.ts";
 import type { ServerMetrics } from "./server-metrics.ts";
 import { TurnShare } from "./turn-share.ts";
 
@@ -48,6 +49,10 @@ export interface Peer {
   readonly clientHost: string;
   readonly listener: AdvertisedListener;
   readonly link: Link;
+  /** Who the client is by its certificate. */
+  readonly principal?: string;
+  /** Absent: the listener's clients do not authenticate by SASL. */
+  readonly sasl?: SaslSession;
 }
 
 /**
@@ -70,7 +75,7 @@ export interface Peer {
  * and none is being worked on. So whoever trickles bytes is closed too, and until then costs
  * little more than it sent.
  */
-export class Connection implements LinkListener, InputOwner, Debtor {
+export class Connection implements LinkListener, InputOwner, Debtor, SaslHost {
   private readonly deps: ConnectionDeps;
   private readonly peer: Peer;
   private readonly owned: OwnedContext;
@@ -89,8 +94,7 @@ export class Connection implements LinkListener, InputOwner, Debtor {
   private isOutputFull = false;
   /** The peer read all replies so far, and there was one. */
   keepsUp = false;
-  private lastActiveMs: number;
-  private idleTimer: Timer | undefined;
+  private readonly idle: IdleWatch;
   private graceTimer: Timer | undefined;
 
   constructor(deps: ConnectionDeps, peer: Peer) {
@@ -101,24 +105,28 @@ export class Connection implements LinkListener, InputOwner, Debtor {
       link: peer.link,
       memory: deps.memory,
       owner: this,
-      frameBytesMax: deps.frameBytesMax,
+      frameBytesMax: () => Math.min(deps.frameBytesMax, peer.sasl?.frameBytesMax ?? Infinity),
       buffers: deps.buffers,
     });
     this.share = new TurnShare(deps.clock, () => this.mayStart());
     this.reply = new ReplyInMaking(deps.backlog, this);
-    this.lastActiveMs = deps.clock.monotonicMs();
-    this.awaitIdle(deps.idleMsMax);
+    this.idle = new IdleWatch(deps.clock, {
+      msMax: deps.idleMsMax,
+      isOurTurn: () => this.isOurTurn(),
+      idle: () => this.closeNow("idle"),
+    });
+    peer.sasl?.attach(this);
   }
 
   /** Ends it when the requests in flight are answered; those not started are dropped. */
   shutdown(): void {
     if (this.state !== "open") return;
-    this.endAfterReplies("shutdown");
+    this.end("shutdown");
   }
 
   /** Ends it at once. */
-  abort(reason: CloseReason): void {
-    this.closeNow(reason);
+  abort(reason: CloseReason, message?: string): void {
+    this.closeNow(reason, message);
   }
 
   // The link's side.
@@ -135,7 +143,7 @@ export class Connection implements LinkListener, InputOwner, Debtor {
 
   drained(): void {
     this.isOutputFull = false;
-    this.lastActiveMs = this.deps.clock.monotonicMs();
+    this.idle.note();
     this.deps.backlog.owe(this, 0);
     this.pump();
     this.input.readOn();
@@ -144,7 +152,8 @@ export class Connection implements LinkListener, InputOwner, Debtor {
   closed(error: Error | undefined): void {
     if (this.state === "closed") return;
     this.state = "closed";
-    this.idleTimer?.cancel();
+    this.idle.stop();
+    this.peer.sasl?.detach();
     this.graceTimer?.cancel();
     this.dropQueue();
     this.input.release();
@@ -157,17 +166,17 @@ export class Connection implements LinkListener, InputOwner, Debtor {
   }
 
   mayRead(): boolean {
+    const requestsMax = this.peer.sasl?.requestsMax ?? requestsInFlightPerConnectionMax;
     return (
       !this.isOutputFull &&
-      this.queue.length + this.inFlight.length < requestsInFlightPerConnectionMax &&
+      this.queue.length + this.inFlight.length < requestsMax &&
       this.heldBytes < bytesInFlightPerConnectionMax
     );
   }
 
   accept(frame: Uint8Array): void {
-    this.lastActiveMs = this.deps.clock.monotonicMs();
     this.heldBytes += frame.length;
-    this.queue.push({ kind: "request", frame, receivedMs: this.lastActiveMs });
+    this.queue.push({ kind: "request", frame, receivedMs: this.idle.note() });
     this.pump();
   }
 
@@ -202,7 +211,7 @@ export class Connection implements LinkListener, InputOwner, Debtor {
       if (!this.mayStartNext(item)) break;
       this.queue.shift();
       if (item.kind === "request") this.start(item);
-      else this.endAfterReplies(item.reason, item.message);
+      else this.end(item.reason, item.message);
     }
     this.isPumping = false;
   }
@@ -222,7 +231,7 @@ export class Connection implements LinkListener, InputOwner, Debtor {
     const prepared = this.prepare(frame);
     if (prepared?.kind !== "call") {
       this.giveBack(frame.length);
-      if (prepared !== undefined) this.endAfterReplies(prepared.reason, prepared.message);
+      if (prepared !== undefined) this.end(prepared.reason, prepared.message);
       return;
     }
     const { apiKey, call } = prepared;
@@ -249,15 +258,19 @@ export class Connection implements LinkListener, InputOwner, Debtor {
 
   /** `undefined` when the decoder itself failed, which ends the connection here. */
   private prepare(frame: Uint8Array): Prepared | undefined {
+    const { buffers, dispatcher } = this.deps;
+    const origin = {
+      connection: this.owned.context,
+      frameIsFree: () => buffers.giveBack(frame),
+      replyMemory: this.reply,
+    };
     try {
-      return this.deps.dispatcher.prepare(frame, {
-        connection: this.owned.context,
-        frameIsFree: () => this.deps.buffers.giveBack(frame),
-        replyMemory: this.reply,
-      });
+      const { sasl } = this.peer;
+      if (sasl !== undefined) return sasl.prepare(frame, origin, dispatcher);
+      return dispatcher.prepare(frame, origin);
     } catch (error) {
       this.deps.log.error(this.logFields({ err: error }), "decoding a request failed");
-      this.endAfterReplies("handlerFailed");
+      this.end("handlerFailed");
       return undefined;
     }
   }
@@ -277,7 +290,7 @@ export class Connection implements LinkListener, InputOwner, Debtor {
     const fields = this.logFields({ err: error, apiKey: slot.apiKey });
     if (error instanceof CloseConnection) {
       this.deps.log.info(fields, `closing the connection: ${error.message}`);
-      this.settle(slot, { failed: "refusedByHandler" });
+      this.settle(slot, { failed: error.reason });
       return;
     }
     const isOperational = error instanceof DiskError || error instanceof MetadataError;
@@ -293,7 +306,7 @@ export class Connection implements LinkListener, InputOwner, Debtor {
       if ("failed" in slot.outcome) {
         // Those behind it can't be answered any more: the client would take them for this one's.
         this.inFlight.length = 0;
-        this.endAfterReplies(slot.outcome.failed);
+        this.end(slot.outcome.failed);
         break;
       }
       this.inFlight.shift();
@@ -303,10 +316,9 @@ export class Connection implements LinkListener, InputOwner, Debtor {
   }
 
   private writeReply(slot: RequestInFlight, reply: Reply | undefined): void {
-    const { clock, metrics, backlog } = this.deps;
-    const nowMs = clock.monotonicMs();
+    const { metrics, backlog } = this.deps;
+    const nowMs = this.idle.note();
     const api = metrics.api(slot.apiKey);
-    this.lastActiveMs = nowMs;
     api.requests.add();
     api.requestBytes.add(slot.bytes);
     api.seconds.observe((nowMs - slot.receivedMs) / 1000);
@@ -328,7 +340,7 @@ export class Connection implements LinkListener, InputOwner, Debtor {
   }
 
   /** Starts nothing more; closes when the requests in flight are answered. */
-  private endAfterReplies(reason: CloseReason, message?: string): void {
+  end(reason: CloseReason, message?: string): void {
     if (this.state === "closing" || this.state === "closed") return;
     if (this.state === "open") {
       this.state = "ending";
@@ -377,19 +389,9 @@ export class Connection implements LinkListener, InputOwner, Debtor {
     this.queue.length = 0;
   }
 
-  private awaitIdle(delayMs: number): void {
-    if (delayMs > timerMsMax) return;
-    this.idleTimer = this.deps.clock.after(delayMs, () => this.checkIdle());
-  }
-
-  private checkIdle(): void {
-    const nowMs = this.deps.clock.monotonicMs();
-    const isOurTurn =
-      this.inFlight.length > 0 || this.input.isWaitingForMemory || this.queue.length > 0;
-    if (isOurTurn && !this.isOutputFull) this.lastActiveMs = nowMs;
-    const leftMs = this.lastActiveMs + this.deps.idleMsMax - nowMs;
-    if (leftMs > 0) this.awaitIdle(leftMs);
-    else this.closeNow("idle");
+  private isOurTurn(): boolean {
+    const isBusy = this.inFlight.length > 0 || this.queue.length > 0;
+    return (isBusy || this.input.isWaitingForMemory) && !this.isOutputFull;
   }
 
   private logFields(fields: object): object {

@@ -54,7 +54,8 @@ export interface Reply {
 export type Prepared =
   | { readonly kind: "call"; readonly apiKey: ApiKey; readonly call: Call }
   | { readonly kind: "refused"; readonly reason: RefusalReason; readonly message: string };
-export type RefusalReason = CloseReason & ("undecodable" | "unknownApi" | "unsupportedVersion");
+export type RefusalReason = CloseReason &
+  ("undecodable" | "unknownApi" | "unsupportedVersion" | "authenticationExpired");
 
 /** Binds a handler to its API: `defineRoute(ApiKey.Metadata, metadataHandler(broker))`. */
 export function defineRoute<Key extends ApiKey>(

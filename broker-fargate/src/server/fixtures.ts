@@ -163,6 +163,8 @@ export interface Bench {
   readonly log: LineLog;
   readonly metrics: Metrics;
   connect(): HandLink;
+  /** A link that is not connected yet. */
+  link(): HandLink;
   /** The value of one line of the metrics; 0 when it is not there. */
   metric(line: string): number;
 }
@@ -184,6 +186,7 @@ export function bench(routes: readonly Route[], settings: Partial<ServerSettings
     clock,
     log,
     metrics,
+    link: () => new HandLink(),
     connect: () => {
       const link = new HandLink();
       const listener = { name: "PLAINTEXT", host: "localhost", port: 9092 };

@@ -15,7 +15,7 @@ const lengthBytes = 4;
 export class FrameAssembler {
   /** How far `feed` came in its chunk. */
   position = 0;
-  private readonly frameBytesMax: number;
+  private readonly frameBytesMax: () => number;
   private readonly take: (bytes: number) => "taken" | "waiting";
   private readonly buffers: BufferPool;
   /** The length, as far as it arrived, and how many of its bytes did. */
@@ -27,7 +27,8 @@ export class FrameAssembler {
   private taken = 0;
 
   constructor(deps: {
-    readonly frameBytesMax: number;
+    /** Of the next frame: it may rise. */
+    readonly frameBytesMax: () => number;
     /** Asks for memory. After `"waiting"`, `granted` says that it is there. */
     readonly take: (bytes: number) => "taken" | "waiting";
     readonly buffers: BufferPool;
@@ -60,7 +61,7 @@ export class FrameAssembler {
     this.position = from;
     if (this.lengthBytesRead < lengthBytes && !this.readLength(chunk)) return incomplete;
     if (this.length < 0) return { kind: "negative", length: this.length };
-    if (this.length > this.frameBytesMax) return { kind: "tooLarge", length: this.length };
+    if (this.length > this.frameBytesMax()) return { kind: "tooLarge", length: this.length };
     // Nothing is allocated for a frame of which no byte came: its length alone costs a peer little.
     if (this.position === chunk.length && this.length > 0) return incomplete;
     return this.readBody(chunk);

@@ -2,7 +2,9 @@ import { createServer, type Server as NetServer, type Socket } from "node:net";
 import type { AdvertisedListener } from "../handlers/handler.ts";
 import { listenBacklogConnectionsMax, shutdownGraceMsMax } from "../limits.ts";
 import type { Server } from "./server.ts";
+import type { ListenerAccess } from "./sasl/listener-access.ts";
 import { adoptSocket, type SocketLink } from "./socket-link.ts";
+import { type Client, TlsHandshakes } from "./tls-handshakes.ts";
 
 /** Where to listen, and what clients are told of it. */
 export interface ListenerOptions {
@@ -13,7 +15,9 @@ export interface ListenerOptions {
   readonly server: Server;
   /** The address that Metadata gives, once the port is known. */
   readonly advertise: (bound: { readonly port: number }) => AdvertisedListener;
-  /** How to read a socket; the fast way when not given. */
+  /** By default everybody is let in as they come. */
+  readonly access?: ListenerAccess;
+  /** How to read a socket that is not encrypted; the fast way when not given. */
   readonly link?: (socket: Socket) => SocketLink;
 }
 
@@ -33,15 +37,28 @@ export interface Listener {
  */
 export async function listen(options: ListenerOptions): Promise<Listener> {
   const { server } = options;
+  const { openSasl, tls } = options.access ?? {};
   const netServer = createServer({
     allowHalfOpen: true,
     noDelay: true,
     keepAlive: true,
-    pauseOnConnect: true,
+    pauseOnConnect: tls === undefined,
   });
   const port = await bind(netServer, options);
   const advertised = options.advertise({ port });
   const link = options.link ?? adoptSocket;
+  const serve = (client: Client): void => {
+    server.metrics.connectionsAccepted.add();
+    const { address, closed, principal } = client;
+    const peer = {
+      ...{ link: client.link, clientHost: address, listener: advertised },
+      ...(closed === undefined ? {} : { closed }),
+      ...(principal === undefined ? {} : { principal }),
+      ...(openSasl === undefined ? {} : { sasl: openSasl() }),
+    };
+    client.link.start(server.connect(peer));
+  };
+  const handshakes = tls === undefined ? undefined : new TlsHandshakes(server, tls, serve);
   netServer.on("connection", (socket) => {
     // The peer may be gone already; then there is nothing to serve.
     const address = plainAddress(socket.remoteAddress);
@@ -54,11 +71,9 @@ export async function listen(options: ListenerOptions): Promise<Listener> {
       refuse(server, socket, { address, limit: admission });
       return;
     }
-    server.metrics.connectionsAccepted.add();
-    const socketLink = link(socket);
     const closed = (): void => server.count.release(address);
-    const peer = { link: socketLink, clientHost: address, listener: advertised, closed };
-    socketLink.start(server.connect(peer));
+    if (handshakes === undefined) serve({ address, link: link(socket), closed });
+    else handshakes.begin(socket, { address, closed });
   });
   netServer.on("error", (error) => {
     // After `bind`, this is a failure to accept one connection, as when file descriptors run out.
@@ -66,6 +81,7 @@ export async function listen(options: ListenerOptions): Promise<Listener> {
   });
   const stopAccepting = (): void => {
     netServer.close();
+    handshakes?.cutAll();
   };
   return {
     port,

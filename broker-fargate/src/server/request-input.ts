@@ -41,7 +41,7 @@ export class RequestInput implements Claimant {
     readonly link: Link;
     readonly memory: RequestMemory;
     readonly owner: InputOwner;
-    readonly frameBytesMax: number;
+    readonly frameBytesMax: () => number;
     readonly buffers: BufferPool;
   }) {
     this.link = deps.link;

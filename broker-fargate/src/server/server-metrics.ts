@@ -9,6 +9,7 @@ export interface ServerMetrics {
   readonly connectionsAccepted: Counter;
   readonly connectionsRefused: Counter;
   readonly connectionsClosed: Readonly<Record<CloseReason, Counter>>;
+  readonly tlsHandshakesFailed: Counter;
   readonly bytesIn: Counter;
   readonly bytesOut: Counter;
   readonly requestsInFlight: Gauge;
@@ -42,6 +43,10 @@ export function serverMetrics(
       "Client connections closed at once because a limit was reached.",
     ),
     connectionsClosed: closedCounters(metrics),
+    tlsHandshakesFailed: metrics.counter(
+      "millrace_tls_handshakes_failed_total",
+      "TLS handshakes of clients that failed or took too long.",
+    ),
     bytesIn: metrics.counter("millrace_received_bytes_total", "Bytes read from clients."),
     bytesOut: metrics.counter("millrace_sent_bytes_total", "Bytes of replies to clients."),
     requestsInFlight: metrics.gauge(

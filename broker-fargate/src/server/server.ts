@@ -15,6 +15,7 @@ import type { Link, LinkListener } from "./link.ts";
 import { limitedLog, type ServerLog } from "./log.ts";
 import { OutputBacklog } from "./output-backlog.ts";
 import { type Claimant, RequestMemory } from "./request-memory.ts";
+import type { SaslSession } from "./sasl/sasl-session.ts";
 import { type ServerMetrics, serverMetrics } from "./server-metrics.ts";
 
 /** The settings that the server reads. */
@@ -83,6 +84,8 @@ export class Server {
     readonly link: Link;
     readonly clientHost: string;
     readonly listener: AdvertisedListener;
+    readonly principal?: string;
+    readonly sasl?: SaslSession;
     readonly closed?: () => void;
   }): LinkListener {
     this.connectionsMade += 1;

@@ -9,22 +9,35 @@ import {
   ObjectError,
   type Slot,
   slotsOf,
+  type Timer,
 } from "@millrace/core";
+import { receiverSeenMsMax } from "../cluster/limits.ts";
 import type { Membership } from "../cluster/membership.ts";
 import { FencedError } from "../cluster/slot-claims.ts";
-import type { SlotHandover } from "../partition/slot-handover.ts";
-import { moveRetryMs } from "./limits.ts";
+import { NotLeaderError } from "../cluster/cluster-view.ts";
+import { untilSo } from "../cluster/until-so.ts";
+import type { SlotHandover, Stop } from "../partition/slot-handover.ts";
+import { moveRetryMs, moveStoppedMsMax } from "./limits.ts";
 import type { SlotOpener } from "./slot-opener.ts";
 
 export interface MoverDeps {
   readonly clock: Clock;
   readonly membership: Pick<
     Membership,
-    "incarnation" | "leadership" | "live" | "writeMoved" | "writeTakenBack"
+    | "incarnation"
+    | "leadership"
+    | "live"
+    | "onLook"
+    | "seenVersion"
+    | "writeMoved"
+    | "writeTakenBack"
   >;
   /** Whether this incarnation is known to be over. */
   readonly isOver: () => boolean;
-  readonly opener: Pick<SlotOpener, "find" | "opened" | "release">;
+  readonly opener: Pick<
+    SlotOpener,
+    "takeOver" | "mayRelease" | "stop" | "resume" | "release" | "find"
+  >;
   readonly partitions: SlotHandover;
   /** The slots' groups are written, and answered by this broker no more. */
   readonly closeGroups: (slots: readonly Slot[]) => Promise<void>;
@@ -37,44 +50,73 @@ export interface MoverDeps {
 /**
  * Hands slots over, as leadership wishes it (ownership rule 14), one wish after another:
  *
- *     checkpoint while they serve → stop: no append, no group → what was taken is durable → the rest
- *     in one more checkpoint → heads released → leadership names the next owner
+ *     opened, and a checkpoint, while they serve → stop: nobody gets them, no append, no group → what
+ *     was taken is durable → the rest in one more checkpoint → heads released → closed here →
+ *     leadership names the next owner
  *
- * Whatever fails before the release calls the move off, and so does its taking too long; after it
+ * Whatever fails before the release calls the move off, and so does its taking too long: the slots
+ * serve again, and the wish, if it stays, is tried again after pauses that grow. From the release on
  * the move is completed: to another broker, or back, where the one that was wished for is gone.
  */
 export class Mover {
   readonly #deps: MoverDeps;
-  /** Those that this broker does not serve though leadership names it. */
-  readonly #stopped = new Set<Slot>();
-  #running: Promise<void> | undefined;
+  /** The one that is under way, and after it; undefined while a wish may be looked for. */
+  #move: Promise<void> | undefined;
+  #pause: Timer | undefined;
   #isClosed = false;
+  /** Moves that were called off, one after another. */
+  #calledOff = 0;
 
   constructor(deps: MoverDeps) {
     this.#deps = deps;
   }
 
-  /** Whether the slot is on its way to another broker: it is not opened, nor served. */
-  isStopped(slot: Slot): boolean {
-    return this.#stopped.has(slot);
-  }
-
   /** Leadership may have wishes. */
   look(): void {
-    if (this.#running !== undefined || this.#isClosed) return;
+    if (this.#move !== undefined || this.#pause !== undefined || this.#isClosed) return;
     const wish = this.#nextWish();
     if (wish === undefined) return;
-    this.#running = this.#carryOut(wish).then((outcome) => {
-      this.#running = undefined;
-      if (outcome === "moved") this.look();
-      else if (!this.#isClosed) this.#deps.clock.after(moveRetryMs, () => this.look());
+    this.#move = this.#carryOut(wish).then((outcome) => {
+      this.#move = undefined;
+      if (outcome === "moved") this.#calledOff = 0;
+      else this.#rest();
+      this.look();
+    });
+  }
+
+  #rest(): void {
+    const pauseMs = Math.min(moveRetryMs * 2 ** this.#calledOff, moveMsMax);
+    this.#calledOff += 1;
+    if (this.#isClosed) return;
+    this.#pause = this.#deps.clock.after(pauseMs, () => {
+      this.#pause = undefined;
+      this.look();
     });
   }
 
   /** Resolves when no move is under way; none comes after. */
   async close(): Promise<void> {
     this.#isClosed = true;
-    await this.#running;
+    this.#pause?.cancel();
+    await this.#move;
+  }
+
+  /** Whether leadership names this broker for nothing any more. */
+  get isEmpty(): boolean {
+    const { incarnation, leadership } = this.#deps.membership;
+    return slotsOf(leadership, incarnation).length === 0;
+  }
+
+  /** Whether anybody is there to take slots: alive, and not leaving itself. */
+  get hasReceivers(): boolean {
+    return this.#receivers.length > 0;
+  }
+
+  get #receivers(): readonly IncarnationId[] {
+    const { incarnation, live } = this.#deps.membership;
+    return live
+      .filter((one) => one.incarnation !== incarnation && !one.heartbeat.isDraining)
+      .map((one) => one.incarnation);
   }
 
   #nextWish(): Move | undefined {
@@ -85,102 +127,132 @@ export class Mover {
   }
 
   async #carryOut(wish: Move): Promise<"moved" | "calledOff"> {
-    const { onOver } = this.#deps;
-    const slots = wish.slots.filter((slot) => this.#leads(slot));
+    const { onOver, opener, partitions, resumed } = this.#deps;
+    const slots = new Set(wish.slots.filter((slot) => this.#leads(slot)));
     try {
-      const outcome = await this.#hand(new Set(slots));
-      if (outcome === "calledOff") return outcome;
-      await this.#complete(slots, wish.to);
-      return "moved";
+      if ((await this.#handOver(slots, wish.to)) === "calledOff") return "calledOff";
+      const isReleased = await this.#untilDone("heads", () => opener.release(slots));
+      if (!isReleased) return "calledOff";
+      await partitions.close(slots, "released");
+      const isGiven = await this.#untilDone("leadership", () => this.#give([...slots], wish.to));
+      if (!isGiven) return "calledOff";
     } catch (error) {
       if (!(error instanceof FencedError)) throw error;
       onOver(error);
       return "calledOff";
     }
+    opener.resume(slots);
+    const kept = [...slots].filter((slot) => this.#leads(slot));
+    if (kept.length > 0) resumed(kept);
+    return "moved";
   }
 
-  /** After it the slots have no owner. Rejects with FencedError. */
-  async #hand(slots: ReadonlySet<Slot>): Promise<"released" | "calledOff"> {
-    const { clock, closeGroups, opener, partitions, resumed, warn } = this.#deps;
+  /**
+   * After it nothing of the slots is under way, all of them lies in the object store, and nobody gets
+   * them here. Called off, they serve as before. Rejects with FencedError.
+   */
+  async #handOver(
+    slots: ReadonlySet<Slot>,
+    to: IncarnationId,
+  ): Promise<"handedOver" | "calledOff"> {
+    const { clock, opener, partitions, resumed } = this.#deps;
     const begunMs = clock.monotonicMs();
-    await partitions.prepare();
-    for (const slot of slots) this.#stopped.add(slot);
-    try {
-      await opener.opened(slots);
-      await closeGroups([...slots]);
-      await partitions.stop(slots);
-      const isWhole = await partitions.handOver(slots);
-      const isInTime = clock.monotonicMs() - begunMs <= moveMsMax;
-      if (isWhole && isInTime) {
-        await this.#release(slots);
-        return "released";
-      }
-      warn(
-        "a move of slots is called off",
-        isWhole ? "it took too long" : "no checkpoint was made",
-      );
-    } catch (error) {
-      if (!isOperational(error)) throw error;
-      warn("a move of slots is called off", error);
-    }
-    for (const slot of slots) this.#stopped.delete(slot);
+    const isReady = await this.#tried(() => this.#prepare(slots));
+    await this.#isExpected(to);
+    if (!isReady || clock.monotonicMs() - begunMs > moveMsMax) return this.#callOff("not ready");
+    const stop = { isOff: false };
+    const stopping = this.#tried(() => this.#stop(slots, stop));
+    if (await within(clock, moveStoppedMsMax, stopping)) return "handedOver";
+    stop.isOff = true;
+    opener.resume(slots);
     partitions.resume(slots);
     resumed([...slots]);
+    // What is late may close groups once more.
+    stopping.then(() => resumed([...slots]), this.#late);
+    return this.#callOff("it took too long, or not all could be handed over");
+  }
+
+  readonly #late = (error: unknown): void => {
+    if (!(error instanceof FencedError)) throw error;
+    this.#deps.onOver(error);
+  };
+
+  /** While the slots serve: what is left to do once they are stopped becomes small. */
+  async #prepare(slots: ReadonlySet<Slot>): Promise<boolean> {
+    const { opener, partitions } = this.#deps;
+    const failed = await opener.takeOver([...slots]);
+    for (const cause of failed.values()) throw cause;
+    await partitions.prepare();
+    return [...slots].every((slot) => opener.mayRelease(slot));
+  }
+
+  /**
+   * The receiver knows of the wish, and so looks often enough to hear at once when the slots are its
+   * own; or it has had the time. Slots serve meanwhile.
+   */
+  async #isExpected(to: IncarnationId): Promise<void> {
+    const { clock, membership } = this.#deps;
+    const { seenVersion } = membership;
+    const hasSeen = (): boolean =>
+      membership.live.every(
+        ({ heartbeat, incarnation }) => incarnation !== to || heartbeat.seen >= seenVersion,
+      );
+    const onLook = (listener: () => void): (() => void) => membership.onLook(listener);
+    await untilSo({ clock, isSo: hasSeen, onLook, msMax: receiverSeenMsMax });
+  }
+
+  async #stop(slots: ReadonlySet<Slot>, stop: Stop): Promise<boolean> {
+    const { closeGroups, opener, partitions } = this.#deps;
+    if ((await opener.stop(slots)) === "failed") return false;
+    await closeGroups([...slots]);
+    if (stop.isOff) return false;
+    await partitions.stop(slots, stop);
+    return !stop.isOff && (await partitions.handOver(slots)) && !stop.isOff;
+  }
+
+  #callOff(why: string): "calledOff" {
+    this.#deps.warn("a move of slots is called off", why);
     return "calledOff";
   }
 
-  /** Of those that are open; the others' heads are as a former owner left them. */
-  async #release(slots: ReadonlySet<Slot>): Promise<void> {
-    const { opener, partitions } = this.#deps;
-    const open = [...slots].filter((slot) => opener.find(slot) !== undefined);
-    // Whether a write that failed had its effect, the next one tells.
-    await this.#untilDone("released slots", () => opener.release(open));
-    await partitions.close(slots, "released");
+  /** False where a store or the disk failed. Rejects with FencedError. */
+  async #tried(run: () => Promise<boolean>): Promise<boolean> {
+    try {
+      return await run();
+    } catch (error) {
+      if (!isOperational(error)) throw error;
+      this.#deps.warn("a move of slots can't go on", error);
+      return false;
+    }
   }
 
-  async #complete(slots: readonly Slot[], wished: IncarnationId): Promise<void> {
-    const { membership, resumed } = this.#deps;
-    await this.#untilDone("moved slots", async () => {
-      const to = this.#receiver(wished);
-      if (to === undefined) await membership.writeTakenBack(slots);
-      else if ((await membership.writeMoved(slots, to)) === "refused") throw goneMeanwhile;
-    });
-    for (const slot of slots) this.#stopped.delete(slot);
-    const kept = slots.filter((slot) => this.#leads(slot));
-    if (kept.length > 0) resumed(kept);
+  async #give(slots: readonly Slot[], wished: IncarnationId): Promise<void> {
+    const { membership } = this.#deps;
+    const to = this.#receiver(wished);
+    if (to === undefined) await membership.writeTakenBack(slots);
+    else if ((await membership.writeMoved(slots, to)) === "refused") throw goneMeanwhile;
   }
 
   /** Who gets the slots; undefined: nobody but this broker is there. */
   #receiver(wished: IncarnationId): IncarnationId | undefined {
-    const { incarnation, live } = this.#deps.membership;
-    const others = live.map((one) => one.incarnation).filter((one) => one !== incarnation);
-    return others.find((one) => one === wished) ?? this.#staying()[0] ?? others[0];
+    const receivers = this.#receivers;
+    return receivers.find((one) => one === wished) ?? receivers[0];
   }
 
-  /** The others that do not leave. */
-  #staying(): readonly IncarnationId[] {
-    const { incarnation, live } = this.#deps.membership;
-    return live
-      .filter((one) => one.incarnation !== incarnation && !one.heartbeat.isDraining)
-      .map((one) => one.incarnation);
-  }
-
-  /** Whether anybody is there who may get slots: not those that leave, too. */
-  get hasReceivers(): boolean {
-    return this.#staying().length > 0;
-  }
-
-  /** Repeats what the store did not answer, for as long as this incarnation lives. */
-  async #untilDone(what: string, run: () => Promise<void>): Promise<void> {
+  /**
+   * Repeats what the store did not answer, for as long as this incarnation lives: what happened the
+   * next try finds out. False: this is over, and others find the slots as they are.
+   */
+  async #untilDone(what: string, run: () => Promise<void>): Promise<boolean> {
     const { clock, isOver, warn } = this.#deps;
     for (;;) {
       try {
         await run();
-        return;
+        return true;
       } catch (error) {
         if (!(error instanceof MetadataError)) throw error;
-        if (isOver() || this.#isClosed) throw new FencedError(`${what}: this is over`);
-        warn(`${what} could not be written down yet`, error);
+        if (isOver() || this.#isClosed) return false;
+        warn(`a move's ${what} could not be written yet`, error);
         await new Promise<void>((resolve) => clock.after(moveRetryMs, resolve));
       }
     }
@@ -189,12 +261,6 @@ export class Mover {
   #leads(slot: Slot): boolean {
     const { incarnation, leadership } = this.#deps.membership;
     return leaderOf(leadership, slot)?.incarnation === incarnation;
-  }
-
-  /** Whether leadership names this broker for nothing any more. */
-  get isEmpty(): boolean {
-    const { incarnation, leadership } = this.#deps.membership;
-    return slotsOf(leadership, incarnation).length === 0;
   }
 }
 
@@ -205,6 +271,18 @@ const goneMeanwhile = new MetadataError("the broker that was to get them is gone
 
 function isOperational(error: unknown): boolean {
   return (
-    error instanceof MetadataError || error instanceof ObjectError || error instanceof DiskError
+    error instanceof MetadataError ||
+    error instanceof ObjectError ||
+    error instanceof DiskError ||
+    error instanceof NotLeaderError
   );
+}
+
+/** Whether it ends well by then. Rejects as it does, if it does so by then. */
+function within(clock: Clock, ms: number, run: Promise<boolean>): Promise<boolean> {
+  return new Promise((resolve, reject) => {
+    const timer = clock.after(ms, () => resolve(false));
+    const over = (): void => timer.cancel();
+    run.then(resolve, reject).finally(over);
+  });
 }

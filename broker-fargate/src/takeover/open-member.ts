@@ -2,46 +2,45 @@
  * What a broker of a cluster has that one which is alone has not: its journal in the object store,
  * and slots that come and go. Put together over the ports, for a process and for a simulation.
  */
-import type {
-  Clock,
-  IncarnationId,
-  Leadership,
-  ObjectStore,
-  Random,
-  Slot,
-  TopicId,
-} from "@millrace/core";
 import {
+  type Clock,
   decideGracefulEnd,
+  DiskError,
+  type IncarnationId,
   type Item,
   keys,
+  type Leadership,
   leaderOf,
+  MetadataError,
   type MetadataStore,
-  readHeartbeat,
-  readJournalItem,
+  type ObjectStore,
+  type Random,
+  type Slot,
   slotsOf,
 } from "@millrace/core";
 import type { Crc32c } from "@millrace/wire";
 import type { Cluster } from "../cluster/cluster.ts";
 import type { Membership } from "../cluster/membership.ts";
 import { read, type StoreAccess, transact } from "../cluster/persist.ts";
+import { FencedError } from "../cluster/slot-claims.ts";
 import type { GroupCoordinator } from "../group/coordinator.ts";
-import { closeJournal } from "../journal/fence.ts";
-import { entriesOf } from "../journal/journal-entries.ts";
-import type { JournalLimits } from "../journal/limits.ts";
-import { journalLimits } from "../journal/limits.ts";
+import { ClosedJournals } from "../journal/closed-journals.ts";
+import type { FenceDeps } from "../journal/fence.ts";
+import { type JournalLimits, journalLimits } from "../journal/limits.ts";
 import { ObjectJournal } from "../journal/object-journal.ts";
-import { readJournalObjects } from "../journal/read-objects.ts";
 import { JournalItems } from "../partition/journal-item.ts";
+import type { PartitionPlace } from "../partition/partition-items.ts";
 import type { Partitions } from "../partition/partitions.ts";
 import type { MemberParts, WarningLog } from "../partition/partitions-deps.ts";
 import { UnknownPartitionError } from "../partition/partitions-deps.ts";
 import { ObjectAccess } from "../tier/object-access.ts";
-import { FormerEntries, type ReadFormerJournal } from "./former-entries.ts";
+import type { CopyableSlot } from "./copied-heads.ts";
+import { FormerEntries } from "./former-entries.ts";
+import { closeFormerJournal, readFormer } from "./former-journal.ts";
 import { drainMsMax, drainPollMs } from "./limits.ts";
 import { Mover } from "./mover.ts";
 import { SlotOpener } from "./slot-opener.ts";
-import { Takeover } from "./takeover.ts";
+import { type PartitionRef, type SlotWork, Takeover } from "./takeover.ts";
 
 export interface OpenMemberDeps {
   readonly store: MetadataStore;
@@ -58,188 +57,225 @@ export interface OpenMemberDeps {
   readonly onOver: (cause: unknown) => void;
 }
 
-/** The parts of a member that move with its slots. */
-export interface Member {
-  readonly parts: MemberParts;
-  /** From now on slots are opened, adopted and moved as leadership says. */
-  begin(broker: { readonly partitions: Partitions; readonly groups: GroupCoordinator }): void;
-  /** Hands all slots over to the others, as far as there are any and time allows. */
-  drain(): Promise<void>;
-  /** Resolves when nothing of it is under way. */
-  close(): Promise<void>;
-  /** The journal is closed for good: all that was acknowledged lies elsewhere. */
-  endJournal(): Promise<void>;
+interface OpenedParts {
+  readonly partitions: Partitions;
+  readonly groups: GroupCoordinator;
 }
 
-export function openMember(deps: OpenMemberDeps): Member {
-  const { clock, cluster, crc32c, log, membership, onOver, random, store } = deps;
-  const { clusterId, incarnation } = cluster;
-  const access: StoreAccess = { store, clock, random };
-  const objects = new ObjectAccess({ store: deps.objects, clock, random });
-  const limits = deps.journalLimits ?? journalLimits;
-  const warn = (what: string, cause: unknown): void => log.warn({ err: cause }, what);
-  const items = new JournalItems(access);
-  const reads = { objects, crc32c, cluster: clusterId, limits };
-  const journal = new ObjectJournal({
-    ...{ objects, clock, random, crc32c, cluster: clusterId, incarnation, limits, onOver, warn },
-    recordTrim: (trim) => items.recordTrim(incarnation, trim),
-  });
-  const former = new FormerEntries(readFormer({ ...reads, access }));
-  const stopped: { of: (slot: Slot) => boolean } = { of: () => false };
-  let broker: { readonly partitions: Partitions; readonly groups: GroupCoordinator } | undefined;
-  const isCopied = (slot: Slot): boolean => {
-    const isWaiting = former.partitionsOf(slot).length > 0;
-    return !isWaiting && broker?.partitions.cold?.isSlotCopied(slot) === true;
-  };
-  const closeOther = async (other: IncarnationId): Promise<void> => {
-    const heartbeat = await read(access, keys.heartbeat(other));
-    const durable = heartbeat === undefined ? 0 : readHeartbeat(heartbeat).durable;
-    await closeJournal({ ...reads, access }, { incarnation: other, durable });
-  };
-  const opener = new SlotOpener({
-    ...{ ...access, incarnation, former, isCopied },
-    epochOf: (slot) => {
-      const leader = leaderOf(membership.leadership, slot);
-      return leader?.incarnation === incarnation && !stopped.of(slot) ? leader.epoch : undefined;
-    },
-    closeJournal: closeOther,
-  });
-  cluster.useOpener(opener);
-  membership.use({ closeJournal: closeOther });
-  const dropSources = (slot: Slot): void => {
-    opener.dropSources(slot).catch((error: unknown) => {
-      warn("a slot's sources could not be dropped yet", error);
+/** What works on slots as leadership says, from `begin` on. */
+interface Running extends OpenedParts {
+  readonly takeover: Takeover;
+  readonly mover: Mover;
+  readonly ignoreLeadership: () => void;
+}
+
+/** The parts of a member that move with its slots. */
+export class Member {
+  readonly parts: MemberParts;
+  readonly #deps: OpenMemberDeps;
+  readonly #access: StoreAccess;
+  readonly #journal: ObjectJournal;
+  readonly #former: FormerEntries;
+  readonly #opener: SlotOpener;
+  #running: Running | undefined;
+
+  constructor(deps: OpenMemberDeps) {
+    const { clock, cluster, crc32c, membership, onOver, random, store } = deps;
+    const { clusterId, incarnation } = cluster;
+    this.#deps = deps;
+    this.#access = { store, clock, random };
+    const objects = new ObjectAccess({ store: deps.objects, clock, random });
+    const limits = deps.journalLimits ?? journalLimits;
+    const items = new JournalItems(this.#access);
+    const reads = { objects, crc32c, cluster: clusterId, limits };
+    this.#journal = new ObjectJournal({
+      ...{ ...reads, clock, random, incarnation, onOver, warn: this.#warn },
+      recordTrim: (trim) => items.recordTrim(incarnation, trim),
     });
-  };
-  const covered = (at: { topicId: TopicId; partition: number; slot: Slot }): void => {
-    if (former.covered(at)) dropSources(at.slot);
-  };
-  const parts: MemberParts = {
-    journal,
-    leads: (slot) => cluster.view.leads(slot),
-    formerEntriesOf: (at) => former.entriesOf(at, opener.sourcesOf(at.slot)),
-    onCovered: covered,
-  };
-  const lifecycle: { takeover?: Takeover; mover?: Mover; stop?: () => void } = {};
-  return {
-    parts,
-    begin: (opened) => {
-      broker = opened;
-      const { groups, partitions } = opened;
-      const takeover = new Takeover({
-        ...{ clock, opener, onOver, warn },
-        leads: parts.leads,
-        work: {
-          openGroups: (slots) => groups.openLed(slots),
-          waitingPartitions: (slot) => former.partitionsOf(slot),
-          adoptPartition: async (at) => {
-            const slot = cluster.slotOfPartition(at.topicId, at.partition);
-            try {
-              await partitions.adopt(at);
-            } catch (error) {
-              if (!(error instanceof UnknownPartitionError)) throw error;
-              covered({ ...at, slot });
-            }
-          },
-          adoptPacks: async (slot) => {
-            const open = opener.find(slot);
-            if (open !== undefined) await partitions.cold?.adoptSlot(slot, open);
-            if (isCopied(slot)) await opener.dropSources(slot);
-          },
+    const fence: FenceDeps = { ...reads, access: this.#access };
+    const closeJournal = (other: IncarnationId): Promise<void> => closeFormerJournal(fence, other);
+    this.#former = new FormerEntries(readFormer(fence));
+    this.#opener = new SlotOpener({
+      ...{ ...this.#access, incarnation, closeJournal, former: this.#former },
+      isCopied: (slot) => this.#isCopied(slot),
+      epochOf: (slot) => {
+        const leader = leaderOf(membership.leadership, slot);
+        return leader?.incarnation === incarnation ? leader.epoch : undefined;
+      },
+      caughtUp: () => cluster.caughtUp(),
+      copy: (slots) => this.#copy(slots),
+      onLost: (slot, err) => {
+        const message = "a former owner's journal is lost: the slot's partitions are offline";
+        deps.log.error({ err, slot }, message);
+      },
+    });
+    cluster.useOpener(this.#opener);
+    membership.use({ closeJournal });
+    this.parts = {
+      journal: this.#journal,
+      leads: (slot) => cluster.view.leads(slot),
+      formerEntriesOf: (at) => this.#formerEntriesOf(at),
+      onCovered: (at) => this.#covered(at),
+      janitor: {
+        isController: () => {
+          return membership.isRunning && membership.leadership.controller === incarnation;
         },
+        journals: new ClosedJournals(reads),
+      },
+      onOver,
+    };
+  }
+
+  /** From now on slots are opened, adopted and moved as leadership says. */
+  begin(parts: OpenedParts): void {
+    const { clock, cluster, membership, onOver } = this.#deps;
+    const { groups, partitions } = parts;
+    const { incarnation } = cluster;
+    const opener = this.#opener;
+    const warn = this.#warn;
+    const takeover = new Takeover({
+      ...{ clock, opener, onOver, warn },
+      ...{ leads: this.parts.leads, work: this.#workOf(parts) },
+    });
+    const mover = new Mover({
+      ...{ clock, membership, opener, onOver, warn },
+      isOver: () => !membership.isRunning,
+      partitions: partitions.handover,
+      closeGroups: (slots) => groups.release(slots),
+      resumed: (slots) => takeover.begin(slots),
+    });
+    const begin = (slots: readonly Slot[]): void => {
+      takeover.begin(slots);
+      partitions.resumeRemovals().catch((error: unknown) => {
+        warn("deleted topics could not be looked for", error);
       });
-      const mover = new Mover({
-        ...{ clock, membership, opener, onOver, warn },
-        isOver: () => !membership.isRunning,
-        partitions: partitions.handover,
-        closeGroups: (slots) => groups.release(slots),
-        resumed: (slots) => takeover.begin(slots),
-      });
-      stopped.of = (slot) => mover.isStopped(slot);
-      lifecycle.takeover = takeover;
-      lifecycle.mover = mover;
-      lifecycle.stop = membership.onLeadership((now, before) => {
-        const gained = gainedSlots({ now, before }, cluster);
-        if (gained.length > 0) {
-          takeover.begin(gained);
-          resumeRemovals(partitions, warn);
-        }
-        mover.look();
-      });
-      membership.tell({
-        durable: () => journal.durableSeq,
-        load: () => ({ total: 0, slots: [] }),
-      });
-      takeover.begin(slotsOf(membership.leadership, incarnation));
+    };
+    const ignoreLeadership = membership.onLeadership((now, before) => {
+      const gained = gainedSlots({ now, before }, incarnation);
+      if (gained.length > 0) begin(gained);
       mover.look();
-    },
-    drain: async () => {
-      const { mover } = lifecycle;
-      if (mover === undefined) return;
-      membership.beginDrain();
-      const lateMs = clock.monotonicMs() + drainMsMax;
-      while (!mover.isEmpty && mover.hasReceivers && clock.monotonicMs() < lateMs) {
-        mover.look();
-        await new Promise<void>((resolve) => clock.after(drainPollMs, resolve));
+    });
+    this.#running = { ...parts, takeover, mover, ignoreLeadership };
+    const load = (): { total: number; slots: [] } => ({ total: 0, slots: [] });
+    membership.tell({ durable: () => this.#journal.durableSeq, load });
+    begin(slotsOf(membership.leadership, incarnation));
+    mover.look();
+  }
+
+  /** Hands all slots over to the others, as far as there are any and time allows. */
+  async drain(): Promise<void> {
+    if (this.#running === undefined) return;
+    const { mover } = this.#running;
+    const { clock, membership } = this.#deps;
+    membership.beginDrain();
+    const lateMs = clock.monotonicMs() + drainMsMax;
+    while (!mover.isEmpty && mover.hasReceivers && clock.monotonicMs() < lateMs) {
+      mover.look();
+      await new Promise<void>((resolve) => clock.after(drainPollMs, resolve));
+    }
+  }
+
+  /** Resolves when nothing of it is under way. */
+  async close(): Promise<void> {
+    this.#running?.ignoreLeadership();
+    await this.#running?.mover.close();
+    await this.#running?.takeover.close();
+  }
+
+  /**
+   * Says where the journal ended, so that nobody has to fence it: after the last object of which
+   * anything was told durable. It is closed, so that what is on its way is never told. A store that
+   * does not answer leaves that to a fence.
+   */
+  async endJournal(): Promise<void> {
+    const key = keys.incarnation(this.#deps.cluster.incarnation);
+    try {
+      for (;;) {
+        const item: Item | undefined = await read(this.#access, key);
+        const change = decideGracefulEnd(item, this.#journal.toldEnd);
+        if (change.kind !== "write") return;
+        const outcome = await transact(this.#access, [change.write], () => false);
+        if (outcome.ok) return;
       }
-    },
-    close: async () => {
-      lifecycle.stop?.();
-      await lifecycle.mover?.close();
-      await lifecycle.takeover?.close();
-    },
-    endJournal: () => endJournal(access, { key: keys.incarnation(incarnation), journal }),
+    } catch (error) {
+      if (!(error instanceof MetadataError)) throw error;
+      this.#warn("the journal's end could not be written; whoever takes over fences it", error);
+    }
+  }
+
+  readonly #warn = (what: string, cause: unknown): void => {
+    this.#deps.log.warn({ err: cause }, what);
   };
+
+  #workOf({ groups, partitions }: OpenedParts): SlotWork {
+    return {
+      openGroups: (slots) => groups.openLed(slots),
+      waitingPartitions: (slot) => this.#former.partitionsOf(slot),
+      adoptPartition: (at) => this.#adoptPartition(partitions, at),
+      adoptPacks: async (slot) => {
+        const open = this.#opener.find(slot);
+        if (open !== undefined) await partitions.cold?.adoptSlot(slot, open);
+        await this.#opener.dropSources(slot);
+      },
+    };
+  }
+
+  async #adoptPartition(partitions: Partitions, at: PartitionRef): Promise<void> {
+    try {
+      await partitions.adopt(at);
+    } catch (error) {
+      if (!(error instanceof UnknownPartitionError)) throw error;
+      // Deleted: every topic that has anything in this slot was known before the slot was open.
+      this.#covered({ ...at, slot: this.#slotOf(at) });
+    }
+  }
+
+  #slotOf({ partition, topicId }: PartitionRef): Slot {
+    return this.#deps.cluster.slotOfPartition(topicId, partition);
+  }
+
+  #isCopied(slot: Slot): boolean {
+    const isWaiting = this.#former.partitionsOf(slot).length > 0;
+    return !isWaiting && this.#running?.partitions.cold?.isSlotCopied(slot) === true;
+  }
+
+  #formerEntriesOf(at: PartitionPlace): ReturnType<MemberParts["formerEntriesOf"]> {
+    const cause = this.#opener.lostOf(at.slot);
+    // Offline: what it would go on without may have been acknowledged.
+    if (cause !== undefined) throw new DiskError("io", { path: "journal", applied: "no", cause });
+    return this.#former.entriesOf(at, this.#opener.sourcesOf(at.slot));
+  }
+
+  /** The object store has all that former owners' journals told of the partition. */
+  #covered(at: PartitionPlace): void {
+    if (!this.#former.covered(at)) return;
+    this.#opener.dropSources(at.slot).catch((error: unknown) => {
+      if (error instanceof FencedError) this.#deps.onOver(error);
+      else this.#warn("a slot's sources could not be dropped yet", error);
+    });
+  }
+
+  async #copy(slots: readonly CopyableSlot[]): Promise<void> {
+    const partitions = this.#running?.partitions;
+    const untold = new MetadataError("slots are copied once the broker is open", later);
+    if (partitions === undefined) throw untold;
+    for (const { epoch, slot } of slots) {
+      await partitions.copySlot({ slot, openSlot: { epoch } }, this.#former.partitionsOf(slot));
+    }
+  }
+}
+
+const later = { retriable: true, applied: "no" } as const;
+
+export function openMember(deps: OpenMemberDeps): Member {
+  return new Member(deps);
 }
 
 function gainedSlots(
   { before, now }: { readonly now: Leadership; readonly before: Leadership },
-  { incarnation }: Pick<Cluster, "incarnation">,
+  incarnation: IncarnationId,
 ): readonly Slot[] {
   return slotsOf(now, incarnation).filter((slot) => {
-    const former = leaderOf(before, slot);
-    return former?.epoch !== leaderOf(now, slot)?.epoch;
+    return leaderOf(before, slot)?.epoch !== leaderOf(now, slot)?.epoch;
   });
-}
-
-function resumeRemovals(
-  partitions: Partitions,
-  warn: (what: string, cause: unknown) => void,
-): void {
-  partitions.resumeRemovals().catch((error: unknown) => {
-    warn("deleted topics could not be looked for", error);
-  });
-}
-
-/** Reads what a closed incarnation's item says of its journal, and then that. */
-function readFormer(
-  deps: Omit<Parameters<typeof closeJournal>[0], "incarnation">,
-): ReadFormerJournal {
-  return async (incarnation, slots, take) => {
-    const item = await read(deps.access, keys.incarnation(incarnation));
-    // Its item goes only when no head names it: nothing of these slots is there.
-    if (item === undefined) return;
-    const { end, trim } = readJournalItem(item);
-    if (end === undefined) return;
-    const reads = { ...deps, incarnation };
-    for await (const found of readJournalObjects(reads, { first: trim, end })) {
-      for (const entry of entriesOf(found, ({ slot }) => slots.has(slot))) {
-        if (entry.kind === "records") take(entry);
-      }
-    }
-  };
-}
-
-/** The item says where it ended, so that nobody has to fence it. */
-async function endJournal(
-  access: StoreAccess,
-  { journal, key }: { readonly key: string; readonly journal: ObjectJournal },
-): Promise<void> {
-  for (;;) {
-    const item: Item | undefined = await read(access, key);
-    const change = decideGracefulEnd(item, journal.nextSeq);
-    if (change.kind !== "write") return;
-    const outcome = await transact(access, [change.write], () => false);
-    if (outcome.ok) return;
-  }
 }

@@ -1,63 +1,28 @@
-import {
-  assert,
-  type Claim,
-  decideClaim,
-  decideDrop,
-  decideRelease,
-  type Epoch,
-  type IncarnationId,
-  type Item,
-  readHead,
-  type Slot,
-  type Source,
-  sourcesMax,
-  type Write,
-} from "@millrace/core";
+import { assert, decideDrop, decideRelease, readHead, sourcesMax } from "@millrace/core";
+import type { Slot, Source } from "@millrace/core";
 import { NotLeaderError } from "../cluster/cluster-view.ts";
 import type { StoreAccess } from "../cluster/persist.ts";
 import { FencedError, type OpenSlot } from "../cluster/slot-claims.ts";
-import { CopiedHeads, type CopyableSlot } from "./copied-heads.ts";
-import type { FormerEntries } from "./former-entries.ts";
 import { isLostJournal } from "./former-journal.ts";
 import { claimsAtOnceMax } from "./limits.ts";
-import { type ReadHeads, SlotHeads } from "./slot-heads.ts";
+import {
+  type Claimed,
+  type ClaimedSlot,
+  SlotClaimer,
+  type SlotClaimerDeps,
+} from "./slot-claimer.ts";
+import { SlotHeads } from "./slot-heads.ts";
 
-export interface SlotOpenerDeps extends StoreAccess {
-  readonly incarnation: IncarnationId;
-  /** At which epoch leadership gives this incarnation the slot; undefined: it does not. */
-  readonly epochOf: (slot: Slot) => Epoch | undefined;
-  /**
-   * Closes a former owner's journal for good (ownership rule 11 b – d). By any number of callers at
-   * once. Rejects with MetadataError or ObjectError.
-   */
-  readonly closeJournal: (incarnation: IncarnationId) => Promise<void>;
-  /**
-   * Resolves when every topic is known here that was made before the call: what former owners left
-   * of a topic must not be taken for what a deleted one left. Rejects with MetadataError.
-   */
-  readonly caughtUp: () => Promise<void>;
-  readonly former: FormerEntries;
+export interface SlotOpenerDeps extends StoreAccess, Omit<SlotClaimerDeps, "heads" | "isStopped"> {
   /** Whether this broker's registered checkpoints, and manifests, hold all of the slot. */
   readonly isCopied: (slot: Slot) => boolean;
-  /**
-   * Takes all that the sources have of the slots into this broker's checkpoint, at the epochs that
-   * they are to be claimed at. Rejects with MetadataError, ObjectError, or FencedError.
-   */
-  readonly copy: (slots: readonly CopyableSlot[]) => Promise<void>;
   /** What a former owner's journal has of the slot is lost: an alarm. Told at every opening. */
   readonly onLost: (slot: Slot, cause: Error) => void;
 }
 
-interface Opened extends OpenSlot {
-  readonly sources: readonly Source[];
+interface Opened extends ClaimedSlot {
   /** Why what former owners left in their journals is not here. */
   lost?: Error | undefined;
-}
-
-/** What became of slots that were to be opened; one that is in neither is another's. */
-interface Opening {
-  readonly taken: Map<Slot, Opened>;
-  readonly failed: Map<Slot, unknown>;
 }
 
 /**
@@ -77,7 +42,7 @@ interface Opening {
 export class SlotOpener {
   readonly #deps: SlotOpenerDeps;
   readonly #heads: SlotHeads;
-  readonly #copied = new CopiedHeads();
+  readonly #claimer: SlotClaimer;
   readonly #open = new Map<Slot, Opened>();
   readonly #opening = new Map<Slot, Promise<Opened>>();
   readonly #stopped = new Set<Slot>();
@@ -85,6 +50,8 @@ export class SlotOpener {
   constructor(deps: SlotOpenerDeps) {
     this.#deps = deps;
     this.#heads = new SlotHeads(deps, deps.incarnation);
+    const isStopped = (slot: Slot): boolean => this.#stopped.has(slot);
+    this.#claimer = new SlotClaimer({ ...deps, heads: this.#heads, isStopped });
   }
 
   /** The slot if it is open already. */
@@ -135,7 +102,7 @@ export class SlotOpener {
 
   /** What the slot's head names beside its owner, as long as not all of it is copied. */
   sourcesOf(slot: Slot): readonly Source[] {
-    return this.#open.get(slot)?.sources ?? this.#copied.sourcesOf(slot);
+    return this.#open.get(slot)?.sources ?? this.#claimer.sourcesOf(slot);
   }
 
   /** Why nobody knows what former owners' journals had of the slot. */
@@ -153,7 +120,7 @@ export class SlotOpener {
   async findLost(slot: Slot): Promise<void> {
     const open = this.#open.get(slot);
     if (open?.lost === undefined) return;
-    const failed = await this.#loadSources(new Map([[slot, open.sources]]));
+    const failed = await this.#claimer.loadSources(new Map([[slot, open.sources]]));
     if (this.#open.get(slot) !== open) return;
     const cause = failed.get(slot);
     if (cause === undefined) open.lost = undefined;
@@ -250,14 +217,15 @@ export class SlotOpener {
     }
   }
 
-  async #claimAll(slots: readonly Slot[]): Promise<Opening> {
+  async #claimAll(slots: readonly Slot[]): Promise<Claimed> {
     try {
-      const claimed = await this.#claim(slots);
+      const claimed = await this.#claimer.claim(slots);
       const isFormer = [...claimed.taken.values()].some(({ sources }) => sources.length > 0);
       if (isFormer) await this.#deps.caughtUp();
       const sources = [...claimed.taken].map(([slot, opened]) => [slot, opened.sources] as const);
-      const lost = await this.#loadSources(new Map(sources));
-      for (const [slot, opened] of claimed.taken) await this.#settle(claimed, slot, { opened, lost });
+      const lost = await this.#claimer.loadSources(new Map(sources));
+      for (const [slot, opened] of claimed.taken)
+        await this.#settle(claimed, slot, { opened, lost });
       return claimed;
     } catch (error) {
       return { taken: new Map(), failed: new Map(slots.map((slot) => [slot, error])) };
@@ -266,9 +234,9 @@ export class SlotOpener {
 
   /** The slot is open, unless leadership moved on while journals were read. */
   async #settle(
-    opening: Opening,
+    opening: Claimed,
     slot: Slot,
-    found: { readonly opened: Opened; readonly lost: ReadonlyMap<Slot, unknown> },
+    found: { readonly opened: ClaimedSlot; readonly lost: ReadonlyMap<Slot, unknown> },
   ): Promise<void> {
     const { epochOf, former, onLost } = this.#deps;
     const { lost, opened } = found;
@@ -279,12 +247,9 @@ export class SlotOpener {
     } else if (isLost && !(await this.#isMine(slot, opened))) {
       opening.failed.set(slot, new NotLeaderError(slot));
     } else if (epochOf(slot) === opened.epoch) {
-      if (isLost) {
-        opened.lost = cause;
-        onLost(slot, cause);
-      }
-      this.#copied.delete(slot);
-      this.#open.set(slot, opened);
+      if (isLost) onLost(slot, cause);
+      this.#claimer.opened(slot);
+      this.#open.set(slot, isLost ? { ...opened, lost: cause } : opened);
       if (opened.sources.length > 0) return;
     }
     former.forget(slot);
@@ -297,148 +262,4 @@ export class SlotOpener {
     const head = readHead(item);
     return head.owner === this.#deps.incarnation && head.epoch === epoch;
   }
-
-  async #claim(slots: readonly Slot[]): Promise<Opening> {
-    const opening: Opening = { taken: new Map(), failed: new Map() };
-    let left = slots;
-    while (left.length > 0) {
-      const heads = await this.#heads.readAll(left);
-      const owners = await this.#closeOwners(heads);
-      const ready = left.filter((slot) => {
-        const cause = owners.failed.get(ownerOf(heads.get(slot)));
-        if (cause !== undefined) opening.failed.set(slot, cause);
-        return cause === undefined;
-      });
-      const others: Slot[] = [];
-      const crowded: CopyableSlot[] = [];
-      for (let from = 0; from < ready.length; from += claimsAtOnceMax) {
-        const some = ready.slice(from, from + claimsAtOnceMax);
-        const claimed = await this.#claimSome(some, owners.closed);
-        for (const [slot, opened] of claimed.taken) opening.taken.set(slot, opened);
-        others.push(...claimed.others);
-        crowded.push(...claimed.crowded);
-      }
-      if (crowded.length > 0) await this.#copy(crowded);
-      left = [...others, ...crowded.map(({ slot }) => slot)];
-    }
-    return opening;
-  }
-
-  /** Whose journals are closed now, and why others' are not. */
-  async #closeOwners(heads: ReadHeads): Promise<{
-    readonly closed: ReadonlySet<IncarnationId>;
-    readonly failed: ReadonlyMap<IncarnationId | undefined, unknown>;
-  }> {
-    const owners = new Set([...heads.values()].map(ownerOf));
-    owners.delete(undefined);
-    owners.delete(this.#deps.incarnation);
-    const closed = new Set<IncarnationId>();
-    const failed = new Map<IncarnationId | undefined, unknown>();
-    await Promise.all(
-      [...owners].map(async (owner) => {
-        if (owner === undefined) return;
-        try {
-          await this.#deps.closeJournal(owner);
-          closed.add(owner);
-        } catch (error) {
-          failed.set(owner, error);
-        }
-      }),
-    );
-    return { closed, failed };
-  }
-
-  /**
-   * `others`: they got another owner since, whose journal is to be closed first; `crowded`: what
-   * their sources have is to be copied first.
-   */
-  async #claimSome(
-    slots: readonly Slot[],
-    closed: ReadonlySet<IncarnationId>,
-  ): Promise<{
-    readonly taken: ReadonlyMap<Slot, Opened>;
-    readonly others: readonly Slot[];
-    readonly crowded: readonly CopyableSlot[];
-  }> {
-    const { incarnation, epochOf } = this.#deps;
-    const taken = new Map<Slot, Opened>();
-    const others = new Set<Slot>();
-    const crowded = new Map<Slot, CopyableSlot>();
-    const isOver = (owner: IncarnationId): boolean => closed.has(owner);
-    await this.#heads.write(slots, (slot, item) => {
-      taken.delete(slot);
-      others.delete(slot);
-      crowded.delete(slot);
-      const epoch = this.#stopped.has(slot) ? undefined : epochOf(slot);
-      if (epoch === undefined) return undefined;
-      const me = { slot, incarnation, epoch, isSpent: () => false, isOver };
-      const claim = decideClaim(item, { ...me, ...this.#copied.claimOf(slot, epoch) });
-      if (claim.kind === "fenceFirst") others.add(slot);
-      if (claim.kind === "write") taken.set(slot, { epoch, sources: sourcesIn(claim.write) });
-      if (claim.kind === "held") taken.set(slot, { epoch, sources: sourcesOf(item) });
-      if (item !== undefined && isCrowded(claim)) crowded.set(slot, { slot, epoch, item });
-      assertMayBeClaimed(claim, slot);
-      // Where leadership gave the slot on, this broker will hear of it.
-      return claim.kind === "write" ? claim.write : undefined;
-    });
-    return { taken, others: [...others], crowded: [...crowded.values()] };
-  }
-
-  /** So that a claim need name no source of theirs (rule 7). */
-  async #copy(slots: readonly CopyableSlot[]): Promise<void> {
-    const { caughtUp, copy } = this.#deps;
-    await caughtUp();
-    const sources = new Map(slots.map((one) => [one.slot, this.#copied.begin(one)]));
-    const failed = await this.#loadSources(sources);
-    for (const cause of failed.values()) throw cause;
-    await copy(slots);
-    for (const one of slots) this.#copied.end(one);
-  }
-
-  /** By journal, for all slots that it may have something of. Those whose journals can't be read. */
-  async #loadSources(
-    of: ReadonlyMap<Slot, readonly Source[]>,
-  ): Promise<ReadonlyMap<Slot, unknown>> {
-    const slotsBy = new Map<IncarnationId, Slot[]>();
-    for (const [slot, sources] of of) {
-      for (const { incarnation, released } of sources) {
-        if (released === true) continue;
-        slotsBy.set(incarnation, [...(slotsBy.get(incarnation) ?? []), slot]);
-      }
-    }
-    const failed = new Map<Slot, unknown>();
-    await Promise.all(
-      [...slotsBy].map(async ([incarnation, slots]) => {
-        try {
-          await this.#deps.former.load(incarnation, slots);
-        } catch (error) {
-          for (const slot of slots) failed.set(slot, error);
-        }
-      }),
-    );
-    return failed;
-  }
-}
-
-function ownerOf(item: Item | undefined): IncarnationId | undefined {
-  return item === undefined ? undefined : readHead(item).owner;
-}
-
-function sourcesIn(write: Write): readonly Source[] {
-  if (write.kind !== "put") return [];
-  return sourcesOf({ key: write.key, version: 0, value: write.value });
-}
-
-function sourcesOf(item: Item | undefined): readonly Source[] {
-  return item === undefined ? [] : readHead(item).sources;
-}
-
-function isCrowded({ kind }: Claim): boolean {
-  return kind === "tooManySources" || kind === "copyAgain";
-}
-
-function assertMayBeClaimed(claim: Claim, slot: Slot): void {
-  if (claim.kind !== "releaseFirst") return;
-  // Leadership took the slot away and gave it back: whatever this incarnation holds is in doubt.
-  throw new FencedError(`slot ${slot} was this incarnation's at epoch ${claim.epoch}`);
 }

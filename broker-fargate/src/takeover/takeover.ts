@@ -8,7 +8,7 @@ import { adoptionRetryMs, adoptionsAtOnceMax, takeoverRetryMs } from "./limits.t
 import { SlotLane } from "./slot-lane.ts";
 import type { SlotOpener } from "./slot-opener.ts";
 
-interface PartitionRef {
+export interface PartitionRef {
   readonly topicId: TopicId;
   readonly partition: number;
 }
@@ -27,7 +27,7 @@ export interface SlotWork {
 
 export interface TakeoverDeps {
   readonly clock: Clock;
-  readonly opener: Pick<SlotOpener, "takeOver" | "find" | "sourcesOf">;
+  readonly opener: Pick<SlotOpener, "takeOver" | "find" | "sourcesOf" | "lostOf" | "findLost">;
   readonly work: SlotWork;
   readonly leads: (slot: Slot) => boolean;
   /** This incarnation is over. */
@@ -72,15 +72,19 @@ export class Takeover {
     await Promise.all([this.#opening.close(), this.#adopting.close()]);
   }
 
+  /** One that fails holds up no other. */
   async #open(slots: readonly Slot[]): Promise<readonly Slot[]> {
     const { leads, opener, work } = this.#deps;
     const wanted = slots.filter((slot) => leads(slot));
     try {
-      await opener.takeOver(wanted);
+      const failed = await opener.takeOver(wanted);
+      for (const cause of new Set(failed.values())) {
+        this.#explain(cause, "slots could not be taken over yet");
+      }
       const open = wanted.filter((slot) => opener.find(slot) !== undefined);
       this.#adopting.add(open);
       await work.openGroups(open);
-      return [];
+      return [...failed.keys()];
     } catch (error) {
       this.#explain(error, "slots could not be taken over yet");
       return wanted;
@@ -92,7 +96,8 @@ export class Takeover {
     const open = slots.filter((slot) => opener.find(slot) !== undefined);
     const failed: Slot[] = [];
     await inLanes(open, adoptionsAtOnceMax, async (slot) => {
-      if (opener.sourcesOf(slot).length > 0 && !(await this.#adoptOne(slot))) failed.push(slot);
+      const hasFormer = opener.sourcesOf(slot).length > 0;
+      if (hasFormer && !(await this.#adoptOne(slot))) failed.push(slot);
     });
     return failed;
   }
@@ -110,9 +115,10 @@ export class Takeover {
         isDone = false;
       }
     };
+    await tried(() => opener.findLost(slot));
     for (const at of work.waitingPartitions(slot)) await tried(() => work.adoptPartition(at));
     await tried(() => work.adoptPacks(slot));
-    return isDone;
+    return isDone && opener.lostOf(slot) === undefined;
   }
 
   #explain(error: unknown, what: string): void {

@@ -15,12 +15,10 @@ import type { CheckpointWriter } from "./checkpoint-writer.ts";
 import { bytesToRead, DirtyTails } from "./dirty-tails.ts";
 import type { DirtyTail } from "./dirty-tails.ts";
 import { CheckpointDamagedError } from "./former-checkpoints.ts";
-import type { WrittenImage } from "./image-writer.ts";
 import type { TierLimits } from "./limits.ts";
 import type { ManifestItems } from "./manifest-items.ts";
 import type { ObjectAccess } from "./object-access.ts";
-import { PackRound } from "./pack-round.ts";
-import { planMoves } from "./plan-moves.ts";
+import { type PackableOwner, type PackedTail, Packing } from "./packing.ts";
 import { SegmentRound } from "./segment-round.ts";
 import type { SlotPacks } from "./slot-packs.ts";
 import { TailGoneError, tailOf, TailReader } from "./tail-reader.ts";
@@ -48,6 +46,9 @@ export interface Cover<Owner> {
 
 /** One that the object store may take. */
 type Tierable<Owner> = Owner & { readonly tiered: TieredPartition };
+
+/** A partition that is not in use: its slot is not this incarnation's yet. */
+export type CopiedOwner = PackableOwner;
 
 export interface CheckpointerDeps<Owner extends TieredOwner> {
   readonly clock: Clock;
@@ -89,6 +90,7 @@ export class Checkpointer<Owner extends TieredOwner> {
   readonly #pace: UploadPace;
   readonly #tails: TailReader;
   readonly #segments: SegmentRound;
+  readonly #packing: Packing;
   readonly #dirty: DirtyTails<Tierable<Owner>>;
   /** When sections that changed are written, monotonic. */
   #slotsDueMs = Number.POSITIVE_INFINITY;
@@ -104,6 +106,8 @@ export class Checkpointer<Owner extends TieredOwner> {
     this.#pace = new UploadPace(deps.clock, deps.limits);
     this.#tails = new TailReader({ ...deps, pace: this.#pace });
     this.#segments = new SegmentRound({ ...deps, tails: this.#tails });
+    const explain = (error: unknown, what: string): void => this.#explain(error, what);
+    this.#packing = new Packing({ ...deps, tails: this.#tails, explain });
   }
 
   /** Bytes appended that no round has taken. */
@@ -146,7 +150,36 @@ export class Checkpointer<Owner extends TieredOwner> {
   }
 
   /** A round with everything that there is, now. */
-  async takeAll(): Promise<"done" | "failed"> {
+  takeAll(): Promise<"done" | "failed"> {
+    return this.#alone(() => this.#round(this.#dirty.takeAll()));
+  }
+
+  /**
+   * A round that packs all that these have past their cold ends, large or small, with the sections of
+   * their slots; it takes nothing else. Of slots that are not owned yet nothing may become segments.
+   */
+  copy(owners: readonly CopiedOwner[]): Promise<"done" | "failed"> {
+    return this.#alone(async () => {
+      const tails = owners.flatMap((owner): readonly PackedTail[] => {
+        const tail = tailOf(owner);
+        const plan = planTail(tail, Number.POSITIVE_INFINITY);
+        const producers = owner.log.producers.snapshot();
+        return plan.kind === "packed" ? [{ owner, from: plan.from, to: tail.to, producers }] : [];
+      });
+      const failed = new Set<PackableOwner>();
+      const outcome = await this.#packing.pack(tails, failed);
+      return failed.size === 0 ? outcome : "failed";
+    });
+  }
+
+  /** No round begins any more. */
+  abandon(): void {
+    this.#isClosed = true;
+    this.#timer?.timer.cancel();
+  }
+
+  /** Runs when no other round does. */
+  async #alone(run: () => Promise<"done" | "failed">): Promise<"done" | "failed"> {
     while (this.#running !== undefined) {
       this.#pace.hurry();
       await this.#running;
@@ -154,21 +187,13 @@ export class Checkpointer<Owner extends TieredOwner> {
     this.#timer?.timer.cancel();
     this.#timer = undefined;
     this.#pace.hurry();
-    let outcome: "done" | "failed" = "done";
-    const round = this.#round(this.#dirty.takeAll()).then((ended) => {
-      outcome = ended;
+    const round = run();
+    this.#running = round.then((outcome) => {
       this.#running = undefined;
-      this.#armNext(ended);
+      this.#armNext(outcome);
     });
-    this.#running = round;
-    await round;
-    return outcome;
-  }
-
-  /** No round begins any more. */
-  abandon(): void {
-    this.#isClosed = true;
-    this.#timer?.timer.cancel();
+    await this.#running;
+    return round;
   }
 
   /** One more round with everything that there is, and none after it. */
@@ -178,7 +203,7 @@ export class Checkpointer<Owner extends TieredOwner> {
     this.#pace.hurry();
     await this.#running;
     const tails = this.#dirty.takeAll();
-    if (tails.length > 0 || this.#changedSlots().length > 0) await this.#round(tails);
+    if (tails.length > 0 || this.#packing.changedSlots().length > 0) await this.#round(tails);
   }
 
   #arm(dueMs: number): void {
@@ -200,7 +225,7 @@ export class Checkpointer<Owner extends TieredOwner> {
 
   #armNext(outcome: "done" | "failed"): void {
     const nowMs = this.#deps.clock.monotonicMs();
-    if (this.#changedSlots().length > 0) this.slotChanged();
+    if (this.#packing.changedSlots().length > 0) this.slotChanged();
     const waitingMs = Math.min(this.#dirty.dueMs, this.#slotsDueMs);
     const dueMs = outcome === "failed" ? waitingMs : this.#dueMs(nowMs);
     if (dueMs < Number.POSITIVE_INFINITY) this.#arm(dueMs);
@@ -214,13 +239,13 @@ export class Checkpointer<Owner extends TieredOwner> {
   async #round(tails: readonly DirtyTail<Tierable<Owner>>[]): Promise<"done" | "failed"> {
     const owners = tails.map(({ owner }) => owner);
     this.#slotsDueMs = Number.POSITIVE_INFINITY;
-    const packed: PackedTail<Owner>[] = [];
-    const failed = new Set<Tierable<Owner>>();
+    const packed: PackedTail[] = [];
+    const failed = new Set<PackableOwner>();
     for (const { tiered } of owners) tiered.isBeingCopied = true;
     await inLanes(owners, this.#deps.limits.uploadsInFlightMax, async (owner) => {
       if (!(await this.#tier(owner, packed))) failed.add(owner);
     });
-    await this.#pack(packed, failed);
+    await this.#packing.pack(packed, failed);
     this.#failures = failed.size === 0 ? 0 : this.#failures + 1;
     for (const tail of tails) {
       const { owner } = tail;
@@ -238,7 +263,7 @@ export class Checkpointer<Owner extends TieredOwner> {
   }
 
   /** Cold segments are made here; a smaller tail is left to the pack. False: not this time. */
-  async #tier(owner: Tierable<Owner>, packed: PackedTail<Owner>[]): Promise<boolean> {
+  async #tier(owner: Tierable<Owner>, packed: PackedTail[]): Promise<boolean> {
     const { cover, limits } = this.#deps;
     const { log } = owner;
     try {
@@ -267,108 +292,6 @@ export class Checkpointer<Owner extends TieredOwner> {
     }
   }
 
-  /** Adds to `failed` those whose tail is not stored this time: one holds up no others. */
-  async #pack(tails: readonly PackedTail<Owner>[], failed: Set<Tierable<Owner>>): Promise<void> {
-    const { limits, objects, writer } = this.#deps;
-    const keptFrom = planMoves(writer.checkpoints(), this.#liveBytes(), limits);
-    if (keptFrom > 0) this.#markMoving(keptFrom);
-    const round = new PackRound(writer, objects, keptFrom);
-    try {
-      for (const tail of tails) {
-        if (!(await this.#packTail(round, tail))) failed.add(tail.owner);
-      }
-      await this.#addSlots(round);
-      await round.flush();
-      for (const { slot } of round.registered) await this.#deps.onCopied(slot);
-      await this.#deps.released.forgetCopied();
-      await writer.deleteUnused(this.#livePacks());
-    } catch (error) {
-      round.giveUp();
-      for (const { owner } of tails) failed.add(owner);
-      this.#explain(error, "a checkpoint could not be written");
-    }
-    for (const { owner } of tails) {
-      if (round.leftOut.has(owner.tiered.packs)) failed.add(owner);
-    }
-  }
-
-  /** False: it could not be read, or not all of it fits one image. */
-  async #packTail(round: PackRound, tail: PackedTail<Owner>): Promise<boolean> {
-    const { owner } = tail;
-    if (owner.isOver) return false;
-    const image = await this.#tryToRead(tail);
-    if (image === undefined) return false;
-    if (!round.hasRoomFor(image.bytes)) {
-      await this.#addSlots(round);
-      await round.flush();
-    }
-    round.addTail(owner.tiered, image);
-    // Where a gap between offsets ended it, the rest is the next round's.
-    return image.at("", 0).nextOffset >= tail.to;
-  }
-
-  async #tryToRead(tail: PackedTail<Owner>): Promise<WrittenImage | undefined> {
-    const { owner, from, producers, to } = tail;
-    const wish = { from, to, targetBytes: Number.POSITIVE_INFINITY, producers };
-    try {
-      return await this.#tails.readImage(owner, wish);
-    } catch (error) {
-      this.#explain(error, "a partition's tail could not be read");
-      return undefined;
-    }
-  }
-
-  async #addSlots(round: PackRound): Promise<void> {
-    for (const packs of this.#changedSlots()) {
-      if (round.leftOut.has(packs)) continue;
-      try {
-        await round.addSlot(packs);
-      } catch (error) {
-        if (!(error instanceof CheckpointDamagedError)) throw error;
-        this.#explain(error, `a pack of slot ${packs.slot} is lost: its checkpoints stand still`);
-      }
-    }
-  }
-
-  #changedSlots(): readonly SlotPacks[] {
-    return [...this.#deps.slots()].filter(({ isChanged }) => isChanged);
-  }
-
-  /** Slots whose section, or of which a part, lies in a checkpoint before `keptFrom`. */
-  #markMoving(keptFrom: number): void {
-    const { slots, writer } = this.#deps;
-    const sections = new Set(writer.slotsBefore(keptFrom));
-    for (const packs of slots()) {
-      const isMoving = [...packs.owners()].some(({ cold }) => {
-        return cold.packed.some((part) => !writer.holds(part, keptFrom));
-      });
-      packs.isChanged ||= isMoving || sections.has(packs.slot);
-    }
-  }
-
-  /** Of packed parts, by the object that they lie in. */
-  #liveBytes(): ReadonlyMap<string, number> {
-    const live = new Map<string, number>();
-    for (const packs of this.#deps.slots()) {
-      for (const { cold } of packs.owners()) {
-        for (const { bytes, object } of cold.packed) {
-          live.set(object, (live.get(object) ?? 0) + bytes);
-        }
-      }
-    }
-    return live;
-  }
-
-  /** The objects that packed parts lie in, and those that the newest sections name. */
-  #livePacks(): ReadonlySet<string> {
-    const live = new Set<string>(this.#deps.released.objects());
-    for (const packs of this.#deps.slots()) {
-      for (const object of packs.named) live.add(object);
-      for (const { cold } of packs.owners()) for (const { object } of cold.packed) live.add(object);
-    }
-    return live;
-  }
-
   #explain(error: unknown, what: string): void {
     const isOperational =
       error instanceof ObjectError ||
@@ -380,14 +303,6 @@ export class Checkpointer<Owner extends TieredOwner> {
     if (!isOperational) throw error;
     this.#deps.warn(what, error);
   }
-}
-
-interface PackedTail<Owner extends TieredOwner> {
-  readonly owner: Tierable<Owner>;
-  readonly from: number;
-  readonly to: number;
-  /** As of `to`. */
-  readonly producers: Uint8Array;
 }
 
 function isTierable<Owner extends TieredOwner>(owner: Owner): owner is Tierable<Owner> {

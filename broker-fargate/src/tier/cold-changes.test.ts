@@ -136,6 +136,21 @@ describe("segments that take the place of others", () => {
     ]);
   });
 
+  it("count soon where it was not said whether they are named, whatever else is to be changed", async () => {
+    const world = await ChangesWorld.start();
+    world.after = () => {
+      world.after = nothing;
+      lost();
+    };
+    expect(await world.replace()).toBe("failed");
+    expect(world.owner.tiered.cold.segments).toHaveLength(3);
+    await world.rig.pass(smallLimits.checkpointRetryMs);
+    await world.check([
+      [0, 20],
+      [20, 30],
+    ]);
+  });
+
   it.each([
     [
       10,

@@ -1,7 +1,9 @@
 import { Lanes, ObjectError } from "@millrace/core";
 import type { ColdLog, ColdPart, Random } from "@millrace/core";
 import { hexOf } from "../cluster/open-cluster.ts";
+import { FencedError } from "../cluster/slot-claims.ts";
 import type { MarkedPartition } from "../partition/partition-items.ts";
+import { isStoreError } from "../partition/store-error.ts";
 import type { WrittenImage } from "./image-writer.ts";
 import type { ManifestItems } from "./manifest-items.ts";
 import type { ObjectAccess } from "./object-access.ts";
@@ -15,6 +17,8 @@ export interface ColdChangesDeps {
   /** Parts left the cold log, by a cut or a replacement; `packed`: some of them lay in a pack. */
   readonly onGone: (were: "segments" | "packed") => void;
   readonly warn: (what: string, cause: unknown) => void;
+  /** Runs it after a pause. */
+  readonly later: (run: () => void) => void;
 }
 
 /**
@@ -23,7 +27,9 @@ export interface ColdChangesDeps {
  * manifest never has a gap or an overlap, whatever comes while one is under way.
  *
  * Of a commit that failed nobody may know whether it was made: who made it leaves word how to find
- * out (`mustSettle`), and nothing else is changed before that is known.
+ * out (`mustSettle`), and nothing else is changed before that is known. It is found out soon, though
+ * nothing else may be to be changed: if the commit was made, a sweep deletes what it replaced, and
+ * readers would look for that for ever.
  *
  * Not serialised: packed parts, which no manifest item names, and the start of the cold log, which
  * a cut moves at once.
@@ -36,6 +42,7 @@ export class ColdChanges {
   readonly #left: Set<ColdPart>;
   readonly #lane = new Lanes(1);
   #settle: (() => Promise<void>) | undefined;
+  #isSettlingSoon = false;
   #isClosed = false;
 
   constructor(
@@ -74,6 +81,21 @@ export class ColdChanges {
   /** To be called within a change. `settle` rejects while it can't be found out. */
   mustSettle(settle: () => Promise<void>): void {
     this.#settle = settle;
+    this.#settleSoon();
+  }
+
+  #settleSoon(): void {
+    if (this.#isSettlingSoon) return;
+    this.#isSettlingSoon = true;
+    this.#deps.later(() => {
+      this.#isSettlingSoon = false;
+      if (this.#isClosed || this.#settle === undefined) return;
+      this.settled().catch((error: unknown) => {
+        if (isStoreError(error)) this.#settleSoon();
+        // Another owner's by now: it has read the manifest itself.
+        else if (!(error instanceof FencedError)) throw error;
+      });
+    });
   }
 
   /** Removes the parts that end at or before `offset`, which is stored, with their objects. */

@@ -219,6 +219,7 @@ export class CheckpointerRig {
         ...{ objects: this.objects, manifest: this.manifest, random: this.random, clusterId },
         onGone: (were) => void (packs.isChanged ||= were === "packed"),
         warn: (what) => void this.warnings.push(what),
+        later: (run) => void this.clock.after(this.#limits.checkpointRetryMs, run),
       },
     );
     const tiered: TieredPartition = {

@@ -3,6 +3,8 @@ import type { Clock, Epoch, IncarnationId, Slot, Timer } from "@millrace/core";
 import type { JournalItems } from "../partition/journal-item.ts";
 import type { PartitionPlace } from "../partition/partition-items.ts";
 import type { TierLimits } from "./limits.ts";
+import type { ClosedJournals } from "../journal/closed-journals.ts";
+import { JournalObjectDamagedError } from "../journal/journal-errors.ts";
 import type { ManifestItems } from "./manifest-items.ts";
 import type { ObjectAccess } from "./object-access.ts";
 import {
@@ -23,18 +25,29 @@ export interface JanitorDeps {
   readonly limits: TierLimits;
   /** The slot's epoch, by a strong read of its head; undefined: it has none. */
   readonly epochOf: (slot: Slot) => Promise<Epoch | undefined>;
+  /** What only a member of a cluster has. */
+  readonly member?: JanitorOfMember | undefined;
   readonly warn: (what: string, cause: unknown) => void;
+}
+
+/** In a cluster one broker sweeps for all, and journals lie in the object store, too. */
+export interface JanitorOfMember {
+  readonly isController: () => boolean;
+  readonly journals: Pick<ClosedJournals, "incarnations" | "delete">;
 }
 
 export interface Sweep {
   readonly segments: number;
   readonly checkpoints: number;
+  /** Of a member. */
+  readonly journals?: number;
 }
 
 /**
  * Deletes objects that nobody names and nobody will: what a crash left between the storing of an
  * object and its registration, and the checkpoints of incarnations that no slot's head names any
- * more (ownership rules 8 and 19). Soon after a start, and then now and then.
+ * more (ownership rules 8 and 19), in a cluster with their journals. Soon after a start, and then
+ * now and then; in a cluster by its controller alone.
  *
  * Never by age: a cold segment goes only if its slot's epoch, read strongly, is newer than the one
  * that it was written under, and the manifest, read after that, does not name it.
@@ -66,18 +79,25 @@ export class Janitor {
   /** Looks at every object once. Stops at the first failure of a store, which is logged. */
   async sweep(): Promise<Sweep> {
     const found = { segments: 0, checkpoints: 0 };
+    const { journalItems, member, slots } = this.#deps;
+    if (member?.isController() === false) return found;
+    let journals = 0;
     try {
-      for (const incarnation of await this.#deps.journalItems.listUnnamed(this.#deps.slots)) {
+      const over = member === undefined ? journalItems.listUnnamed : journalItems.listOver;
+      for (const incarnation of await over.call(journalItems, slots)) {
+        journals += (await member?.journals.delete(incarnation)) ?? 0;
         found.checkpoints += await this.#deleteCheckpoints(incarnation);
-        await this.#deps.journalItems.forget(incarnation);
+        // Last: it tells whose they are.
+        await journalItems.forget(incarnation);
       }
       found.checkpoints += await this.#sweepCheckpoints();
+      if (member !== undefined) journals += await this.#sweepJournals(member);
       found.segments = await this.#sweepSegments();
     } catch (error) {
-      if (!(error instanceof ObjectError || error instanceof MetadataError)) throw error;
+      if (!isLeft(error)) throw error;
       this.#deps.warn("objects that nobody names are left for the next sweep", error);
     }
-    return found;
+    return member === undefined ? found : { ...found, journals };
   }
 
   #arm(delayMs: number): void {
@@ -107,6 +127,16 @@ export class Janitor {
     let deleted = 0;
     for (const incarnation of await journalItems.unnamedOf(incarnations, slots)) {
       deleted += await this.#deleteCheckpoints(incarnation);
+    }
+    return deleted;
+  }
+
+  /** What came, or came back, after the incarnation's item had gone. */
+  async #sweepJournals({ journals }: JanitorOfMember): Promise<number> {
+    const { journalItems, slots } = this.#deps;
+    let deleted = 0;
+    for (const one of await journalItems.unnamedOf(await journals.incarnations(), slots)) {
+      deleted += await journals.delete(one);
     }
     return deleted;
   }
@@ -147,4 +177,12 @@ export class Janitor {
     const named = await this.#deps.manifest.objectAt(place, name.baseOffset);
     return named !== key;
   }
+}
+
+function isLeft(error: unknown): boolean {
+  return (
+    error instanceof ObjectError ||
+    error instanceof MetadataError ||
+    error instanceof JournalObjectDamagedError
+  );
 }

@@ -1,4 +1,5 @@
 import { assert } from "@millrace/core";
+import { journalLimits } from "../journal/limits.ts";
 
 const mebibyte = 1024 * 1024;
 
@@ -84,6 +85,18 @@ export const tierLimits: TierLimits = checked({
   cachedSectionsMax: 256,
   readCursorsMax: 16,
 });
+
+/** Of a member of a cluster: who takes its slots over replays its journal, which is smaller. */
+export const memberTierLimits: TierLimits = checked({
+  ...tierLimits,
+  leftJournalBytesMax: 64 * mebibyte,
+});
+
+assert(
+  memberTierLimits.leftJournalBytesMax + 2 * memberTierLimits.checkpointDueBytes <=
+    journalLimits.journalBytesMax,
+  "while a round takes what is due, what comes until the next one still fits the journal",
+);
 
 /** Asserts how the limits must lie to each other. */
 export function checked(limits: TierLimits): TierLimits {

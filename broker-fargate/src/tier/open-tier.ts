@@ -9,6 +9,7 @@ import type { WarningLog } from "../partition/partitions-deps.ts";
 import type { WireFormat } from "../partition/wire-format.ts";
 import type { Cover, TieredOwner } from "./checkpointer.ts";
 import { CheckpointDamagedError } from "./former-checkpoints.ts";
+import type { JanitorOfMember } from "./janitor.ts";
 import type { TierLimits } from "./limits.ts";
 import { ObjectAccess } from "./object-access.ts";
 import { Tier } from "./tier.ts";
@@ -39,6 +40,9 @@ export interface OpenTierDeps<Owner extends TieredOwner> {
   readonly cover: Cover<Owner>;
   readonly metrics?: Metrics;
   readonly log: Pick<WarningLog, "error">;
+  /** Of a member of a cluster; see Tier. */
+  readonly janitor?: JanitorOfMember;
+  readonly onOver?: (cause: unknown) => void;
   readonly warn: (what: string, cause: unknown) => void;
 }
 

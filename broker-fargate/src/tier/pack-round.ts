@@ -52,6 +52,7 @@ export class PackRound {
   async addSlot(packs: SlotPacks): Promise<void> {
     // What changes from here on comes into the next section.
     packs.isChanged = false;
+    packs.isBeingWritten = true;
     try {
       if (packs.damage !== undefined) throw packs.damage;
       const named = await this.#addSection(packs);
@@ -59,6 +60,7 @@ export class PackRound {
       packs.isStuck = false;
     } catch (error) {
       packs.isChanged = true;
+      packs.isBeingWritten = false;
       packs.isStuck = error instanceof CheckpointDamagedError && packs.damage === undefined;
       this.#leftOut.add(packs);
       throw error;
@@ -73,7 +75,10 @@ export class PackRound {
   /** Drops what has collected: the lists stay what they were, and what changed is still to come. */
   giveUp(): void {
     this.#writer.drop();
-    for (const packs of this.#written.keys()) packs.isChanged = true;
+    for (const packs of this.#written.keys()) {
+      packs.isChanged = true;
+      packs.isBeingWritten = false;
+    }
     this.#written = new Map();
   }
 
@@ -109,6 +114,7 @@ export class PackRound {
     for (const [packs, named] of written) {
       for (const owner of packs.owners()) this.#apply(packs, owner);
       packs.named = named;
+      packs.isBeingWritten = false;
       this.#registered.add(packs);
     }
   }

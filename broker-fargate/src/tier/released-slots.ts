@@ -1,5 +1,6 @@
-import { type Epoch, type IncarnationId, inLanes, keys, readHead, type Slot } from "@millrace/core";
+import { type IncarnationId, inLanes, keys, readHead, type Slot } from "@millrace/core";
 import { read, type StoreAccess } from "../cluster/persist.ts";
+import { headReadsInFlightMax } from "../takeover/limits.ts";
 import type { CheckpointWriter } from "./checkpoint-writer.ts";
 import type { SlotPacks } from "./slot-packs.ts";
 
@@ -14,7 +15,7 @@ export interface ReleasedSlotsDeps extends StoreAccess {
  */
 export class ReleasedSlots {
   readonly #deps: ReleasedSlotsDeps;
-  readonly #slots = new Map<Slot, { readonly epoch: Epoch; readonly objects: Set<string> }>();
+  readonly #slots = new Map<Slot, SlotPacks>();
 
   constructor(deps: ReleasedSlotsDeps) {
     this.#deps = deps;
@@ -25,20 +26,21 @@ export class ReleasedSlots {
   }
 
   add(packs: SlotPacks): void {
-    const objects = new Set(packs.named);
-    for (const { cold } of packs.owners()) for (const part of cold.packed) objects.add(part.object);
-    this.#slots.set(packs.slot, { epoch: packs.epoch, objects });
+    this.#slots.set(packs.slot, packs);
   }
 
   /** What must stay. */
   *objects(): IterableIterator<string> {
-    for (const { objects } of this.#slots.values()) yield* objects;
+    for (const packs of this.#slots.values()) {
+      yield* packs.named;
+      for (const { cold } of packs.owners()) for (const { object } of cold.packed) yield object;
+    }
   }
 
   /** Forgets those whose heads do not name this incarnation's epoch any more. Rejects with MetadataError. */
   async forgetCopied(): Promise<void> {
     const { incarnation, writer } = this.#deps;
-    await inLanes([...this.#slots], readsInFlightMax, async ([slot, released]) => {
+    await inLanes([...this.#slots], headReadsInFlightMax, async ([slot, released]) => {
       const item = await read(this.#deps, keys.head(slot));
       const head = item === undefined ? undefined : readHead(item);
       const isNamed = head?.sources.some((source) => {
@@ -50,5 +52,3 @@ export class ReleasedSlots {
     });
   }
 }
-
-const readsInFlightMax = 8;

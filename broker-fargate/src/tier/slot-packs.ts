@@ -29,6 +29,8 @@ export class SlotPacks {
    * what its partitions get goes into segments, however little it is.
    */
   isStuck = false;
+  /** Its section is in a checkpoint that is not registered yet: nobody may rest on it. */
+  isBeingWritten = false;
   /** Objects that the newest registered section names. */
   named: ReadonlySet<string> = new Set();
   readonly #owners = new Map<string, PackedOwner>();

@@ -1,7 +1,8 @@
-import { ColdLog, keys, readHead } from "@millrace/core";
+import { assert, ColdLog, keys, readHead } from "@millrace/core";
 import type {
   ColdPart,
   Epoch,
+  Head,
   IncarnationId,
   ReadBuffers,
   Slot,
@@ -24,16 +25,22 @@ import { CheckpointWriter } from "./checkpoint-writer.ts";
 import { ChunkCache } from "./chunk-cache.ts";
 import { ColdChanges } from "./cold-changes.ts";
 import { ColdReads } from "./cold-reads.ts";
-import { CheckpointDamagedError, FormerCheckpoints } from "./former-checkpoints.ts";
+import { FencedError } from "../cluster/slot-claims.ts";
+import {
+  CheckpointDamagedError,
+  FormerCheckpoints,
+  type RegisteredCheckpoint,
+} from "./former-checkpoints.ts";
 import { ImageWriter } from "./image-writer.ts";
 import { ImageTails } from "./image-tails.ts";
-import { Janitor } from "./janitor.ts";
+import { Janitor, type JanitorOfMember } from "./janitor.ts";
 import { tierLimits } from "./limits.ts";
 import type { TierLimits } from "./limits.ts";
 import { ManifestItems } from "./manifest-items.ts";
 import type { ObjectAccess } from "./object-access.ts";
 import { partProofs } from "./part-proofs.ts";
 import { ReleasedSlots } from "./released-slots.ts";
+import { following, lastRun } from "./part-runs.ts";
 import { SlotPacks } from "./slot-packs.ts";
 import type { PackedOwner } from "./slot-packs.ts";
 import type { TieredPartition } from "./tiered-partition.ts";
@@ -62,6 +69,10 @@ export interface TierDeps<Owner extends TieredOwner> extends StoreAccess {
   readonly limits?: TierLimits;
   readonly journalItems: JournalItems;
   readonly onLost: (of: TieredPartition, lost: ColdPart) => void;
+  /** Of a member of a cluster. */
+  readonly janitor?: JanitorOfMember;
+  /** This incarnation's journal is not open any more. */
+  readonly onOver?: (cause: unknown) => void;
   readonly warn: (what: string, cause: unknown) => void;
 }
 
@@ -86,7 +97,7 @@ export class Tier<Owner extends TieredOwner> {
   readonly #loadingSlots = new Map<Slot, Promise<SlotPacks>>();
 
   constructor(deps: TierDeps<Owner>) {
-    const { buffers, cluster, cover, journalItems, objects, random, warn, wire } = deps;
+    const { buffers, cluster, cover, objects, random, warn, wire } = deps;
     const limits = deps.limits ?? tierLimits;
     const { clusterId, incarnation } = cluster;
     const { crc32c } = wire;
@@ -102,7 +113,7 @@ export class Tier<Owner extends TieredOwner> {
     const ids = { clusterId, incarnation };
     const writer = new CheckpointWriter({
       ...{ ...ids, objects, random, crc32c, limits },
-      register: (checkpoint) => journalItems.recordCheckpoint(incarnation, checkpoint),
+      register: (checkpoint) => this.#register(checkpoint),
     });
     this.#released = new ReleasedSlots({ ...deps, incarnation, writer });
     this.checkpointer = new Checkpointer({
@@ -117,7 +128,7 @@ export class Tier<Owner extends TieredOwner> {
     });
     this.janitor = new Janitor({
       ...{ clock: deps.clock, objects, manifest: this.#manifest, clusterId, limits, warn },
-      journalItems: deps.journalItems,
+      ...{ journalItems: deps.journalItems, member: deps.janitor },
       slots: cluster.slots,
       epochOf: async (slot) => {
         const item = await read(deps, keys.head(slot));
@@ -151,6 +162,7 @@ export class Tier<Owner extends TieredOwner> {
       {
         ...{ objects: this.#deps.objects, manifest: this.#manifest, random: this.#deps.random },
         ...{ clusterId: this.#deps.cluster.clusterId, warn: this.#deps.warn },
+        later: (run) => void this.#deps.clock.after(this.#limits.checkpointRetryMs, run),
         onGone: (were) => {
           reads.forget();
           packs.isChanged ||= were === "packed";
@@ -221,11 +233,23 @@ export class Tier<Owner extends TieredOwner> {
   /** Whether this broker's registered checkpoints, and the manifest, tell all that packs had of it. */
   isSlotCopied(slot: Slot): boolean {
     const packs = this.#slots.get(slot);
-    return packs !== undefined && !packs.isChanged && packs.damage === undefined;
+    return packs !== undefined && isRegistered(packs) && packs.damage === undefined;
+  }
+
+  /**
+   * Whether registered checkpoints tell all that this broker packed of the slot at its present
+   * epoch. Of a slot whose packs are lost nothing was packed.
+   */
+  isSlotHeld(slot: Slot): boolean {
+    const packs = this.#slots.get(slot);
+    return packs === undefined || packs.damage !== undefined || isRegistered(packs);
   }
 
   /** The slot was handed over, or is lost, and nothing of it is under way. */
-  closeSlot(slot: Slot, how: "released" | "lost"): void {
+  async closeSlot(slot: Slot, how: "released" | "lost"): Promise<void> {
+    await this.#loadingSlots.get(slot)?.catch(() => undefined);
+    // A round may be writing its section.
+    await this.checkpointer.idle();
     const packs = this.#slots.get(slot);
     this.#slots.delete(slot);
     if (packs !== undefined && how === "released") this.#released.add(packs);
@@ -242,8 +266,8 @@ export class Tier<Owner extends TieredOwner> {
   /** Removes what there is of a deleted topic's partition, objects first. */
   async removePartition(place: PartitionPlace): Promise<void> {
     const { cluster, objects } = this.#deps;
-    const segments = await this.#manifest.segments(place);
     const openSlot = await cluster.openSlot(place.slot);
+    const segments = await this.#manifest.segments(place);
     const packs = await this.#packsOf(place.slot, openSlot);
     packs.remove(place.topicId, place.partition);
     if (packs.isChanged) this.checkpointer.slotChanged();
@@ -252,13 +276,25 @@ export class Tier<Owner extends TieredOwner> {
     await this.#manifest.remove({ ...place, openSlot }, segments);
   }
 
+  /** Refused, it means that this incarnation is over (ownership rule 4). */
+  async #register(checkpoint: RegisteredCheckpoint): Promise<void> {
+    const { cluster, journalItems, onOver } = this.#deps;
+    try {
+      await journalItems.recordCheckpoint(cluster.incarnation, checkpoint);
+    } catch (error) {
+      if (error instanceof FencedError) onOver?.(error);
+      throw error;
+    }
+  }
+
   async #tailOf(part: ColdPart): Promise<ImageTail | undefined> {
     return this.#tails.find(part) ?? (await this.#tails.loadOrFail(part));
   }
 
   #packsOf(slot: Slot, { epoch }: OpenSlot): Promise<SlotPacks> {
     const packs = this.#slots.get(slot);
-    if (packs !== undefined) return Promise.resolve(packs);
+    if (packs?.epoch === epoch) return Promise.resolve(packs);
+    assert(packs === undefined, `slot ${slot} was closed before it was opened anew`);
     const before = this.#loadingSlots.get(slot);
     if (before !== undefined) return before;
     const loading = this.#loadSlot(slot, epoch).finally(() => this.#loadingSlots.delete(slot));
@@ -279,7 +315,7 @@ export class Tier<Owner extends TieredOwner> {
 
   async #loadSlot(slot: Slot, epoch: Epoch): Promise<SlotPacks> {
     const item = await read(this.#deps, keys.head(slot));
-    const sources = item === undefined ? [] : readHead(item).sources;
+    const sources = item === undefined ? [] : this.#sourcesIn(readHead(item), epoch);
     const told = await this.#tellOf(sources, slot);
     if (told instanceof CheckpointDamagedError) {
       const packs = new SlotPacks(slot, epoch, { partitions: [], isChanged: false, damage: told });
@@ -292,6 +328,13 @@ export class Tier<Owner extends TieredOwner> {
     const packs = new SlotPacks(slot, epoch, { partitions, isChanged });
     this.#slots.set(slot, packs);
     return packs;
+  }
+
+  /** Where something of the slot lies; its owner counts where the slot is copied before its claim. */
+  #sourcesIn({ owner, sources, ...head }: Head, epoch: Epoch): readonly Source[] {
+    const isMine = owner === this.#deps.cluster.incarnation && head.epoch === epoch;
+    if (owner === undefined || isMine) return sources;
+    return [...sources, { incarnation: owner, epoch: head.epoch }];
   }
 
   /** The slot's partitions with their packed parts, or why nobody knows them any more. */
@@ -331,28 +374,6 @@ export class Tier<Owner extends TieredOwner> {
   }
 }
 
-/**
- * The packed parts up to the first gap, from `end` on. A gap is what a death left of a deletion of
- * all that was there: the segments go at once, packed parts with the next section.
- */
-function following(end: number, packed: readonly ColdPart[]): readonly ColdPart[] {
-  let to = end;
-  const gap = packed.findIndex(({ baseOffset, nextOffset }) => {
-    if (baseOffset > to) return true;
-    to = Math.max(to, nextOffset);
-    return false;
-  });
-  return gap < 0 ? packed : packed.slice(0, gap);
-}
-
-/**
- * The segments after the last gap. What lies before it is below the log's start: parts go from the
- * front only, and where that failed, later ones may be gone and earlier ones not.
- */
-function lastRun(segments: readonly ColdPart[]): readonly ColdPart[] {
-  const gap = segments.findLastIndex(({ baseOffset }, i) => {
-    const before = segments[i - 1];
-    return before !== undefined && before.nextOffset !== baseOffset;
-  });
-  return segments.slice(Math.max(0, gap));
+function isRegistered({ isBeingWritten, isChanged }: SlotPacks): boolean {
+  return !isChanged && !isBeingWritten;
 }

@@ -52,7 +52,10 @@ export function decideFeatureUpdates(
   return level === sight.level ? { kind: "unchanged" } : { kind: "changed", level };
 }
 
-function invalid({ feature, level, direction }: FeatureUpdate, sight: FeatureSight): Refusal | undefined {
+function invalid(
+  { feature, level, direction }: FeatureUpdate,
+  sight: FeatureSight,
+): Refusal | undefined {
   const { supported } = sight;
   const refused = (why: string): Refusal => {
     return { kind: "refused", reason: "invalid", message: `${feature} ${level}: ${why}` };
@@ -73,7 +76,10 @@ function invalid({ feature, level, direction }: FeatureUpdate, sight: FeatureSig
   return undefined;
 }
 
-function failed(level: number, { level: before, supported, slots, members }: FeatureSight): Refusal | undefined {
+function failed(
+  level: number,
+  { level: before, supported, slots, members }: FeatureSight,
+): Refusal | undefined {
   const refused = (why: string): Refusal => {
     const message = `${millraceVersionFeature} stays at ${before}: ${why}`;
     return { kind: "refused", reason: "failed", message };

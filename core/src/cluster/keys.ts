@@ -15,6 +15,7 @@ export const keys = {
   features: "features",
   producerIds: "producer-ids",
   clusterConfigs: "broker-config/default",
+  user: (name: string): string => `user/${escaped(name)}`,
   brokerConfigs: (broker: BrokerId): string => `broker-config/broker/${broker}`,
   incarnation: (id: IncarnationId): string => `incarnation/${id}`,
   heartbeat: (id: IncarnationId): string => `heartbeat/${id}`,

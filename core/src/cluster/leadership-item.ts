@@ -1,45 +1,69 @@
 import { type BrokerId, epoch, type IncarnationId, incarnationId, type Slot } from "../ids.ts";
 import type { Item, ItemValue, JsonValue } from "../ports/metadata-store.ts";
-import type { Leadership, Move, SlotLeader } from "./leadership.ts";
+import { type Leadership, type Move, noLeadership, type SlotLeader } from "./leadership.ts";
 import { formatSlots, parseSlots } from "./slot-list.ts";
 import { UnreadableItemError } from "./topic.ts";
 
+/** From this level of `millrace.version` on, an assignment lists all slots of an epoch. */
+export const slotListsLevel = 2;
+
 /**
- * The item of leadership: `{epoch, incarnations, controller?, assignments, moves?}`. An assignment
- * is `{broker, incarnation, epoch, slots: "0,3,6-9"}`. Where one incarnation leads every slot at
- * one epoch it is `{firstSlot, lastSlot, broker, incarnation, epoch}`, which is all that the first
- * versions of Millrace read.
+ * The item of leadership: `{epoch, incarnations, controller?, assignments, moves?}`, as the finalised
+ * level of `millrace.version` writes it. An assignment is `{broker, incarnation, epoch, slots:
+ * "0,3,6-9"}`, one for each epoch; below `slotListsLevel` it is `{firstSlot, lastSlot, broker,
+ * incarnation, epoch}`, one for each range. `epoch` and `incarnations` stay as they are at every
+ * level: a version that cannot read the rest counts itself by them.
  */
-export function leadershipItem(leadership: Leadership): ItemValue {
+export function leadershipItem(leadership: Leadership, level: number): ItemValue {
   const { epoch: newest, incarnations, controller, moves } = leadership;
+  const assignments =
+    level < slotListsLevel ? rangeAssignments(leadership) : listAssignments(leadership);
   return {
     epoch: newest,
     incarnations,
     ...(controller === undefined ? {} : { controller }),
-    assignments: assignmentsOf(leadership),
+    assignments,
     ...(moves.length === 0 ? {} : { moves: moves.map(moveJson) }),
   };
 }
 
+/** The item with one incarnation more, and all else as it is, in whatever form that may be. */
+export function countedItem(item: Item | undefined): ItemValue {
+  if (item === undefined) return { epoch: 0, incarnations: 1, assignments: [] };
+  return { ...item.value, incarnations: readCounts(item).incarnations + 1 };
+}
+
+/**
+ * What every version can read of leadership, whatever form its assignments have. By what such a
+ * version knows, nobody leads anything. Throws UnreadableItemError.
+ */
+export function readWithoutLeaders(item: Item, slots: number): Leadership {
+  return { ...noLeadership(slots), ...readCounts(item) };
+}
+
 /** Throws UnreadableItemError. `slots`: how many the cluster has, from its format. */
 export function readLeadership(item: Item, slots: number): Leadership {
-  const { epoch: newest, incarnations, controller, assignments, moves } = item.value;
-  if (typeof newest !== "number" || typeof incarnations !== "number") {
-    throw new UnreadableItemError(item.key, "epoch or incarnations is missing");
-  }
+  const { controller, assignments, moves } = item.value;
   const leaders = Array.from<SlotLeader | undefined>({ length: slots });
   for (const entry of listOf(item, assignments, "assignments")) assign(item, leaders, entry);
   const wishes = moves === undefined ? [] : listOf(item, moves, "moves");
   return {
-    epoch: epoch(newest),
-    incarnations,
+    ...readCounts(item),
     leaders,
     controller: typeof controller === "string" ? incarnationId(controller) : undefined,
     moves: wishes.map((entry) => readMove(item, { entry, slots })),
   };
 }
 
-function assignmentsOf({ leaders }: Leadership): JsonValue[] {
+function readCounts({ key, value }: Item): Pick<Leadership, "epoch" | "incarnations"> {
+  const { epoch: newest, incarnations } = value;
+  if (typeof newest !== "number" || typeof incarnations !== "number") {
+    throw new UnreadableItemError(key, "epoch or incarnations is missing");
+  }
+  return { epoch: epoch(newest), incarnations };
+}
+
+function listAssignments({ leaders }: Leadership): JsonValue[] {
   // An epoch belongs to one incarnation, so it tells assignments apart.
   const byEpoch = new Map<number, { readonly leader: SlotLeader; readonly slots: Slot[] }>();
   for (const [number, leader] of leaders.entries()) {
@@ -50,11 +74,26 @@ function assignmentsOf({ leaders }: Leadership): JsonValue[] {
   }
   const groups = [...byEpoch.values()];
   return groups.map(({ leader, slots }) => {
-    const { brokerId: broker, incarnation, epoch: given } = leader;
-    const rest = { broker, incarnation, epoch: given };
-    if (slots.length < leaders.length) return { ...rest, slots: formatSlots(slots) };
-    return { firstSlot: 0, lastSlot: leaders.length - 1, ...rest };
+    return { ...leaderJson(leader), slots: formatSlots(slots) };
   });
+}
+
+function rangeAssignments({ leaders }: Leadership): JsonValue[] {
+  const assignments: JsonValue[] = [];
+  for (let first = 0; first < leaders.length; ) {
+    const leader = leaders[first];
+    let end = first + 1;
+    while (end < leaders.length && leaders[end]?.epoch === leader?.epoch) end += 1;
+    if (leader !== undefined) {
+      assignments.push({ firstSlot: first, lastSlot: end - 1, ...leaderJson(leader) });
+    }
+    first = end;
+  }
+  return assignments;
+}
+
+function leaderJson({ brokerId: broker, incarnation, epoch: given }: SlotLeader): ItemValue {
+  return { broker, incarnation, epoch: given };
 }
 
 function moveJson({ slots, from, to }: Move): JsonValue {

@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { brokerId, epoch, type IncarnationId, incarnationId, slot } from "../ids.ts";
 import type { Item, ItemValue } from "../ports/metadata-store.ts";
-import { formatItem, initialFeatures, readFeatures, readFormat } from "./format.ts";
+import { formatItem, readFormat } from "./format.ts";
 import { type Claimant, decideClaim, decideDrop, readHead, type Source } from "./head.ts";
 import { keys } from "./keys.ts";
 import { leadershipItem, readLeadership } from "./leadership-item.ts";
@@ -103,13 +103,18 @@ describe("leadership", () => {
     const leader = { brokerId: 1, incarnation: life(2), epoch: 2 };
     for (let n = 0; n < 8; n += 1) expect(leaderOf(second, slot(n))).toEqual(leader);
     expect(leaderOf(second, slot(8))).toBeUndefined();
-    const written = leadershipItem(second);
+    const written = leadershipItem(second, 1);
     expect(written).toEqual({
       epoch: 2,
       incarnations: 2,
       assignments: [{ firstSlot: 0, lastSlot: 7, broker: 1, incarnation: life(2), epoch: 2 }],
     });
     expect(readLeadership(item("leadership", written), 8)).toEqual(second);
+    const listed = leadershipItem(second, 2);
+    expect(listed["assignments"]).toEqual([
+      { slots: "0-7", broker: 1, incarnation: life(2), epoch: 2 },
+    ]);
+    expect(readLeadership(item("leadership", listed), 8)).toEqual(second);
   });
 
   it("is not read from a damaged item", () => {
@@ -134,21 +139,5 @@ describe("the format of a data directory", () => {
     });
     expect(readFormat(item("format", {}))).toMatchObject({ ok: false });
     expect(readFormat(item("format", { version: 1, slots: 0 }))).toMatchObject({ ok: false });
-  });
-
-  it("has a finalised millrace.version that this version must support", () => {
-    expect(readFeatures(item("features", initialFeatures(), 3))).toEqual({
-      ok: true,
-      features: {
-        supported: [{ name: "millrace.version", minVersion: 1, maxVersion: 1 }],
-        finalizedEpoch: 3,
-        finalized: [{ name: "millrace.version", minVersionLevel: 1, maxVersionLevel: 1 }],
-      },
-    });
-    expect(readFeatures(item("features", { "millrace.version": 2 }))).toEqual({
-      ok: false,
-      message: "millrace.version is finalised at 2; this version supports 1",
-    });
-    expect(readFeatures(item("features", {}))).toMatchObject({ ok: false });
   });
 });

@@ -196,11 +196,23 @@ describe("configs of a topic", () => {
     const key = "retention.ms";
     const change = (characters: number): unknown => {
       const configs = new Map([[key, "1".padEnd(characters - key.length)]]);
-      return decideTopicConfigs(topic("here", 1), configs, rules.layers);
+      return decideTopicConfigs(topic("here", 1), configs, rules);
     };
     const over = change(configCharactersMax + 1);
     expect(over).toMatchObject({ kind: "refused", reason: "invalidConfig" });
     expect(change(configCharactersMax)).toMatchObject({ kind: "change" });
+  });
+});
+
+describe("local durability", () => {
+  it("is refused to topics of a cluster, new or not, and tiering's switch is not", () => {
+    const ofCluster = { ...rules, localDurability: "refused" } as const;
+    const local = new Map([["millrace.durability", "local"]]);
+    const changed = decideTopicConfigs(topic("here", 1), local, ofCluster);
+    expect(changed).toMatchObject({ kind: "refused", reason: "invalidConfig" });
+    expect(decideTopicConfigs(topic("here", 1), local, rules).kind).toBe("change");
+    const untiered = new Map([["remote.storage.enable", "false"]]);
+    expect(decideTopicConfigs(topic("here", 1), untiered, ofCluster).kind).toBe("change");
   });
 });
 
@@ -247,7 +259,7 @@ describe("adding partitions", () => {
 describe("a topic's new configs", () => {
   it("replace the old ones, and leave everything else", () => {
     const configs = new Map([["retention.ms", "5"]]);
-    const decision = decideTopicConfigs(topic("here", 1), configs, rules.layers);
+    const decision = decideTopicConfigs(topic("here", 1), configs, rules);
     expect(decision).toEqual({ kind: "change", topic: { ...topic("here", 1), configs } });
   });
 });

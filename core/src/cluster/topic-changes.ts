@@ -1,3 +1,4 @@
+import { durabilityKey } from "../config/store-settings.ts";
 import { topicConfigs } from "../config/topic-configs.ts";
 import { type BrokerLayers, topicConfig } from "../config/layers.ts";
 import { parseConfig } from "../config/value.ts";
@@ -46,7 +47,12 @@ export interface TopicRules {
   readonly defaultReplicationFactor: number;
   /** Ids of the brokers that a manual assignment may name. */
   readonly brokers: readonly number[];
+  /** In a cluster of several brokers a broker's disk may go with it. Absent: it is allowed. */
+  readonly localDurability?: "refused";
 }
+
+/** What a topic's configs have to fit to. */
+export type ConfigRules = Pick<TopicRules, "layers" | "localDurability">;
 
 export interface CreateTopicRequest {
   readonly name: string;
@@ -86,7 +92,7 @@ export function decideCreateTopic(
   }
   const configs = givenConfigs(request.configs);
   if ("kind" in configs) return configs;
-  const invalid = configFault(configs, rules.layers);
+  const invalid = configFault(configs, rules);
   if (invalid !== undefined) return refused("invalidConfig", invalid);
   const size = sizeOf(request, rules);
   if ("kind" in size) return size;
@@ -201,7 +207,7 @@ function givenConfigs(
 /** Why the configs cannot be a topic's, in Kafka's words. */
 export function configFault(
   configs: ReadonlyMap<string, string>,
-  layers: BrokerLayers,
+  { layers, localDurability }: ConfigRules,
 ): string | undefined {
   const unknown = [...configs.keys()].filter((name) => !topicConfigs.has(name)).sort()[0];
   if (unknown !== undefined) return `Unknown topic config name: ${unknown}`;
@@ -215,6 +221,9 @@ export function configFault(
   }
   if (characters > configCharactersMax) {
     return `the configs of a topic may have at most ${configCharactersMax} characters`;
+  }
+  if (localDurability === "refused" && configs.get(durabilityKey) === "local") {
+    return `${durabilityKey}=local is for a broker that is alone in its cluster`;
   }
   return contradictionOf(configs, layers);
 }
@@ -294,9 +303,9 @@ export function decideCreatePartitions(
 export function decideTopicConfigs(
   topic: Topic,
   configs: ReadonlyMap<string, string>,
-  layers: BrokerLayers,
+  rules: ConfigRules,
 ): ChangeDecision {
-  const fault = configFault(configs, layers);
+  const fault = configFault(configs, rules);
   if (fault !== undefined) return refused("invalidConfig", fault);
   return { kind: "change", topic: { ...topic, configs } };
 }

@@ -2,10 +2,12 @@ import { brokerNetworkConfigs } from "./broker-network-configs.ts";
 import { brokerCoordinatorConfigs } from "./broker-coordinator-configs.ts";
 import { brokerLogConfigs } from "./broker-log-configs.ts";
 import { type ConfigDefinition, tableOf } from "./definition.ts";
+import { securityConfigs } from "./security-configs.ts";
 
 /** Every broker key that Millrace knows, by name. */
 export const brokerConfigs: ReadonlyMap<string, ConfigDefinition> = tableOf([
   ...brokerNetworkConfigs,
+  ...securityConfigs,
   ...brokerLogConfigs,
   ...brokerCoordinatorConfigs,
 ]);

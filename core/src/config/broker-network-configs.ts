@@ -25,7 +25,7 @@ export const brokerNetworkConfigs: readonly ConfigDefinition[] = [
     "The addresses that clients are told to connect to; by default those of listeners.",
   ),
   key("string", "listener.security.protocol.map", protocolMap).says(
-    "Accepted as in Kafka; every listener speaks PLAINTEXT.",
+    "Which protocol each listener speaks: PLAINTEXT, SSL, SASL_PLAINTEXT or SASL_SSL.",
   ),
   key("string", "inter.broker.listener.name", null).says(
     "Accepted as in Kafka; there is one broker.",
@@ -56,12 +56,6 @@ export const brokerNetworkConfigs: readonly ConfigDefinition[] = [
     .says("Accepted as in Kafka; connections are bounded by number, not by rate."),
   key("long", "connections.max.idle.ms", 600_000).says(
     "How long a connection may be silent before it is closed.",
-  ),
-  key("long", "connections.max.reauth.ms", 0).says(
-    "Accepted as in Kafka; there is no authentication yet.",
-  ),
-  key("int", "connection.failed.authentication.delay.ms", 100, atLeast(0)).says(
-    "Accepted as in Kafka; there is no authentication yet.",
   ),
   key("int", "queued.max.requests", 500, atLeast(1)).says(
     "Accepted as in Kafka; requests that wait are bounded in bytes, and in number per connection.",

@@ -31,11 +31,11 @@ describe("the broker's settings", () => {
       "max.connections.per.ip.overrides": "localhost:5, ::1:7",
       "no.such.key": "1",
       "controller.quorum.voters": "1@localhost:9093",
-      "ssl.keystore.location": "/x",
+      "ssl.cipher.suites": "x",
     });
     expect(parsed.invalid).toEqual([]);
     expect(parsed.unknown).toEqual(["no.such.key"]);
-    expect(parsed.ignored).toEqual(["controller.quorum.voters", "ssl.keystore.location"]);
+    expect(parsed.ignored).toEqual(["controller.quorum.voters", "ssl.cipher.suites"]);
     expect(parsed.settings).toMatchObject({ nodeId: 7, logDir: "/data", durability: "journal" });
     const overrides = [...parsed.settings.maxConnectionsPerIpOverrides];
     expect(overrides).toEqual([

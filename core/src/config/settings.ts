@@ -1,4 +1,10 @@
+import {
+  type ListenerSecurity,
+  listenerSecurity,
+  type ParsedSecurity,
+} from "../security/listener-security.ts";
 import { brokerConfigs, isIgnoredBrokerConfig } from "./broker-configs.ts";
+import { listenerKey } from "./security-configs.ts";
 import { topicDefaultFault } from "./topic-defaults.ts";
 import {
   type MetadataStoreSettings,
@@ -23,6 +29,12 @@ export interface Settings {
   readonly listeners: readonly string[];
   readonly advertisedListeners: readonly string[];
   readonly listenerSecurityProtocolMap: string;
+  /** What each of `listeners` demands of its clients. */
+  readonly security: readonly ListenerSecurity[];
+  readonly saslServerMaxReceiveSize: number;
+  readonly connectionFailedAuthenticationDelayMs: number;
+  /** Undefined: none is made at the start. */
+  readonly admin: { readonly user: string; readonly password: string } | undefined;
   /** The data directory: the first of `log.dirs`, or of `log.dir`. */
   readonly logDir: string;
   readonly slots: number;
@@ -99,7 +111,12 @@ export function parseSettings(entries: ReadonlyMap<string, string>): ParsedSetti
   const invalid: string[] = [];
   const known = new Map<string, string>();
   for (const [name, raw] of entries) {
-    const definition = brokerConfigs.get(name);
+    const general = listenerKey(name);
+    const definition = brokerConfigs.get(general ?? name);
+    if (definition === undefined && general !== undefined) {
+      known.set(name, raw);
+      continue;
+    }
     if (definition === undefined) {
       (isIgnoredBrokerConfig(name) ? ignored : unknown).push(name);
       continue;
@@ -110,8 +127,10 @@ export function parseSettings(entries: ReadonlyMap<string, string>): ParsedSetti
     else invalid.push(fault);
   }
   for (const [name, value] of storeDefaults(known)) known.set(name, value);
-  const settings = settingsFrom(new BrokerValues(known));
-  invalid.push(...contradictions(settings, known));
+  const values = new BrokerValues(known);
+  const security = securityIn(values);
+  const settings = settingsFrom(values, security);
+  invalid.push(...contradictions(settings, known), ...security.faults);
   return { settings, known, unknown: unknown.sort(), ignored: ignored.sort(), invalid };
 }
 
@@ -125,6 +144,11 @@ class BrokerValues {
 
   has(name: string): boolean {
     return this.#entries.has(name);
+  }
+
+  /** As it was set, under any name. */
+  own(name: string): string | undefined {
+    return this.#entries.get(name);
   }
 
   number(name: string): number {
@@ -167,9 +191,11 @@ class BrokerValues {
   }
 }
 
-function settingsFrom(values: BrokerValues): Settings {
+function settingsFrom(values: BrokerValues, { listeners }: ParsedSecurity): Settings {
   return {
     ...identitySettings(values),
+    ...authentication(values),
+    security: listeners,
     ...networkSettings(values),
     ...topicDefaults(values),
     ...coordinatorSettings(values),
@@ -199,6 +225,33 @@ function identitySettings(values: BrokerValues): Pick<Settings, Identity> {
     slots: values.number("millrace.slots"),
     httpPort: values.number("millrace.http.port"),
   };
+}
+
+type Authentication =
+  | "security"
+  | "saslServerMaxReceiveSize"
+  | "connectionFailedAuthenticationDelayMs"
+  | "admin";
+
+function authentication(values: BrokerValues): Omit<Pick<Settings, Authentication>, "security"> {
+  const user = values.optionalText("millrace.admin.user");
+  const password = values.optionalText("millrace.admin.password");
+  return {
+    saslServerMaxReceiveSize: values.number("sasl.server.max.receive.size"),
+    connectionFailedAuthenticationDelayMs: values.number(
+      "connection.failed.authentication.delay.ms",
+    ),
+    admin: user === undefined || password === undefined ? undefined : { user, password },
+  };
+}
+
+function securityIn(values: BrokerValues): ParsedSecurity {
+  return listenerSecurity({
+    listeners: values.list("listeners"),
+    protocolMap: values.text("listener.security.protocol.map"),
+    own: (name) => values.own(name),
+    common: (name) => values.own(name) ?? brokerConfigs.get(name)?.defaultValue ?? "",
+  });
 }
 
 type Network =
@@ -273,7 +326,7 @@ function topicDefaults(values: BrokerValues): Pick<Settings, TopicDefaults> {
   };
 }
 
-type Coordinator = Exclude<keyof Settings, Identity | Network | TopicDefaults>;
+type Coordinator = Exclude<keyof Settings, Identity | Authentication | Network | TopicDefaults>;
 
 function coordinatorSettings(values: BrokerValues): Pick<Settings, Coordinator> {
   return {
@@ -318,6 +371,10 @@ function contradictions(settings: Settings, known: ReadonlyMap<string, string>):
   if (directories.length > 1) faults.push("log.dirs must name one directory");
   if (settings.groupMinSessionTimeoutMs > settings.groupMaxSessionTimeoutMs) {
     faults.push("group.min.session.timeout.ms is above group.max.session.timeout.ms");
+  }
+  const isSet = (key: string): boolean => (known.get(key) ?? "") !== "";
+  if (isSet("millrace.admin.user") !== isSet("millrace.admin.password")) {
+    faults.push("millrace.admin.user and millrace.admin.password go together");
   }
   faults.push(...storeFaults(settings, known));
   const pairs = known.get("max.connections.per.ip.overrides")?.trim() ?? "";

@@ -1,0 +1,123 @@
+import {
+  FaultyMetadataStore,
+  inlineHashing,
+  MemoryMetadataStore,
+  SeededRandom,
+  VirtualClock,
+} from "@millrace/adapter-memory";
+import { type CredentialChange, changedUser, keys, usersMax } from "@millrace/core";
+import { beforeEach, describe, expect, it } from "vitest";
+import { MemberClusters } from "../../../test/fixtures/member-clusters.ts";
+import { openTestCluster, settled } from "../../../test/fixtures/test-cluster.ts";
+import { type GoneCredential, type UserOutcome, Users } from "./users.ts";
+
+const mechanism = "SCRAM-SHA-512";
+
+function apply(users: Users, name: string, change: CredentialChange): Promise<UserOutcome> {
+  return users.change(name, (before, stamp) => changedUser(inlineHashing, before, change, stamp));
+}
+
+const set = (users: Users, name: string, fill = 1): Promise<UserOutcome> => {
+  const secret = { salt: Uint8Array.of(fill), iterations: 4096 };
+  const saltedPassword = new Uint8Array(64).fill(fill);
+  return apply(users, name, { kind: "set", mechanism, ...secret, saltedPassword });
+};
+const remove = (users: Users, name: string): Promise<UserOutcome> =>
+  apply(users, name, { kind: "delete", mechanism });
+
+describe("the users of a broker that is alone", () => {
+  it("are there after a restart, whatever their names are, and gone when they were deleted", async () => {
+    const first = await openTestCluster();
+    const { users } = first.cluster;
+    for (const name of ["alice", "zoë/~", "gone"]) await settled(first.clock, set(users, name));
+    await settled(first.clock, remove(users, "gone"));
+    const second = await openTestCluster({ memory: first.memory.reopen() });
+    expect(second.cluster.users.list().map(({ name }) => name)).toEqual(["alice", "zoë/~"]);
+    expect(second.cluster.users.find("alice")).toEqual(users.find("alice"));
+  });
+
+  it("are changed once, where replies of the store are lost", async () => {
+    const clock = new VirtualClock();
+    const memory = new MemoryMetadataStore();
+    const store = new FaultyMetadataStore(memory, {
+      clock,
+      random: new SeededRandom(5),
+      rates: { perThousand: { replyLost: 300 }, latencyMsMax: 4 },
+    });
+    const test = await openTestCluster({ memory });
+    const access = { store, clock, random: test.random, lookNow: () => Promise.resolve() };
+    const users = new Users(access, []);
+    for (let i = 0; i < 20; i += 1) {
+      expect(await settled(clock, set(users, "alice", i))).toMatchObject({ kind: "done" });
+      expect(await settled(clock, remove(users, "alice"))).toMatchObject({ kind: "done" });
+    }
+    expect(await memory.get(keys.user("alice"))).toBeUndefined();
+  });
+
+  it("are bounded in number", async () => {
+    const { clock, cluster } = await openTestCluster();
+    const stored = Array.from({ length: usersMax }, (_, i) => {
+      const user = { name: `user-${i}`, credentials: new Map() };
+      return { user, version: 1 };
+    });
+    const access = { store: cluster.store, clock, random: new SeededRandom(1) };
+    const users = new Users({ ...access, lookNow: () => Promise.resolve() }, stored);
+    expect(await settled(clock, set(users, "one-more"))).toMatchObject({ reason: "tooManyUsers" });
+  });
+});
+
+describe("the users of a cluster", () => {
+  let all: MemberClusters;
+  let a: Users;
+  let b: Users;
+  let gone: GoneCredential[];
+
+  beforeEach(async () => {
+    all = new MemberClusters();
+    a = (await all.join(1)).cluster.users;
+    b = (await all.join(2)).cluster.users;
+    await all.advance(10_000);
+    gone = [];
+    b.onGone((credential) => gone.push(credential));
+  });
+
+  it("are changed on every broker when the answer leaves", async () => {
+    expect(await all.settled(set(a, "alice"))).toEqual({ kind: "done" });
+    expect(b.find("alice")).toEqual(a.find("alice"));
+    await all.settled(remove(a, "alice"));
+    expect(b.find("alice")).toBeUndefined();
+    expect(gone).toEqual([{ user: "alice", mechanism }]);
+  });
+
+  it("are all followed where a broker missed a step", async () => {
+    for (const name of ["alice", "bob"]) await all.settled(set(a, name));
+    const changes = [remove(a, "alice"), set(a, "carol"), set(a, "bob", 2), remove(a, "bob")];
+    await all.settled(Promise.all(changes));
+    expect(b.list()).toEqual(a.list());
+    expect(b.list().map(({ name }) => name)).toEqual(["carol"]);
+    expect(gone.map(({ user }) => user).toSorted()).toEqual(["alice", "bob"]);
+  });
+
+  it("that were deleted and made anew between two looks were deleted for all", async () => {
+    await all.settled(set(a, "alice"));
+    await all.settled(Promise.all([remove(a, "alice"), set(a, "alice")]));
+    expect(b.find("alice")).toEqual(a.find("alice"));
+    expect(gone).toEqual([{ user: "alice", mechanism }]);
+  });
+
+  it("that only get a new password are not", async () => {
+    await all.settled(set(a, "alice"));
+    await all.settled(set(b, "alice", 2));
+    expect(a.find("alice")).toEqual(b.find("alice"));
+    expect(gone).toEqual([]);
+  });
+
+  it("are found by who asks, before a look is due", async () => {
+    const making = set(a, "alice");
+    while (a.find("alice") === undefined) await all.advance(1);
+    expect(b.find("alice")).toBeUndefined();
+    const found = await all.settled(b.confirm("alice", mechanism));
+    expect(found?.credentials.has(mechanism)).toBe(true);
+    await all.settled(making);
+  });
+});

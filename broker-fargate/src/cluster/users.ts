@@ -1,0 +1,193 @@
+import {
+  type CredentialRefusal,
+  type Item,
+  keys,
+  keysUnder,
+  MetadataError,
+  readUser,
+  type ScramMechanism,
+  type StoredUser,
+  type User,
+  unescapedName,
+  userItem,
+  usersMax,
+  type Write,
+} from "@millrace/core";
+import { KeyedQueue } from "./keyed-queue.ts";
+import { hexOf } from "./open-cluster.ts";
+import { read, readAll, type StoreAccess, transact } from "./persist.ts";
+import type { OtherBrokers, Unavailable } from "./topics.ts";
+import { versionMoved } from "./version-item.ts";
+
+export type UserOutcome = { readonly kind: "done" } | CredentialRefusal | Unavailable;
+
+/** Makes the user after a change from the one before, who may have no credentials. */
+export type UserChange = (
+  before: User,
+  newStamp: string,
+) => { readonly kind: "changed"; readonly user: User } | CredentialRefusal;
+
+/** A credential that was deleted: what was logged in by it is to end. */
+export interface GoneCredential {
+  readonly user: string;
+  readonly mechanism: ScramMechanism;
+}
+
+export interface UsersDependencies extends StoreAccess {
+  /** Follows what other brokers changed before the call. Throws MetadataError. */
+  readonly lookNow: () => Promise<void>;
+  /** Absent: nobody else changes users. */
+  readonly others?: OtherBrokers;
+}
+
+const pageItems = 1000;
+const stampBytes = 16;
+
+/**
+ * The users and their credentials: one item each, and all of them in memory, because a login must
+ * not wait for the store. A change is a conditional write, moves the version, and is in force on all
+ * brokers that answer when its promise resolves; a broker that follows late is at most a look late.
+ */
+export class Users {
+  readonly #deps: UsersDependencies;
+  readonly #stored = new Map<string, StoredUser>();
+  readonly #queue = new KeyedQueue();
+  readonly #listeners = new Set<(gone: GoneCredential) => void>();
+
+  /** `known` is how the store has them at the start. */
+  constructor(deps: UsersDependencies, known: readonly StoredUser[]) {
+    this.#deps = deps;
+    for (const stored of known) this.#stored.set(stored.user.name, stored);
+  }
+
+  get size(): number {
+    return this.#stored.size;
+  }
+
+  find(name: string): User | undefined {
+    return this.#stored.get(name)?.user;
+  }
+
+  /** By name. */
+  list(): readonly User[] {
+    return [...this.#stored.values()]
+      .map(({ user }) => user)
+      .sort((a, b) => (a.name < b.name ? -1 : 1));
+  }
+
+  /**
+   * A miss is looked for once more, after what others changed before the call. Throws MetadataError.
+   */
+  async confirm(name: string, mechanism: ScramMechanism): Promise<User | undefined> {
+    if (this.find(name)?.credentials.has(mechanism) !== true) await this.#deps.lookNow();
+    return this.find(name);
+  }
+
+  /** `change` is called again, on what is then there, if another writer was faster. */
+  change(name: string, change: UserChange): Promise<UserOutcome> {
+    return this.#queue.run(name, async () => {
+      try {
+        // Another broker may have changed it a moment ago.
+        if (this.#deps.others !== undefined) await this.#follow(name);
+        const outcome = await this.#perform(name, change);
+        if (outcome.kind === "done") await this.#deps.others?.haveSeen();
+        return outcome;
+      } catch (error) {
+        if (!(error instanceof MetadataError)) throw error;
+        if (error.applied === "maybe") this.#followLater(name);
+        return { kind: "unavailable", error };
+      }
+    });
+  }
+
+  /** Takes over what the store holds under a key of a user. Throws MetadataError. */
+  follow(key: string): Promise<void> {
+    const name = unescapedName(key.slice(key.indexOf("/") + 1));
+    return this.#queue.run(name, () => this.#follow(name));
+  }
+
+  /** Takes over every user that the store holds. Throws MetadataError. */
+  async followAll(): Promise<void> {
+    const found = new Set<string>();
+    for await (const item of readAll(this.#deps, keysUnder("user", pageItems))) {
+      const { name } = readUser(item).user;
+      found.add(name);
+      // Read again in the order of its own changes: what the range said may be older than those.
+      await this.follow(keys.user(name));
+    }
+    const gone = [...this.#stored.keys()].filter((name) => !found.has(name));
+    for (const name of gone) await this.follow(keys.user(name));
+  }
+
+  /** Called after each deletion of a credential; returns how to stop that. */
+  onGone(listener: (gone: GoneCredential) => void): () => void {
+    this.#listeners.add(listener);
+    return () => this.#listeners.delete(listener);
+  }
+
+  async #perform(name: string, change: UserChange): Promise<UserOutcome> {
+    const key = keys.user(name);
+    for (;;) {
+      const before = this.#stored.get(name);
+      const user = before?.user ?? { name, credentials: new Map() };
+      const changed = change(user, hexOf(this.#deps.random.bytes(stampBytes)));
+      if (changed.kind === "refused") return changed;
+      if (before === undefined && this.size >= usersMax) return tooManyUsers;
+      const written = changed.user;
+      const isGone = written.credentials.size === 0;
+      const value = userItem(written);
+      const condition: Write["condition"] =
+        before === undefined ? { is: "absent" } : { is: "version", version: before.version };
+      const write: Write = isGone
+        ? { kind: "delete", key, condition }
+        : { kind: "put", key, value, condition };
+      const outcome = await transact(this.#deps, [write, versionMoved([key])], (refused) => {
+        const found = refused.find((entry) => entry.key === key)?.found;
+        if (found === undefined || isGone) return isGone && found === undefined;
+        return JSON.stringify(found.value) === JSON.stringify(value);
+      });
+      if (outcome.ok) {
+        const version = (before?.version ?? 0) + 1;
+        this.#replace(name, isGone ? undefined : { user: written, version });
+        return { kind: "done" };
+      }
+      await this.#follow(name);
+    }
+  }
+
+  async #follow(name: string): Promise<void> {
+    this.#take(name, await read(this.#deps, keys.user(name)));
+  }
+
+  #take(name: string, item: Item | undefined): void {
+    this.#replace(name, item === undefined ? undefined : readUser(item));
+  }
+
+  #replace(name: string, after: StoredUser | undefined): void {
+    const before = this.#stored.get(name);
+    if (after === undefined) this.#stored.delete(name);
+    else this.#stored.set(name, after);
+    for (const [mechanism, { stamp }] of before?.user.credentials ?? []) {
+      if (after?.user.credentials.get(mechanism)?.stamp === stamp) continue;
+      for (const listener of this.#listeners) listener({ user: name, mechanism });
+    }
+  }
+
+  /** After a change of unknown outcome: reads until the store answers, so that memory is right. */
+  #followLater(name: string): void {
+    this.#deps.clock.after(followAgainMs, () => {
+      void this.follow(keys.user(name)).catch((error: unknown) => {
+        if (!(error instanceof MetadataError)) throw error;
+        this.#followLater(name);
+      });
+    });
+  }
+}
+
+const followAgainMs = 1000;
+
+const tooManyUsers: CredentialRefusal = {
+  kind: "refused",
+  reason: "tooManyUsers",
+  message: `There may be ${usersMax} users at most.`,
+};

@@ -1,0 +1,85 @@
+/** TLS of listeners, by Node's own: keys and certificates from PEM, and who a certificate is of. */
+import { createSecureContext, type TLSSocket, type TlsOptions } from "node:tls";
+import type { ListenerSecurity, PemSource, TlsSettings } from "@millrace/core";
+import { tlsHandshakeMsMax } from "./sasl/limits.ts";
+
+/** What is configured can't be used; the message says what and why, and names no secret. */
+export class TlsFault extends Error {
+  override readonly name = "TlsFault";
+}
+
+export type ReadFile = (path: string) => Uint8Array;
+
+/** By listener; listeners without TLS have none. Throws TlsFault. */
+export function readTls(
+  security: readonly ListenerSecurity[],
+  readFile: ReadFile,
+): ReadonlyMap<string, TlsOptions> {
+  const byName = new Map<string, TlsOptions>();
+  for (const { name, tls } of security) {
+    if (tls === undefined) continue;
+    try {
+      byName.set(name, tlsOptions(tls, readFile));
+    } catch (error) {
+      const why = error instanceof Error ? error.message : String(error);
+      throw new TlsFault(`TLS of listener ${name}: ${why}`, { cause: error });
+    }
+  }
+  return byName;
+}
+
+function tlsOptions(settings: TlsSettings, readFile: ReadFile): TlsOptions {
+  const { certificates, clientAuth, key, keyPassword, trusted, versions } = settings;
+  const isOld = versions.includes("TLSv1.2");
+  const isNew = versions.includes("TLSv1.3");
+  const secureContext = createSecureContext({
+    key: blocks(textOf(key, readFile), /(?:[A-Z]+ )?PRIVATE KEY/u, key),
+    cert: blocks(textOf(certificates, readFile), /CERTIFICATE/u, certificates),
+    ...(trusted === undefined
+      ? {}
+      : { ca: blocks(textOf(trusted, readFile), /CERTIFICATE/u, trusted) }),
+    ...(keyPassword === undefined ? {} : { passphrase: keyPassword }),
+    minVersion: isOld ? "TLSv1.2" : "TLSv1.3",
+    maxVersion: isNew ? "TLSv1.3" : "TLSv1.2",
+  });
+  return {
+    secureContext,
+    requestCert: clientAuth !== "none",
+    rejectUnauthorized: clientAuth === "required",
+    handshakeTimeout: tlsHandshakeMsMax,
+    allowHalfOpen: true,
+  };
+}
+
+function textOf(source: PemSource, readFile: ReadFile): string {
+  if (source.from === "text") return source.text;
+  try {
+    return new TextDecoder().decode(readFile(source.path));
+  } catch (error) {
+    throw new TlsFault(`${source.path} can't be read`, { cause: error });
+  }
+}
+
+/** The blocks of a PEM text that have this label, in their order. */
+function blocks(text: string, label: RegExp, source: PemSource): string {
+  const found = [...text.matchAll(/-----BEGIN ([A-Z0-9 ]+)-----[^-]+-----END \1-----/gu)]
+    .filter(([, name = ""]) => new RegExp(`^${label.source}$`, "u").test(name))
+    .map(([block]) => block);
+  if (found.length > 0) return `${found.join("\n")}\n`;
+  const where = source.from === "file" ? source.path : "what is configured";
+  const what = label.source.includes("KEY") ? "private key" : "certificate";
+  throw new TlsFault(`${where} has no ${what} in PEM (JKS and PKCS12 are not read)`);
+}
+
+/**
+ * Who the client is by a certificate that was checked, in Kafka's form; undefined: it showed none.
+ * `untrusted`: it showed one that nobody vouches for.
+ */
+export function certifiedPrincipal(socket: TLSSocket): string | "untrusted" | undefined {
+  const certificate = socket.getPeerX509Certificate();
+  if (certificate === undefined) return undefined;
+  if (!socket.authorized) return "untrusted";
+  // Node writes a line for each part, the widest first; RFC 2253 begins with the narrowest.
+  const parts = certificate.subject.split("\n").filter((line) => line !== "");
+  return `User:${parts.toReversed().join(",")}`;
+}

@@ -1,0 +1,62 @@
+import { keys, type Slot } from "@millrace/core";
+import { describe, expect, it } from "vitest";
+import { receiverSeenMsMax } from "../cluster/limits.ts";
+import { ClusterRig, otherThan, type RigBroker } from "../../../test/fixtures/cluster-rig.ts";
+import type { RigCall } from "../../../test/fixtures/rig-life.ts";
+
+interface Scene {
+  readonly rig: ClusterRig;
+  readonly slot: Slot;
+  readonly from: RigBroker;
+  readonly to: RigBroker;
+}
+
+/** Two brokers, and a slot of one of them in which there is something. */
+async function scene(seed = 1): Promise<Scene> {
+  const rig = new ClusterRig({ seed });
+  const brokers = await rig.start(1, 2);
+  const topic = await rig.createTopic("t");
+  await rig.append(topic, 0);
+  const slot = rig.slotOf(topic);
+  const from = await rig.leaderOf(slot);
+  return { rig, slot, from, to: otherThan(from, brokers) };
+}
+
+function writes(key: string): (call: RigCall) => boolean {
+  return (call) => call.kind === "transact" && call.writes.some((write) => write.key === key);
+}
+
+async function isLedBy({ rig, slot }: Scene, broker: RigBroker): Promise<boolean> {
+  return (await rig.leaders())[slot] === broker.incarnation;
+}
+
+describe("a move, by polls alone", () => {
+  it.each([1, 2, 3, 4, 5])(
+    "keeps the slot closed for a few polls of its receiver at most: seed %i",
+    async (seed) => {
+      const at = await scene(seed);
+      const { from, rig, slot, to } = at;
+      // So that the wish falls anywhere between two looks.
+      await rig.pass(97 * seed);
+      await rig.wish([slot], from, to);
+      await rig.until(() => from.cluster.findOpenSlot(slot) === undefined);
+      const closedMs = await rig.until(() => to.cluster.findOpenSlot(slot) !== undefined);
+      expect(closedMs).toBeLessThan(200);
+    },
+  );
+
+  it("is carried out though its receiver does not say that it has seen the wish", async () => {
+    const at = await scene();
+    const { from, rig, slot, to } = at;
+    const isHeartbeat = writes(keys.heartbeat(to.incarnation));
+    const late = new Promise<void>((resolve) => {
+      rig.clock.after(receiverSeenMsMax + 500, resolve);
+    });
+    to.life.fate = (call) => (isHeartbeat(call) ? late : "goes");
+    await rig.wish([slot], from, to);
+    const tookMs = await rig.until(() => isLedBy(at, to));
+    expect(tookMs).toBeGreaterThanOrEqual(receiverSeenMsMax);
+    expect(tookMs).toBeLessThan(receiverSeenMsMax + 1_500);
+    expect([from.over, to.over]).toEqual([[], []]);
+  });
+});

@@ -15,10 +15,15 @@ const config: ViteUserConfig = defineConfig({
           maxWorkers: "100%",
           sequence: { groupOrder: 0 },
           include: [
-            "{core,wire,adapters,broker-fargate,cli,tools,examples}/**/*.test.ts",
-            "test/{bench,contract,simulation,model,gates,fuzz,compat,durability,soak}/**/*.test.ts",
+            "{core,wire,adapters,broker-fargate,cli,sdk,tools,examples}/**/*.test.ts",
+            "test/{bench,cluster,contract,cost,simulation,model,gates,fuzz,compat,durability,soak}/**/*.test.ts",
           ],
-          exclude: [...exclude, "test/fuzz/listener/**", "test/contract/{s3,dynamodb}/**"],
+          exclude: [
+            ...exclude,
+            "test/fuzz/listener/**",
+            "test/contract/{s3,dynamodb}/**",
+            "sdk/test/process/**",
+          ],
           testTimeout: 30_000,
         },
       },
@@ -28,7 +33,10 @@ const config: ViteUserConfig = defineConfig({
           // One after another, and not beside unit tests: some measure how long a broker takes.
           maxWorkers: 1,
           sequence: { groupOrder: 1 },
-          include: ["test/{integration,formats,hardness,fuzz/listener}/**/*.test.ts"],
+          include: [
+            "test/{integration,formats,hardness,fuzz/listener}/**/*.test.ts",
+            "sdk/test/process/**/*.test.ts",
+          ],
           exclude,
           testTimeout: 120_000,
           hookTimeout: 60_000,

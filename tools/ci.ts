@@ -15,6 +15,7 @@ const lanes: readonly Lane[] = [
   { name: "examples", args: ["tools/test.ts", "--project", "clients"] },
   { name: "compat", args: ["test/compat/run.ts"] },
   { name: "durability", args: ["test/durability/run.ts"] },
+  { name: "cluster", args: ["test/cluster/run.ts"] },
   { name: "hardness", args: ["test/hardness/run.ts"] },
 ];
 

@@ -6,6 +6,7 @@ import { rmSync } from "node:fs";
 import { connect, createServer, type Server, type Socket } from "node:net";
 import { createInterface } from "node:readline";
 import { type Asked, ClusterUsageError } from "./cluster-options.ts";
+import { isListening } from "./cluster-processes.ts";
 
 export interface Told {
   readonly ok: boolean;
@@ -17,7 +18,7 @@ export async function listenForAsks(
   socketPath: string,
   answer: (asked: Asked) => Promise<Told>,
 ): Promise<Server> {
-  if (await canConnect(socketPath)) {
+  if (await isListening({ path: socketPath })) {
     throw new ClusterUsageError("a cluster runs in this data directory already");
   }
   // Left by one that was killed.
@@ -34,7 +35,7 @@ function serve(socket: Socket, answer: (asked: Asked) => Promise<Told>): void {
   // Whoever asked has gone: nobody waits for the answer.
   socket.on("error", () => socket.destroy());
   createInterface({ input: socket }).once("line", (line) => {
-    answer(JSON.parse(line) as Asked)
+    void answer(JSON.parse(line) as Asked)
       .catch((error: unknown): Told => ({ ok: false, said: String(error) }))
       .then((told) => socket.end(`${JSON.stringify(told)}\n`));
   });
@@ -51,15 +52,5 @@ export function ask(socketPath: string, asked: Asked): Promise<Told> {
     lines.on("error", () => undefined);
     lines.once("line", (line) => resolve(JSON.parse(line) as Told));
     socket.on("close", () => resolve({ ok: false, said: "the cluster ended meanwhile" }));
-  });
-}
-
-function canConnect(socketPath: string): Promise<boolean> {
-  return new Promise((resolve) => {
-    const socket = connect(socketPath, () => {
-      socket.destroy();
-      resolve(true);
-    });
-    socket.on("error", () => resolve(false));
   });
 }

@@ -119,7 +119,7 @@ export class ClusterProcess {
   }
 }
 
-function isListening(at: NetConnectOpts): Promise<boolean> {
+export function isListening(at: NetConnectOpts): Promise<boolean> {
   return new Promise((resolve) => {
     const socket = connect(at, () => {
       socket.destroy();

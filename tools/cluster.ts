@@ -14,7 +14,12 @@ import {
   ClusterUsageError,
   readClusterCommand,
 } from "./cluster-options.ts";
-import { type ClusterProcess, ClusterProcesses, fromSources } from "./cluster-processes.ts";
+import {
+  type ClusterProcess,
+  ClusterProcesses,
+  fromSources,
+  isListening,
+} from "./cluster-processes.ts";
 import { clusterScreen } from "./cluster-screen.ts";
 import { openSlotReader, type SlotReader } from "./cluster-slots.ts";
 
@@ -182,6 +187,7 @@ async function run(options: ClusterOptions): Promise<void> {
   const cluster = new RunningCluster(options, processes, slots);
   await listenForAsks(paths.controlSocket, (asked) => cluster.answer(asked));
   refuseLeftOvers(options);
+  await refuseTakenPorts(options);
   let stoppedAtMs: number | undefined;
   for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) {
     process.on(signal, () => {
@@ -215,6 +221,17 @@ function refuseLeftOvers({ directory, brokers }: ClusterOptions): void {
   throw new ClusterUsageError(
     `left by a cluster that was killed, and to be ended first: ${alive.join(", ")}`,
   );
+}
+
+/** Whoever listens there would be taken for the broker. */
+async function refuseTakenPorts({ brokers, httpPort, port }: ClusterOptions): Promise<void> {
+  for (let at = 0; at < brokers; at += 1) {
+    for (const one of httpPort === undefined ? [port + at] : [port + at, httpPort + at]) {
+      if (await isListening({ port: one, host: "127.0.0.1" })) {
+        throw new ClusterUsageError(`somebody else listens on port ${one}: choose another --port`);
+      }
+    }
+  }
 }
 
 function isAlive(pid: number): boolean {

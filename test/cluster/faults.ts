@@ -12,6 +12,8 @@ export interface Outage {
   /** `return`: slots move to a broker that comes (back). `others`: partitions that nothing was done to. */
   readonly of: FaultKind | "return" | "others";
   readonly gapMs: number;
+  /** When it began, after the fault or the start that its window begins with. */
+  readonly atMs: number;
   readonly partition: number;
   readonly fault: number;
 }
@@ -20,11 +22,12 @@ export interface FaultSite {
   readonly rig: Rig;
   readonly probe: ProbeProcess;
   readonly brokers: number;
+  /** How long a paused broker stands still: longer than it takes to be declared dead. */
+  readonly pausedMs: number;
 }
 
 /** Longer than a dead broker's slots may take. */
 const settleMs = 4_000;
-const pausedMs = 10_000;
 const hostGoneMs = 1_500;
 const quietMs = 300;
 const recoverMsMax = 30_000;
@@ -36,6 +39,7 @@ export async function carryOut(
   fault: number,
 ): Promise<readonly Outage[]> {
   const broker = (fault % site.brokers) + 1;
+  await recovered(site);
   await site.probe.window();
   switch (kind) {
     case "kill":
@@ -62,7 +66,7 @@ async function killed(site: FaultSite, fault: number, broker: number): Promise<r
 async function paused(site: FaultSite, fault: number, broker: number): Promise<readonly Outage[]> {
   const process = site.rig.broker(broker);
   process.signal("SIGSTOP");
-  await sleep(pausedMs);
+  await sleep(site.pausedMs);
   const gone = outages(await site.probe.window(), { of: "pause", fault, broker });
   process.signal("SIGCONT");
   await site.rig.balanced();
@@ -101,8 +105,8 @@ async function withoutHost({ probe, rig }: FaultSite, fault: number): Promise<re
   await sleep(settleMs);
   await rig.balanced();
   await recovered({ probe });
-  return (await probe.window()).map(({ gapMs, partition }) => {
-    return { of: "host", gapMs, partition, fault };
+  return (await probe.window()).map(({ gapAtMs: atMs, gapMs, partition }) => {
+    return { of: "host", gapMs, atMs, partition, fault };
   });
 }
 
@@ -131,8 +135,8 @@ function outages(
   window: readonly PartitionWindow[],
   what: { readonly of: Outage["of"]; readonly fault: number; readonly broker: number | undefined },
 ): readonly Outage[] {
-  return window.map(({ from, gapMs, partition, to }) => {
+  return window.map(({ from, gapAtMs: atMs, gapMs, partition, to }) => {
     const isMeant = what.broker === undefined ? from !== to : from === what.broker;
-    return { of: isMeant ? what.of : "others", gapMs, partition, fault: what.fault };
+    return { of: isMeant ? what.of : "others", gapMs, atMs, partition, fault: what.fault };
   });
 }

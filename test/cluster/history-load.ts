@@ -3,7 +3,10 @@
  * the end (drain.py), for the checker.
  */
 import { type ChildProcessWithoutNullStreams, spawn } from "node:child_process";
+import { writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { installed } from "../compat/install.ts";
+import { kafkaDistribution, SMALL_JVM } from "../compat/peer.ts";
 import { runOrThrow } from "../compat/processes.ts";
 import { checkHistory, type Verdict } from "../durability/check-history.ts";
 
@@ -20,13 +23,38 @@ export interface HistoryTarget {
   readonly partitions: number;
   readonly group: string;
   readonly recordsPerSecond: number;
+  /** Where what it said is left, for whoever looks into an anomaly. */
+  readonly folder: string;
 }
 
 const durability = join(import.meta.dirname, "../durability");
 const drainMsMax = 180_000;
+/**
+ * While as many requests as may are under way, and the linger of the next batch is over, librdkafka
+ * polls without a pause, and takes a whole core: answers take 100 ms, and five may be under way.
+ */
+const lingerMs = 30;
+const compileMsMax = 120_000;
 
 export function librdkafka(python: string): HistoryClient {
   return { name: "librdkafka", file: python, args: ["-B", join(durability, "load.py")] };
+}
+
+/** Kafka's own client, of the distribution that the compat lane compares with. */
+export async function javaClient(cache: string): Promise<HistoryClient> {
+  const distribution = await kafkaDistribution(cache);
+  const classPath = `${distribution}/libs/*`;
+  const classes = await installed({
+    cache,
+    name: "cluster-java",
+    source: join(import.meta.dirname, "java"),
+    build: async (cwd) => {
+      const args = ["-cp", classPath, "HistoryLoad.java"];
+      await runOrThrow({ file: "javac", args, cwd }, compileMsMax);
+    },
+  });
+  const args = ["-Xmx128m", ...SMALL_JVM, "-cp", `${classes}:${classPath}`, "HistoryLoad"];
+  return { name: "java", file: "java", args };
 }
 
 export class HistoryLoad {
@@ -39,7 +67,8 @@ export class HistoryLoad {
     this.name = client.name;
     this.#target = target;
     const { bootstrap, topic, partitions, group, recordsPerSecond } = target;
-    const args = [bootstrap, topic, String(partitions), group, String(recordsPerSecond)];
+    const numbers = [recordsPerSecond, lingerMs].map(String);
+    const args = [bootstrap, topic, String(partitions), group, ...numbers];
     this.#child = spawn(client.file, [...client.args, ...args]);
     const chunks: Buffer[] = [];
     this.#child.stdout.on("data", (chunk: Buffer) => chunks.push(chunk));
@@ -54,7 +83,8 @@ export class HistoryLoad {
   async judge(python: string): Promise<Verdict> {
     this.#child.stdin.end();
     const history = await this.#lines;
-    const { bootstrap, topic, partitions, group } = this.#target;
+    const { bootstrap, folder, topic, partitions, group } = this.#target;
+    writeFileSync(join(folder, `${topic}.history`), history.join("\n"));
     const script = ["-B", join(durability, "drain.py"), bootstrap];
     const args = [...script, topic, String(partitions), group];
     const drained = await runOrThrow({ file: python, args, cwd: durability }, drainMsMax);

@@ -46,6 +46,10 @@ export class ProbeProcess {
     return Number(await this.#ask("silence"));
   }
 
+  kill(): void {
+    this.#child.kill("SIGKILL");
+  }
+
   async end(): Promise<void> {
     this.#child.stdin?.end();
     const timer = setTimeout(() => this.#child.kill("SIGKILL"), 5_000);

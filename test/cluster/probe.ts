@@ -117,7 +117,7 @@ input.on("line", (line) => {
   const told =
     line === "window"
       ? windows.next(nowMs, (partition) => leaders.of(partition)?.broker)
-      : Math.round(windows.silenceMs(nowMs));
+      : Math.min(windows.silenceMs(nowMs), Number.MAX_SAFE_INTEGER);
   process.stdout.write(`${JSON.stringify(told)}\n`);
 });
 input.on("close", () => {

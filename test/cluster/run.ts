@@ -3,30 +3,41 @@
  * history is checked, while a probe measures how long partitions can't be written to.
  *
  *     npm run cluster:faults -- [--kind kill,pause,stop,move,host] [--times 50] [--brokers 3]
- *       [--partitions 6] [--report docs/cluster.md] [--keep DIR] [--bundles DIR]
+ *       [--partitions 6] [--idle 0] [--stores local|aws] [--clients librdkafka,java] [--report FILE]
+ *       [--keep DIR] [--bundles DIR]
  *
- * --keep leaves logs and data there; --bundles takes what an earlier run bundled there. Without --kind: a short form of all (3 kills, 2 pauses, 2 graceful stops, the host once).
+ * Without --kind: a short form of all (3 kills, 2 pauses, 2 graceful stops, the host once). --stores
+ * aws: over moto and DynamoDB Local. --report appends the table to FILE; --keep leaves logs and data
+ * in DIR; --idle adds a topic of so many partitions that nobody uses; --bundles takes what an
+ * earlier run bundled there, or leaves it there.
  */
-import { mkdirSync, mkdtempSync, rmSync } from "node:fs";
+import { appendFileSync, mkdirSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { PROGRAMS } from "../compat/programs.ts";
 import { withClient } from "../fixtures/wire-client.ts";
 import { carryOut, type FaultKind, faultKinds, type Outage } from "./faults.ts";
-import { HistoryLoad, type HistoryClient, librdkafka } from "./history-load.ts";
+import { HistoryLoad, type HistoryClient, javaClient, librdkafka } from "./history-load.ts";
 import { ProbeProcess } from "./probe-process.ts";
+import { CpuPressure } from "./cpu-pressure.ts";
 import { distributions, reportLines } from "./report.ts";
 import { bundledLaunch, Rig } from "./rig.ts";
+import { type StandIns, startStandIns } from "./stand-ins.ts";
 
 const root = join(import.meta.dirname, "../..");
 const createTopics = 19;
 const probeTopic = "probed";
 const probeIntervalMs = 10;
 const recordsPerSecond = 300;
+const shortPausedMs = 5_000;
+const longPausedMs = 10_000;
 const shortForm: readonly FaultKind[] = [
   ...(["kill", "stop", "kill", "pause", "host", "kill", "stop", "pause"] as const),
 ];
+
+/** What a lane that is stopped must not leave behind. */
+const stopped: (() => void)[] = [];
 
 const { values: flags } = parseArgs({
   options: {
@@ -37,6 +48,9 @@ const { values: flags } = parseArgs({
     report: { type: "string" },
     keep: { type: "string" },
     bundles: { type: "string" },
+    clients: { type: "string", default: "librdkafka,java" },
+    stores: { type: "string", default: "local" },
+    idle: { type: "string", default: "0" },
   },
 });
 
@@ -49,37 +63,55 @@ function plannedFaults(): readonly FaultKind[] {
   });
 }
 
-async function createTopic(port: number, partitions: number): Promise<void> {
-  const topic = { name: probeTopic, numPartitions: partitions, replicationFactor: 3 };
+async function createTopic(port: number, name: string, partitions: number): Promise<void> {
+  const topic = { name, numPartitions: partitions, replicationFactor: 3 };
   const { topics } = await withClient(port, (client) =>
     client.ask(createTopics, 7, { topics: [{ ...topic, assignments: [], configs: [] }] }),
   );
-  if (topics[0]?.errorCode !== 0) throw new Error(`${probeTopic}: error ${topics[0]?.errorCode}`);
+  if (topics[0]?.errorCode !== 0) throw new Error(`${name}: error ${topics[0]?.errorCode}`);
+}
+
+async function clientsNamed(
+  names: readonly string[],
+  python: string,
+): Promise<readonly HistoryClient[]> {
+  const clients = [librdkafka(python)];
+  if (names.includes("java")) clients.push(await javaClient(join(root, ".cache/compat")));
+  return clients.filter(({ name }) => names.includes(name));
 }
 
 async function main(): Promise<boolean> {
   const program = PROGRAMS.find(({ name }) => name === "python");
   if (program === undefined) throw new Error("the compat lane has no Python client any more");
   const { file: python } = await program.install(join(root, ".cache/compat"));
-  const clients: readonly HistoryClient[] = [librdkafka(python)];
+  const clients = await clientsNamed(flags.clients.split(","), python);
   const folder = flags.keep ?? mkdtempSync(join(tmpdir(), "millrace-cluster-"));
   mkdirSync(folder, { recursive: true });
-  const brokers = Number(flags.brokers);
-  const rig = await Rig.start({
-    ...{ folder, brokers },
-    launch: await bundledLaunch(flags.bundles ?? join(folder, "bundles")),
-    settings: ["group.initial.rebalance.delay.ms=0"],
-  });
-  onEnd = () => rig.processes.killAll();
+  const standIns = flags.stores === "aws" ? await startStandIns() : undefined;
   try {
-    return await underFaults(rig, { clients, python, brokers });
-  } catch (error) {
-    console.log(rig.logs());
-    throw error;
+    const rig = await startRig(folder, standIns);
+    stopped.push(() => rig.processes.killAll());
+    try {
+      return await underFaults(rig, { clients, python, brokers: Number(flags.brokers) });
+    } catch (error) {
+      console.log(rig.logs());
+      throw error;
+    } finally {
+      await rig.end();
+    }
   } finally {
-    await rig.end();
+    await standIns?.stop();
     if (flags.keep === undefined) rmSync(folder, { recursive: true, force: true });
   }
+}
+
+async function startRig(folder: string, standIns: StandIns | undefined): Promise<Rig> {
+  return Rig.start({
+    ...{ folder, brokers: Number(flags.brokers) },
+    launch: await bundledLaunch(flags.bundles ?? join(folder, "bundles")),
+    settings: ["group.initial.rebalance.delay.ms=0"],
+    ...(standIns === undefined ? {} : { stores: standIns.stores }),
+  });
 }
 
 async function underFaults(
@@ -92,17 +124,24 @@ async function underFaults(
 ): Promise<boolean> {
   const partitions = Number(flags.partitions);
   const { bootstrap, ports } = rig;
-  await createTopic(rig.processes.portOf(1), partitions);
+  const [port, idle] = [rig.processes.portOf(1), Number(flags.idle)];
+  await createTopic(port, probeTopic, partitions);
+  if (idle > 0) await createTopic(port, "idle", idle);
   const options = { ports, topic: probeTopic, partitions, intervalMs: probeIntervalMs };
   const probe = new ProbeProcess(options);
   const loads = at.clients.map((client) => {
     const topic = `history-${client.name}`;
     const group = `${topic}-readers`;
-    return new HistoryLoad(client, { bootstrap, topic, partitions: 6, group, recordsPerSecond });
+    const folder = rig.processes.paths.directory;
+    const target = { bootstrap, topic, partitions: 6, group, recordsPerSecond, folder };
+    return new HistoryLoad(client, target);
   });
+  stopped.push(() => probe.kill(), ...loads.map((load) => () => load.kill()));
   const outages: Outage[] = [];
+  const pressure = new CpuPressure();
   try {
-    const site = { rig, probe, brokers: at.brokers };
+    const pausedMs = flags.kind === undefined ? shortPausedMs : longPausedMs;
+    const site = { rig, probe, brokers: at.brokers, pausedMs };
     for (const [fault, kind] of plannedFaults().entries()) {
       const found = await carryOut(site, kind, fault);
       outages.push(...found);
@@ -120,7 +159,12 @@ async function underFaults(
       if (anomalies.length > 0 || acknowledged === 0 || polled === 0) isGood = false;
     }
     const rows = distributions(outages);
-    console.log(reportLines(rows).join("\n"));
+    const starved = pressure.read();
+    const lines = [...reportLines(rows), ...(starved === undefined ? [] : ["", starved])].join(
+      "\n",
+    );
+    console.log(lines);
+    if (flags.report !== undefined) appendFileSync(flags.report, `\n${lines}\n`);
     return isGood;
   } finally {
     for (const load of loads) load.kill();
@@ -129,15 +173,19 @@ async function underFaults(
 }
 
 function worst(outages: readonly Outage[]): string {
-  return distributions(outages)
-    .map(({ of, maxMs }) => `${of} ${Math.round(maxMs)} ms`)
+  const worstOf = new Map<string, Outage>();
+  for (const outage of outages) {
+    const before = worstOf.get(outage.of);
+    if (before === undefined || before.gapMs < outage.gapMs) worstOf.set(outage.of, outage);
+  }
+  return [...worstOf.values()]
+    .map(({ atMs, gapMs, of }) => `${of} ${gapMs.toFixed(0)} ms (at ${atMs.toFixed(0)})`)
     .join(", ");
 }
 
-let onEnd = (): void => undefined;
 for (const signal of ["SIGINT", "SIGTERM"] as const) {
   process.on(signal, () => {
-    onEnd();
+    for (const kill of stopped) kill();
     process.exit(130);
   });
 }

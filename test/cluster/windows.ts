@@ -12,6 +12,7 @@ export interface PartitionWindow {
 }
 
 interface Watched {
+  /** Infinitely long ago before the first one, from which on gaps count. */
   lastAckMs: number;
   gapMs: number;
   gapAtMs: number;
@@ -27,7 +28,13 @@ export class Windows {
     this.#begunMs = nowMs;
     for (let partition = 0; partition < partitions; partition += 1) {
       this.#watched.set(partition, {
-        ...{ lastAckMs: nowMs, gapMs: 0, gapAtMs: nowMs, acks: 0, from: undefined },
+        ...{
+          lastAckMs: Number.NEGATIVE_INFINITY,
+          gapMs: 0,
+          gapAtMs: nowMs,
+          acks: 0,
+          from: undefined,
+        },
       });
     }
   }
@@ -40,7 +47,7 @@ export class Windows {
     watched.acks += 1;
   }
 
-  /** How long the partition that waits longest has been without one. */
+  /** How long the partition that waits longest has been without one; infinite before its first. */
   silenceMs(nowMs: number): number {
     return Math.max(...[...this.#watched.values()].map(({ lastAckMs }) => nowMs - lastAckMs));
   }
@@ -66,6 +73,7 @@ export class Windows {
   }
 
   #gap(watched: Watched, nowMs: number): void {
+    if (!Number.isFinite(watched.lastAckMs)) return;
     const gapMs = nowMs - watched.lastAckMs;
     if (gapMs <= watched.gapMs) return;
     watched.gapMs = gapMs;

@@ -170,6 +170,7 @@ export const PROGRAMS: readonly Program[] = [
     client: "kafka-clients 4.4.0",
     scenarios: [
       ...FULL,
+      "features",
       ...DELETION,
       ...STORAGE,
       ...handovers("range", "roundrobin", "sticky", "cooperative-sticky"),

@@ -1,23 +1,20 @@
 import {
   FaultyMetadataStore,
   FaultyObjectStore,
-  MemoryDisk,
   MemoryMetadataStore,
+  MemoryObjectStore,
   MemorySideWork,
   SeededRandom,
   VirtualClock,
 } from "@millrace/adapter-memory";
-import {
-  type IncarnationId,
-  keys,
-  type ObjectStore,
-  parseSettings,
-  readLeadership,
-} from "@millrace/core";
-import { crc32c, jsCodecs } from "@millrace/wire";
+import { type IncarnationId, keys, parseSettings, readLeadership } from "@millrace/core";
+import { crc32c } from "@millrace/adapter-node";
+import { jsCodecs } from "@millrace/wire";
+import { inlineHashing } from "../../adapters/memory/src/hashing.ts";
 import { BufferPool } from "../../broker-fargate/src/buffer-pool.ts";
 import { type OpenBroker, openBroker, type Ports } from "../../broker-fargate/src/open-broker.ts";
 import { sideTasks } from "../../broker-fargate/src/side-work/tasks.ts";
+import { CacheDisk } from "./cache-disk.ts";
 import { Tally, type Usage } from "./counts.ts";
 import { MeteredMetadata, MeteredObjects } from "./metered-stores.ts";
 import { SinkObjects } from "./sink.ts";
@@ -42,22 +39,19 @@ export class MeteredCluster {
   readonly clock: VirtualClock = new VirtualClock();
   readonly brokers: MeteredBroker[] = [];
   readonly memory: MemoryMetadataStore = new MemoryMetadataStore();
-  readonly objects: ObjectStore = new SinkObjects();
+  readonly objects: MemoryObjectStore = new MemoryObjectStore();
   readonly #random = new SeededRandom(1);
   readonly #wrong: string[] = [];
 
   /** So many brokers, once every slot has its owner and nothing moves any more. */
-  static async start(
-    count: number,
-    configs: Readonly<Record<string, string>> = {},
-  ): Promise<MeteredCluster> {
+  static async start(count: number): Promise<MeteredCluster> {
     const cluster = new MeteredCluster();
-    for (let id = 1; id <= count; id += 1) await cluster.join(id, configs);
+    for (let id = 1; id <= count; id += 1) await cluster.join(id);
     await cluster.settle();
     return cluster;
   }
 
-  async join(id: number, configs: Readonly<Record<string, string>> = {}): Promise<MeteredBroker> {
+  async join(id: number): Promise<MeteredBroker> {
     const { clock } = this;
     const tally = new Tally();
     const random = this.#random.fork();
@@ -74,10 +68,10 @@ export class MeteredCluster {
     const opened = await this.settled(
       openBroker(
         {
-          ...{ clock, random, crc32c },
-          disk: new MemoryDisk({ wallMs: () => clock.wallMs() }),
+          ...{ clock, random, crc32c, hashing: inlineHashing },
+          disk: new CacheDisk(() => clock.wallMs()),
           store: new MeteredMetadata(store, tally),
-          objects: new MeteredObjects(objects, tally),
+          objects: new MeteredObjects(new SinkObjects(objects), tally),
           codecs: jsCodecs,
           sideWork: new MemorySideWork({ clock, tasks: sideTasks({ codecs: jsCodecs, crc32c }) }),
           folder: { path: "memory", space: () => ({ totalBytes: 2 ** 40, usableBytes: 2 ** 39 }) },
@@ -89,7 +83,7 @@ export class MeteredCluster {
             onOver: (cause) => wrong(String(cause)),
           },
         },
-        configurationOf(id, configs),
+        configurationOf(id),
       ),
     );
     const { incarnation } = opened.broker.cluster;
@@ -141,18 +135,20 @@ export class MeteredCluster {
     return this.brokers.map(({ tally }) => tally.take());
   }
 
-  /** Creates a topic, and lets every broker hear of it. */
-  async createTopic(
-    name: string,
-    partitionCount: number,
-    configs: Readonly<Record<string, string>> = {},
-  ): Promise<void> {
+  /** What the first broker asked for since this was asked last. */
+  takeOfFirst(): Usage {
     const [first] = this.brokers;
     if (first === undefined) throw new Error("there is no broker");
-    const request = { name, partitionCount, replicationFactor: 1, assignments: [] };
-    const outcome = await this.settled(
-      first.broker.cluster.createTopic({ ...request, configs: Object.entries(configs) }, "perform"),
-    );
+    return first.tally.take();
+  }
+
+  /** Creates a topic, and lets every broker hear of it. */
+  async createTopic(name: string, partitionCount: number): Promise<void> {
+    const [first] = this.brokers;
+    if (first === undefined) throw new Error("there is no broker");
+    const request = { name, partitionCount, replicationFactor: 1, assignments: [], configs: [] };
+    const creating = first.broker.cluster.createTopic(request, "perform");
+    const outcome = await this.settled(creating);
     if (outcome.kind !== "done") throw new Error(`no topic: ${JSON.stringify(outcome)}`);
     await this.advance(10_000);
   }
@@ -185,15 +181,11 @@ export class MeteredCluster {
   }
 }
 
-function configurationOf(
-  id: number,
-  configs: Readonly<Record<string, string>>,
-): Parameters<typeof openBroker>[1] {
+function configurationOf(id: number): Parameters<typeof openBroker>[1] {
   const entries = {
     "node.id": String(id),
     "millrace.metadata.store": "dynamodb://millrace",
     "millrace.object.store": "s3://millrace",
-    ...configs,
   };
   const { settings, known, invalid } = parseSettings(new Map(Object.entries(entries)));
   if (invalid.length > 0) throw new Error(invalid.join("; "));

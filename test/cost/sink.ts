@@ -1,4 +1,3 @@
-import { MemoryObjectStore } from "@millrace/adapter-memory";
 import {
   ObjectError,
   type ObjectListing,
@@ -7,12 +6,20 @@ import {
   type ObjectStore,
 } from "@millrace/core";
 
+/** By the component after the cluster's. What else there is, checkpoints, is read again and kept. */
+const droppedKinds: ReadonlySet<string> = new Set(["data", "journal"]);
+
 /**
- * An object store in memory that keeps of cold segments no more than that they are there, so that
- * gigabytes may be written to it. Reading one fails for good, and so does the run that tries.
+ * The way to an object store that keeps of cold segments and journals no more than that they are
+ * there, so that gigabytes may be written to it. Reading one fails for good, and so does the run
+ * that tries.
  */
 export class SinkObjects implements ObjectStore {
-  readonly #kept = new MemoryObjectStore();
+  readonly #kept: ObjectStore;
+
+  constructor(kept: ObjectStore) {
+    this.#kept = kept;
+  }
 
   putIfAbsent(key: string, parts: readonly Uint8Array[]): Promise<"stored" | "exists"> {
     return this.#kept.putIfAbsent(key, isDropped(key) ? [] : parts);
@@ -37,5 +44,5 @@ export class SinkObjects implements ObjectStore {
 }
 
 function isDropped(key: string): boolean {
-  return key.split("/")[1] === "data";
+  return droppedKinds.has(key.split("/")[1] ?? "");
 }

@@ -1,6 +1,6 @@
 """Load for the durability lane: one idempotent producer and one group member, over librdkafka.
 
-    load.py BOOTSTRAP TOPIC PARTITIONS GROUP RATE
+    load.py BOOTSTRAP TOPIC PARTITIONS GROUP RATE [LINGER_MS]
 
 Writes its history to standard output, a line an event, each flushed as it happens:
 
@@ -24,6 +24,7 @@ from confluent_kafka.admin import AdminClient, NewTopic
 
 BOOTSTRAP, TOPIC, PARTITIONS, GROUP, RATE = sys.argv[1:6]
 PARTITIONS, RATE = int(PARTITIONS), int(RATE)
+LINGER_MS = int(sys.argv[6]) if len(sys.argv) > 6 else 2
 FLUSH_SECONDS_MAX = 60
 PADDING = b"." * 92
 
@@ -67,7 +68,7 @@ def produce():
             {
                 "enable.idempotence": True,
                 "acks": "all",
-                "linger.ms": 2,
+                "linger.ms": LINGER_MS,
                 "retry.backoff.ms": 20,
                 "message.timeout.ms": 120_000,
             }

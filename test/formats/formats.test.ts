@@ -118,6 +118,41 @@ async function openGrowRestart(fixture: Fixture): Promise<void> {
   });
 }
 
+/** Opened twice, it is still what the version that made it reads; then it is told to be newer. */
+async function stayAndRaise(fixture: Fixture): Promise<void> {
+  await withCopy(fixture, async (directory) => {
+    const { end } = fixture.expected;
+    const before = await withBroker(directory, end, (client) => observe(client, middleTimestamp));
+    const { features, leadership } = await changedByLevel(directory);
+    expect(features).toEqual({ "millrace.version": 1 });
+    expect(leadership?.["assignments"]).toMatchObject([{ firstSlot: 0, lastSlot: 1023 }]);
+    await withBroker(directory, end, async (client) => {
+      const featureUpdates = [{ feature: "millrace.version", maxVersionLevel: 2 }];
+      const answer = await client.ask(ApiKey.UpdateFeatures, 2, { featureUpdates });
+      expect(answer).toMatchObject({ errorCode: ErrorCode.NONE, errorMessage: null });
+    });
+    const raised = await changedByLevel(directory);
+    expect(raised.features).toEqual({ "millrace.version": 2 });
+    expect(raised.leadership?.["assignments"]).toMatchObject([{ slots: "0-1023" }]);
+    await withBroker(directory, "SIGTERM", async (client) => {
+      expect(await observe(client, middleTimestamp)).toEqual(before);
+    });
+  });
+}
+
+async function changedByLevel(
+  directory: string,
+): Promise<{ readonly features?: ItemValue; readonly leadership?: ItemValue }> {
+  const store = LmdbMetadataStore.open(join(directory, "metadata"));
+  const features = await store.get(keys.features);
+  const leadership = await store.get(keys.leadership);
+  await store.close();
+  return {
+    ...(features === undefined ? {} : { features: features.value }),
+    ...(leadership === undefined ? {} : { leadership: leadership.value }),
+  };
+}
+
 describe("a data directory of a released format", () => {
   test("is checked in for every format up to the present one, closed and killed", () => {
     const found = released.map(({ expected }) => `${expected.format} ${expected.end}`);
@@ -127,6 +162,8 @@ describe("a data directory of a released format", () => {
   });
 
   test.each(released)("$name holds what was acknowledged, and goes on from there", openGrowRestart);
+
+  test.each(released)("$name stays what it is until its operator raises it", stayAndRaise);
 });
 
 describe("a directory whose broker was killed", () => {

@@ -73,6 +73,11 @@ export const clusterLimitTests: Readonly<Record<string, LimitTest>> = {
     `${cluster}/leadership.test.ts`,
     "asks each broker for 64 slots at a time at most, and never one that takes part already",
   ),
+  rangedSlotsMax: met(
+    "the level of millrace.version is not lowered",
+    `${cluster}/features.test.ts`,
+    "does not lower below what several brokers have written of very many slots",
+  ),
   changedKeysMax: met(
     "followers read everything again",
     "broker-fargate/src/cluster/version-item.test.ts",

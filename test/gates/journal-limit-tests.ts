@@ -26,6 +26,11 @@ export const journalLimitTests: Readonly<Record<string, LimitTest>> = {
     journal,
     "has room up to its bounds, and again after objects are durable and trimmed",
   ),
+  trimDueBytes: met(
+    "the trim follows what checkpoints hold",
+    "test/cost/cost.test.ts",
+    "at 10 MB/s takes no more than ten journal objects a second, and never waits for its journal",
+  ),
   pendingBytesMax: met(
     "there is no room",
     journal,

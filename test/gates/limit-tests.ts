@@ -17,6 +17,7 @@ import { compactionLimitTests, keyLimitTests } from "./compaction-limit-tests.ts
 import { journalLimitTests } from "./journal-limit-tests.ts";
 import { memberLimitTests } from "./member-limit-tests.ts";
 import { retentionLimitTests } from "./retention-limit-tests.ts";
+import { takeoverLimitTests } from "./takeover-limit-tests.ts";
 import { tierLimitTests } from "./tier-limit-tests.ts";
 
 const partition = "broker-fargate/src/partition";
@@ -226,6 +227,7 @@ export const limitTests: Readonly<Record<string, Readonly<Record<string, LimitTe
   },
   "broker-fargate/src/cluster/limits.ts": memberLimitTests,
   "broker-fargate/src/journal/limits.ts": journalLimitTests,
+  "broker-fargate/src/takeover/limits.ts": takeoverLimitTests,
   "broker-fargate/src/retention/limits.ts": retentionLimitTests,
   "broker-fargate/src/compaction/limits.ts": compactionLimitTests,
   "core/src/compaction/limits.ts": keyLimitTests,

@@ -42,4 +42,19 @@ export const memberLimitTests: Readonly<Record<string, LimitTest>> = {
     `${cluster}/follower.test.ts`,
     "reads no more than 16 topics at a time",
   ),
+  moveLookMs: met(
+    "the next look begins",
+    `${cluster}/move-looks.test.ts`,
+    "come quickly, and for a moment longer, and then as before",
+  ),
+  moveLooksForMs: met(
+    "looks are as seldom as before",
+    `${cluster}/move-looks.test.ts`,
+    "come quickly, and for a moment longer, and then as before",
+  ),
+  receiverSeenMsMax: met(
+    "slots are handed over all the same",
+    "broker-fargate/src/takeover/quick-moves.test.ts",
+    "is carried out though its receiver does not say that it has seen the wish",
+  ),
 };

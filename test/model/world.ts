@@ -15,6 +15,7 @@ import {
   registered,
   type Slot,
   slot,
+  supportedMillraceVersions,
   type Write,
 } from "@millrace/core";
 
@@ -150,7 +151,7 @@ export function born(world: World, id: number): Broker {
   const before = leadershipOf(world);
   const incarnation = newIncarnationId(before, bits);
   writeLeadership(world, registered(before, incarnation));
-  const versions = { min: 1, max: 1 };
+  const versions = supportedMillraceVersions;
   const member = { brokerId: brokerId(id), listeners: [], rack: undefined, versions };
   put(world, keys.incarnation(incarnation), memberItem({ ...member, epoch: before.epoch }));
   return {
@@ -176,7 +177,7 @@ export function writeLeadership(world: World, after: Leadership): void {
     }
     world.epochs[leader.epoch] = leader.incarnation;
   }
-  put(world, keys.leadership, leadershipItem(after));
+  put(world, keys.leadership, leadershipItem(after, supportedMillraceVersions.max));
 }
 
 export function journalItemOf(world: World, incarnation: IncarnationId): Item | undefined {

@@ -41,7 +41,8 @@ export class Admin extends ClientProcess {
       const found = (await this.metadata([name])).topics[0];
       if (found?.errorCode === ErrorCode.NONE && found.topicId !== zeroUuid) {
         cluster.put(topic, found.topicId, found.partitions.length);
-        const tiers = topic.isTiered ? "both" : "hot";
+        const isTiered = topic.isTiered || this.host.are === "several";
+        const tiers = isTiered ? "both" : "hot";
         if (topic.isCompacted) this.scene.history.compactedTopics.set(found.topicId, tiers);
         return;
       }

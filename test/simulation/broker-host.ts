@@ -1,13 +1,4 @@
-import {
-  FaultyMetadataStore,
-  FaultyObjectStore,
-  MemoryDisk,
-  type MemoryMetadataStore,
-  type MemoryObjectStore,
-  type MetadataFaultRates,
-  type ObjectFaultRates,
-} from "@millrace/adapter-memory";
-import { type Clock, parseSettings, type Settings, type TopicId } from "@millrace/core";
+import { parseSettings, type Settings, type TopicId } from "@millrace/core";
 import type { AdvertisedListener } from "../../broker-fargate/src/handlers/handler.ts";
 import {
   type MemberPorts,
@@ -17,23 +8,19 @@ import {
 import { JournalDamagedError } from "../../broker-fargate/src/partition/journal-reader.ts";
 import { Server } from "../../broker-fargate/src/server/server.ts";
 import type { Brokers } from "./client.ts";
-import { type FaultTable, objectKind, Steps } from "./fault-table.ts";
-import type { Anomaly } from "./history.ts";
+import { Steps } from "./fault-table.ts";
+import { HostLinks } from "./host-links.ts";
 import { Life } from "./life.ts";
 import { type MutatedStart, type Mutation, portsOf } from "./life-ports.ts";
+import { Machine, type MemberHost } from "./machine.ts";
 import type { Network, Pipe } from "./network.ts";
-import { newOutside, type Outside } from "./outside.ts";
 import type { Watchers } from "./ports.ts";
-import { type LinkedClient, linkTo } from "./simulated-link.ts";
+import type { LinkedClient } from "./simulated-link.ts";
 import { smallJournalLimits } from "./small-limits.ts";
 import type { World } from "./world.ts";
 
 export type { MutatedStart, Mutation } from "./life-ports.ts";
-
-/** How slow the disk is at the moment. */
-export interface DiskWeather {
-  syncMsMax: number;
-}
+export { calmObjects } from "./machine.ts";
 
 export type HostState = "down" | "starting" | "up" | "closing";
 
@@ -41,42 +28,22 @@ const restartMsMax = 300;
 /** More than any fault that passes could cause: then it is no fault that passes. */
 const failedStartsMax = 60;
 const gracefulMsMax = 5_000;
-export const calmObjects: ObjectFaultRates = { perThousand: {}, latencyMsMax: 2, slowMsMax: 300 };
 /** How long what is left of a life goes on beside the next one, in the same process. */
 const leftoverMsMax = 1_500;
-
-/** A broker of a cluster: its stores are the others', too, and its disk ends with its process. */
-export interface MemberHost {
-  readonly brokerId: number;
-  readonly outside: Outside;
-}
 
 /**
  * The machine that the broker runs on: its disk and its store, which outlive it, and one life of
  * the broker after another. Of a member of a cluster only the stores outlive it; and where it says
  * that its incarnation is over, the next life begins in the same process.
  */
-export class BrokerHost implements Brokers {
-  readonly world: World;
+export class BrokerHost extends Machine implements Brokers {
   readonly network: Network;
   readonly are = "one";
-  /** `broker`, or the member's. */
-  readonly name: string;
-  readonly table: FaultTable;
   readonly steps: Steps = new Steps();
-  disk: MemoryDisk;
-  readonly diskWeather: DiskWeather = { syncMsMax: 2 };
-  storeRates: MetadataFaultRates = { perThousand: {}, latencyMsMax: 1 };
-  /** What is really in the stores, which outlive every life of the broker. */
-  readonly memoryStore: MemoryMetadataStore;
-  readonly memoryObjects: MemoryObjectStore;
-  /** The way to the object store: what is under way on it outlives a life, too. */
-  readonly objects: FaultyObjectStore;
   /** What the broker may say of records that are gone: their folder was taken from it. */
   mayMissRecords = false;
   /** Called when a life is over and before the next one. */
   atRest: () => void = () => undefined;
-  readonly anomalies: Anomaly[];
   /** Whether the broker said that only a restart helps. */
   needsRestart = false;
   state: HostState = "down";
@@ -85,24 +52,19 @@ export class BrokerHost implements Brokers {
   starts = 0;
   /** Registered ones, by all lives. */
   checkpoints = 0;
-  /** Of the machine's wall clock, against the world's. */
-  wallAheadMs = 0;
-  readonly #outside: Outside;
-  readonly #member: MemberHost | undefined;
   readonly #listener: AdvertisedListener;
   /** Lives that were abandoned, of which something still goes on in the process. */
   readonly #leftovers = new Set<Life>();
   #isListening = false;
+  readonly links: HostLinks;
   readonly #settings: { readonly settings: Settings; readonly known: ReadonlyMap<string, string> };
   readonly #mutation: Mutation | undefined;
-  #faultyStore: FaultyMetadataStore | undefined;
   #life: Life | undefined;
   #server: Server | undefined;
   #opened: OpenBroker | undefined;
   #endOfPhase: (() => void) | undefined;
   #newestEpoch = 0;
   #failedStarts = 0;
-  readonly #pipes = new Set<Pipe>();
 
   constructor(options: {
     readonly world: World;
@@ -112,33 +74,14 @@ export class BrokerHost implements Brokers {
     /** Absent: the broker is alone. */
     readonly member?: MemberHost;
   }) {
-    const { member } = options;
-    this.world = options.world;
+    super(options);
     this.network = options.network;
     this.#mutation = options.mutation;
-    this.#member = member;
-    this.#outside = member?.outside ?? newOutside();
-    this.name = member === undefined ? "broker" : `broker-${member.brokerId}`;
     this.#listener = { name: "PLAINTEXT", host: this.name, port: 9092 };
-    ({
-      table: this.table,
-      anomalies: this.anomalies,
-      memoryStore: this.memoryStore,
-      memoryObjects: this.memoryObjects,
-    } = this.#outside);
+    this.links = new HostLinks(this.network, this.#listener);
     const { settings, known, invalid } = parseSettings(new Map(Object.entries(options.configs)));
     if (invalid.length > 0) throw new Error(invalid.join("; "));
     this.#settings = { settings, known };
-    const { world } = this;
-    this.objects = new FaultyObjectStore(this.memoryObjects, {
-      ...{ clock: world.clock, random: world.random.fork(), rates: calmObjects },
-      onFault: ({ fault, operation, key }) => {
-        this.table.add(`object ${fault}`, `${operation} ${objectKind(key)}`);
-      },
-    });
-    this.disk = this.#newDisk();
-    // A member's requests are under way outside of it, whatever becomes of it.
-    if (member !== undefined) this.#faultyStore = this.#newStore(world.clock);
   }
 
   get opened(): OpenBroker | undefined {
@@ -163,7 +106,7 @@ export class BrokerHost implements Brokers {
     this.needsRestart = false;
     const life = new Life(`${this.name}-${this.starts}`);
     this.#life = life;
-    if (this.#member !== undefined) this.disk = this.#newDisk();
+    if (this.member !== undefined) this.disk = this.newDisk();
     this.world.trace.add(`${life.name} starts`);
     this.#endOfPhase = this.steps.begin("start");
     void this.#open(life);
@@ -179,7 +122,7 @@ export class BrokerHost implements Brokers {
     if (kind === "power loss") this.disk.crash(this.world.random);
     else this.disk.kill();
     this.#down();
-    for (const pipe of [...this.#pipes]) pipe.reset(kind);
+    this.links.reset(kind);
   }
 
   /** The run is over: nothing goes on, and nothing is counted. */
@@ -224,24 +167,12 @@ export class BrokerHost implements Brokers {
   connect(client: LinkedClient): Pipe | undefined {
     const [life, server] = [this.#life, this.#server];
     if (!this.#isListening || life === undefined || server === undefined) return undefined;
-    const listener = this.#listener;
-    return linkTo({ life, server, listener, pipes: this.#pipes }, this.network, client);
+    return this.links.connect({ life, server }, client);
   }
 
   /** What this life still asks of the outside has no effect; the caller ends it at once. */
   freeze(): void {
     this.#life?.freeze();
-  }
-
-  /** Something that only the simulation can see, and that must never be. */
-  note(what: string): void {
-    this.world.trace.add(`anomaly: ${what}`);
-    this.anomalies.push({ kind: "internal", what });
-  }
-
-  setStoreRates(rates: MetadataFaultRates): void {
-    this.storeRates = rates;
-    if (this.#faultyStore !== undefined) this.#faultyStore.rates = rates;
   }
 
   async #open(life: Life): Promise<void> {
@@ -270,7 +201,7 @@ export class BrokerHost implements Brokers {
 
   #checkEpoch(epoch: number): void {
     // A member starts at the newest epoch that anybody has.
-    if (this.#member === undefined && epoch <= this.#newestEpoch) {
+    if (this.member === undefined && epoch <= this.#newestEpoch) {
       this.note(`a start got epoch ${epoch}, after ${this.#newestEpoch} was given`);
     }
     this.#newestEpoch = Math.max(epoch, this.#newestEpoch);
@@ -301,7 +232,7 @@ export class BrokerHost implements Brokers {
   async #close(life: Life, server: Server, opened: OpenBroker): Promise<void> {
     try {
       // Its slots go to the others while it answers: clients are told who has them.
-      if (this.#member !== undefined) await opened.leave();
+      if (this.member !== undefined) await opened.leave();
       this.#isListening = false;
       await server.close(gracefulMsMax);
       await opened.close();
@@ -314,7 +245,7 @@ export class BrokerHost implements Brokers {
     this.disk.kill();
     this.#down();
     this.world.trace.add(`${life.name} has stopped`);
-    for (const pipe of [...this.#pipes]) pipe.reset("graceful stop");
+    this.links.reset("graceful stop");
   }
 
   #end(life: Life): void {
@@ -332,7 +263,7 @@ export class BrokerHost implements Brokers {
     this.#life = undefined;
     this.#server = undefined;
     this.#opened = undefined;
-    if (this.#member === undefined) this.#faultyStore = undefined;
+    if (this.member === undefined) this.faultyStore = undefined;
   }
 
   /**
@@ -367,50 +298,25 @@ export class BrokerHost implements Brokers {
     for (const life of this.#leftovers) if (life !== this.#life) yield life;
   }
 
-  #newDisk(): MemoryDisk {
-    const { world } = this;
-    return new MemoryDisk({
-      wallMs: () => this.#clock.wallMs(),
-      schedule: (run) => {
-        world.clock.after(world.random.below(this.diskWeather.syncMsMax + 1), run);
-      },
-    });
-  }
-
-  #newStore(clock: Clock): FaultyMetadataStore {
-    const { memoryStore, world } = this;
-    return new FaultyMetadataStore(memoryStore, {
-      ...{ clock, random: world.random.fork(), rates: this.storeRates, past: memoryStore },
-    });
-  }
-
-  get #clock(): Clock {
-    const { clock } = this.world;
-    return {
-      wallMs: () => clock.wallMs() + this.wallAheadMs,
-      monotonicMs: () => clock.monotonicMs(),
-      after: (delayMs, run) => clock.after(delayMs, run),
-    };
-  }
-
   #ports(life: Life): Parameters<typeof openBroker>[0] {
     const { steps, table, world } = this;
+    const trace = this.member === undefined ? world.trace : world.trace.of(life.name);
     const watchers: Watchers = {
-      ...{ life, world, trace: world.trace, steps, table },
-      ...{ named: this.#outside.named, number: this.#number },
+      ...{ life, world, trace, steps, table },
+      ...{ named: this.outside.named, number: this.#number },
       isHot: (path) => this.#isHot(path),
       onCheckpoint: () => {
         this.checkpoints += 1;
       },
     };
-    this.#faultyStore ??= this.#newStore(life.clock(world.clock));
+    this.faultyStore ??= this.newStore(life.clock(world.clock));
     return portsOf({
-      ...{ watchers, clock: this.#clock, objects: this.objects, disk: this.disk },
-      store: this.#faultyStore,
+      ...{ watchers, clock: this.clock, objects: this.objects, disk: this.disk },
+      store: this.faultyStore,
       mutation: this.#mutation,
       start: this.#mutatedStart(),
-      asMember: this.#memberPorts(life),
-      bug: (what) => this.note(what),
+      asMember: this.memberPorts(life),
+      bug: (what) => this.note(this.member === undefined ? what : `${life.name}: ${what}`),
       mayMissRecords: () => this.mayMissRecords,
       onFailed: () => {
         this.needsRestart = true;
@@ -419,7 +325,7 @@ export class BrokerHost implements Brokers {
   }
 
   #memberPorts(life: Life): MemberPorts | undefined {
-    if (this.#member === undefined) return undefined;
+    if (this.member === undefined) return undefined;
     return {
       listeners: [this.#listener],
       journalLimits: smallJournalLimits,
@@ -429,7 +335,7 @@ export class BrokerHost implements Brokers {
 
   /** Of this life, among those of all brokers. */
   get #number(): number {
-    return this.starts + (this.#member?.brokerId ?? 0) * 1_000_000;
+    return this.starts + (this.member?.brokerId ?? 0) * 1_000_000;
   }
 
   /** Whether the log of the segment still begins at or before it. */

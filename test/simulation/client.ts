@@ -156,7 +156,9 @@ export class ClientProcess implements Client {
    */
   async byLeader<Asked extends { readonly ref: PartitionRef }>(
     all: readonly Asked[],
-  ): Promise<readonly { readonly connection: KafkaConnection; readonly asked: readonly Asked[] }[]> {
+  ): Promise<
+    readonly { readonly connection: KafkaConnection; readonly asked: readonly Asked[] }[]
+  > {
     if (this.#routes !== undefined) return this.#routes.byLeader(all);
     return [{ connection: await this.connect(), asked: all }];
   }

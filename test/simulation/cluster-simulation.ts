@@ -1,6 +1,8 @@
 import { Admin } from "./admin.ts";
 import { checkHistory } from "./checker.ts";
+import { ClusterInvariants } from "./cluster-invariants.ts";
 import { KnownCluster, type Scene } from "./client.ts";
+import { ClusterNemesis } from "./cluster-nemesis.ts";
 import { Drain } from "./drain.ts";
 import { Fleet } from "./fleet.ts";
 import { History } from "./history.ts";
@@ -8,8 +10,10 @@ import { Network } from "./network.ts";
 import { group, populate } from "./populate.ts";
 import { Population } from "./population.ts";
 import type { SimulationOptions, SimulationResult } from "./simulate.ts";
+import { restNowAndThen } from "./rests.ts";
 import { drainMsMax, setUpMsMax, Stage } from "./stage.ts";
-import { mainTopics, type SimulatedTopic } from "./topics.ts";
+import { brokerConfigs, mainTopics, type SimulatedTopic } from "./topics.ts";
+import { StoreInvariants } from "./store-invariants.ts";
 import { Values } from "./values.ts";
 import { World } from "./world.ts";
 
@@ -32,6 +36,7 @@ export class ClusterSimulation {
   readonly #population: Population;
   readonly #topics: readonly SimulatedTopic[];
   readonly #admin: Admin;
+  readonly #nemesis: ClusterNemesis;
   #isDrained = false;
 
   constructor(options: SimulationOptions) {
@@ -41,38 +46,72 @@ export class ClusterSimulation {
     this.#network = new Network(this.#world);
     const [world, network] = [this.#world, this.#network];
     const mutated = mutation === undefined ? {} : { mutation };
-    this.#fleet = new Fleet({ ...{ world, network, brokers: brokersMax }, ...mutated });
     const [history, cluster] = [new History(), new KnownCluster()];
+    const stores: StoreInvariants = new StoreInvariants({
+      note: (what) => this.#fleet.note(what),
+      slots: Number(brokerConfigs["millrace.slots"]),
+      bytesOf: (key) => this.#fleet.outside.memoryObjects.bytesOf(key),
+      partitions: () => cluster.partitions,
+      shown: (ref) => partitions.shown(ref),
+    });
+    const brokers = brokersMax;
+    this.#fleet = new Fleet({ ...{ world, network, brokers, observer: stores }, ...mutated });
     const host = this.#fleet;
+    const partitions = new ClusterInvariants({
+      ...{ hosts: host.hosts, cluster, history },
+      durableEnd: (ref) => stores.durableEnd(ref),
+    });
     this.#scene = { world, host, history, cluster, isEnding: false, restsUntilMs: 0 };
     this.#topics = mainTopics(world, "journal");
     this.#population = new Population(this.#scene);
     this.#admin = new Admin(this.#scene);
+    const { crashAt, killIn } = options;
+    this.#nemesis = new ClusterNemesis({
+      ...{ world, network, fleet: host, brokersMin },
+      ...(killIn === undefined ? {} : { killIn }),
+      ...(crashAt === undefined ? {} : { crashAt }),
+      restsUntilMs: () => this.#scene.restsUntilMs,
+      crashClient: () => this.#population.crashOne(),
+    });
     this.#stage = new Stage({
       ...{ brokers: host, anomalies: host.anomalies },
       anomaliesMax: options.anomaliesMax ?? anomaliesMaxDefault,
       isBroken: () => host.hosts.some(({ isBroken }) => isBroken),
-      afterEvent: () => undefined,
+      afterEvent: () => {
+        partitions.check();
+        stores.check();
+      },
       state: () => host.states,
     });
   }
 
   async run(): Promise<void> {
     const stage = this.#stage;
-    for (const host of this.#fleet.hosts.slice(0, brokersMin)) host.start();
+    const nemesis = this.#nemesis;
+    nemesis.supervise();
     if (!(await stage.phase("set up", this.#setUp(), setUpMsMax))) return;
     this.#populate();
     const { events, faultsMsMin = 0 } = this.#options;
+    void nemesis.run();
+    if (faultsMsMin > 0) void restNowAndThen(this.#scene);
     const lastEvent = this.#world.events + events;
     const lastMs = this.#world.nowMs + faultsMsMin;
     const isEnough = (): boolean => {
       return this.#world.events >= lastEvent && this.#world.nowMs >= lastMs;
     };
     await stage.runUntil(isEnough, Number.MAX_SAFE_INTEGER);
+    this.#scene.restsUntilMs = 0;
+    nemesis.end();
     if (stage.isHopeless) return;
     this.#scene.isEnding = true;
     const population = this.#population;
-    if (!(await stage.settle(() => population.isEmpty, () => population.names))) return;
+    if (
+      !(await stage.settle(
+        () => population.isEmpty,
+        () => population.names,
+      ))
+    )
+      return;
     const drain = new Drain(this.#scene).run([group]);
     this.#isDrained = await stage.phase("drain", drain, drainMsMax);
   }

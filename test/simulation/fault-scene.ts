@@ -7,6 +7,8 @@ export interface NemesisDeps {
   readonly world: World;
   readonly host: BrokerHost;
   readonly network: Network;
+  /** The named steps that crashes come at. */
+  readonly steps: readonly string[];
   /** Whether what the topics promise holds over a loss of power. */
   readonly mayLosePower: () => boolean;
   /** A step that it prefers to kill in; all alike if absent. */

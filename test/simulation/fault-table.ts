@@ -40,7 +40,8 @@ export type Side = "before" | "after";
 interface ArmedCrash {
   readonly step: string;
   readonly side: Side;
-  readonly hit: () => void;
+  /** Says whether the broker dies of it, or goes on, perhaps much later. */
+  readonly hit: () => "dies" | "goesOn";
 }
 
 /** What the broker is waiting for at the moment: the steps that a kill may hit. */
@@ -82,13 +83,12 @@ export class Steps {
     this.#armed = crash;
   }
 
-  /** One of these named steps is about to have its effect, or has had it. True: it was armed. */
+  /** One of these named steps is about to have its effect, or has had it. True: the broker dies. */
   reached(side: Side, named: readonly string[]): boolean {
     const armed = this.#armed;
     if (armed?.side !== side || !named.includes(armed.step)) return false;
     this.#armed = undefined;
-    armed.hit();
-    return true;
+    return armed.hit() === "dies";
   }
 
   /** A named step that shows in the broker's memory alone was made. */

@@ -116,7 +116,10 @@ async function fetchFrom(
       } else {
         history.end(poll, "fail");
         if (leaderErrors.has(part.errorCode)) {
-          client.lostLeader(position.ref, { ...part.currentLeader, endpoints: answer.nodeEndpoints });
+          client.lostLeader(position.ref, {
+            ...part.currentLeader,
+            endpoints: answer.nodeEndpoints,
+          });
         }
         refused(client, position, part.errorCode);
       }

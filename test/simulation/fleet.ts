@@ -1,11 +1,16 @@
-import { MemoryMetadataStore } from "@millrace/adapter-memory";
 import { BrokerHost } from "./broker-host.ts";
 import type { Brokers } from "./client.ts";
-import type { FaultTable } from "./fault-table.ts";
+import { ClusterSteps } from "./cluster-steps.ts";
+import { FaultTable } from "./fault-table.ts";
 import type { Anomaly } from "./history.ts";
 import type { Mutation } from "./life-ports.ts";
 import type { Network, Pipe } from "./network.ts";
-import { newOutside, type Outside } from "./outside.ts";
+import {
+  ObservedMetadataStore,
+  ObservedObjectStore,
+  type StoreObserver,
+} from "./observed-stores.ts";
+import type { Outside } from "./outside.ts";
 import type { LinkedClient } from "./simulated-link.ts";
 import { brokerConfigs } from "./topics.ts";
 import type { World } from "./world.ts";
@@ -22,11 +27,16 @@ export class Fleet implements Brokers {
     readonly network: Network;
     /** So many have a machine; not all of them have to be there. */
     readonly brokers: number;
+    readonly observer: StoreObserver;
     readonly mutation?: Mutation;
   }) {
-    const { brokers, mutation, network, world } = options;
+    const { brokers, mutation, network, observer, world } = options;
     this.world = world;
-    this.outside = newOutside(new MemoryMetadataStore({ clock: world.clock }));
+    this.outside = {
+      memoryStore: new ObservedMetadataStore(world.clock, observer),
+      memoryObjects: new ObservedObjectStore(observer),
+      ...{ named: new ClusterSteps(), table: new FaultTable(), anomalies: [] },
+    };
     this.hosts = Array.from({ length: brokers }, (_, at) => {
       const brokerId = at + 1;
       const configs = { ...brokerConfigs, ...memberConfigs, "node.id": `${brokerId}` };

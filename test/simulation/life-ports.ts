@@ -1,3 +1,4 @@
+import { inlineHashing } from "@millrace/adapter-memory";
 import type { FaultyMetadataStore, FaultyObjectStore, MemoryDisk } from "@millrace/adapter-memory";
 import type { Clock, Disk, MetadataStore, ObjectStore, SideTasks } from "@millrace/core";
 import { crc32c, jsCodecs } from "@millrace/wire";
@@ -58,7 +59,7 @@ export interface LifeOutfit {
 
 export function portsOf(outfit: LifeOutfit): Ports {
   const { disk, mutation, start, watchers } = outfit;
-  const { life, steps, table, world } = watchers;
+  const { life, steps, table, trace, world } = watchers;
   const watchedDisk = new WatchedDisk(disk, watchers);
   const store = watchedStore(outfit.store, watchers);
   const objects = watchedObjects(outfit.objects, watchers);
@@ -70,12 +71,13 @@ export function portsOf(outfit: LifeOutfit): Ports {
     objects: mutation?.objects?.(objects, start) ?? objects,
     codecs: jsCodecs,
     crc32c,
+    hashing: inlineHashing,
     sideWork: simulatedSideWork({ world, life, steps, table }, mutation?.sideTasks),
     folder: {
       path: "simulated",
       space: () => ({ totalBytes: 1 << 30, usableBytes: (1 << 30) - disk.usedBytes }),
     },
-    log: recordingLog(world.trace, { bug: outfit.bug, mayMissRecords: outfit.mayMissRecords }),
+    log: recordingLog(trace, { bug: outfit.bug, mayMissRecords: outfit.mayMissRecords }),
     limits: smallLimits,
     tierLimits: smallTierLimits,
     compactionLimits: smallCompactionLimits,

@@ -62,6 +62,11 @@ export class Life {
     else run();
   }
 
+  /** Resolves at once, or when it goes on, or never. */
+  goesOn(): Promise<void> {
+    return new Promise((resolve) => this.deliver(resolve));
+  }
+
   /** Called once when the life ends; the function that is returned takes it back. */
   onEnd(run: () => void): () => void {
     this.#atEnd.add(run);

@@ -1,5 +1,6 @@
 import { type ItemValue, readHead, type Write } from "@millrace/core";
 import { fileKind, keyKind, objectKind } from "./fault-table.ts";
+import type { StepNames } from "./step-names.ts";
 
 /**
  * The steps in which the object store, the manifest and the disk change hands: a crash comes just
@@ -32,7 +33,7 @@ export const namedSteps: readonly string[] = [
  * Tells which named steps a call of a port is. It remembers the items that heads and incarnations
  * had, since one write of such an item is one of several steps.
  */
-export class NamedSteps {
+export class NamedSteps implements StepNames {
   readonly #items = new Map<string, ItemValue>();
   /** Keys of the manifest's items. */
   readonly #segments = new Set<string>();
@@ -56,6 +57,10 @@ export class NamedSteps {
       this.#items.set(write.key, write.value);
       if (!this.#bornIn.has(write.key)) this.#bornIn.set(write.key, life);
     }
+  }
+
+  ofObjects(operation: string, keys: readonly string[]): readonly string[] {
+    return stepsOfObjects(operation, keys);
   }
 
   /** Whether segments take the place of others: some go as some come, or one has the other's key. */
@@ -100,7 +105,7 @@ function isDrop(key: string, before: ItemValue, after: ItemValue): boolean {
 }
 
 /** Of a call of the object store. */
-export function stepsOfObjects(operation: string, keys: readonly string[]): readonly string[] {
+function stepsOfObjects(operation: string, keys: readonly string[]): readonly string[] {
   const kinds = new Set(keys.map(objectKind));
   if (operation === "put") return [...kinds].map((kind) => `${nameOf(kind)} stored`);
   return operation === "delete" ? [...kinds].map((kind) => `${nameOf(kind)}s deleted`) : [];

@@ -145,6 +145,7 @@ export class ByteStream {
   #rest: Uint8Array | undefined;
   #unsentBytes = 0;
   #isPaused = false;
+  #isHeld = false;
   #isStopped = false;
   #isScheduled = false;
 
@@ -180,6 +181,16 @@ export class ByteStream {
     this.#schedule();
   }
 
+  /** The link is cut in this direction: what is sent is under way until it is mended. */
+  hold(): void {
+    this.#isHeld = true;
+  }
+
+  release(): void {
+    this.#isHeld = false;
+    this.#schedule();
+  }
+
   stop(): void {
     this.#isStopped = true;
     this.#frames = [];
@@ -188,12 +199,13 @@ export class ByteStream {
   }
 
   #schedule(): void {
-    if (this.#isScheduled || this.#isPaused || this.#isStopped || this.#isEmpty) return;
+    const isAtRest = this.#isScheduled || this.#isPaused || this.#isHeld || this.#isStopped;
+    if (isAtRest || this.#isEmpty) return;
     this.#isScheduled = true;
     const { world, weather } = this.#network;
     world.clock.after(world.random.below(weather.delayMsMax + 1), () => {
       this.#isScheduled = false;
-      if (!this.#isPaused && !this.#isStopped) this.#deliver();
+      if (!this.#isPaused && !this.#isHeld && !this.#isStopped) this.#deliver();
     });
   }
 

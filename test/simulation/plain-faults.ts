@@ -139,7 +139,7 @@ function diskFull({ deps: { world, host } }: FaultScene): void {
   });
 }
 
-function diskError({ deps: { world, host } }: FaultScene): void {
+export function diskError({ deps: { world, host } }: FaultScene): void {
   const kind = world.pick(fileKinds);
   host.disk.failNext({
     operation: world.pick(brokenOperations),
@@ -149,11 +149,11 @@ function diskError({ deps: { world, host } }: FaultScene): void {
   });
 }
 
-function slowSyncs({ deps: { world, host } }: FaultScene): void {
+export function slowSyncs({ deps: { world, host } }: FaultScene): void {
   host.diskWeather.syncMsMax = world.between(20, 800);
 }
 
-function badStore({ deps: { world, host } }: FaultScene): void {
+export function badStore({ deps: { world, host } }: FaultScene): void {
   const most = world.pick([50, 200, 500]);
   host.setStoreRates({
     perThousand: {
@@ -166,7 +166,7 @@ function badStore({ deps: { world, host } }: FaultScene): void {
   });
 }
 
-function slowNetwork({ deps: { world, network } }: FaultScene): void {
+export function slowNetwork({ deps: { world, network } }: FaultScene): void {
   network.weather.delayMsMax = world.between(10, 400);
   network.weather.splitPerThousand = 600;
 }

@@ -9,24 +9,19 @@ import {
 } from "@millrace/core";
 import { type FaultTable, fileKind, keyKind, type Steps } from "./fault-table.ts";
 import type { Life } from "./life.ts";
-import {
-  type NamedSteps,
-  stepsOfCreation,
-  stepsOfRemoval,
-  stepsOfRename,
-  stepsOfSync,
-} from "./named-steps.ts";
-import type { Trace } from "./trace.ts";
+import { stepsOfCreation, stepsOfRemoval, stepsOfRename, stepsOfSync } from "./named-steps.ts";
+import type { StepNames } from "./step-names.ts";
+import type { TraceLines } from "./trace.ts";
 import type { World } from "./world.ts";
 
 /** What the ports of one life report to, and what fences them. */
 export interface Watchers {
   readonly life: Life;
   readonly world: World;
-  readonly trace: Trace;
+  readonly trace: TraceLines;
   readonly steps: Steps;
   readonly table: FaultTable;
-  readonly named: NamedSteps;
+  readonly named: StepNames;
   /** Of the life: 1 for the first. */
   readonly number: number;
   /** Whether a segment's file goes while its partition's log still begins at or before it. */
@@ -211,7 +206,7 @@ export function watchedStore(store: FaultyMetadataStore, watchers: Watchers): Me
   ): Promise<Result> => {
     life.check(`store ${operation} ${kinds.join(" ")}`);
     if (life.isFrozen) return never();
-    world.count();
+    if (!kinds.every((kind) => uncounted.has(kind))) world.count();
     const calls = kinds.map((kind) => `${operation} ${kind}`);
     const ends = calls.map((step) => steps.begin(step));
     const ended = run().then(
@@ -237,17 +232,23 @@ export function watchedStore(store: FaultyMetadataStore, watchers: Watchers): Me
     transact: async (writes) => {
       const reached = named.ofTransaction(writes, number);
       steps.reached("before", reached);
+      if (life.isPaused) await life.goesOn();
       if (life.isFrozen) return never();
       trace.add(`store transact ${JSON.stringify(writes)}`);
       const outcome = await call("transact", kindsOf(writes), () => store.transact(writes));
       if (!outcome.ok) return outcome;
       named.made(writes, number);
       if (reached.includes("checkpoint registered")) watchers.onCheckpoint();
-      return steps.reached("after", reached) ? never() : outcome;
+      if (steps.reached("after", reached)) return never();
+      if (life.isPaused) await life.goesOn();
+      return outcome;
     },
     close: () => Promise.resolve(),
   };
 }
+
+/** Heartbeats, and looks whether anything has changed: time makes as many of them as it likes. */
+const uncounted: ReadonlySet<string> = new Set(["heartbeat", "version"]);
 
 /** Checks name what protects a write, not what is written. */
 function kindsOf(writes: readonly Write[]): readonly string[] {

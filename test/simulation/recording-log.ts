@@ -1,13 +1,13 @@
 import { DiskError, MetadataError, ObjectError } from "@millrace/core";
 import type { Ports } from "../../broker-fargate/src/open-broker.ts";
-import type { Trace } from "./trace.ts";
+import type { TraceLines } from "./trace.ts";
 
 /**
  * The broker's log: every line goes into the trace. An error that is neither the disk's nor the
  * store's is a bug of the broker, whatever it did afterwards.
  */
 export function recordingLog(
-  trace: Trace,
+  trace: TraceLines,
   judge: {
     readonly bug: (what: string) => void;
     /** Whether records were taken from the broker's disk. */

@@ -9,10 +9,12 @@ import { type Anomaly, History } from "./history.ts";
 import { Invariants } from "./invariants.ts";
 import { LastLook } from "./last-look.ts";
 import { takeCensus } from "./named-objects.ts";
+import { namedSteps } from "./named-steps.ts";
 import { Nemesis } from "./nemesis.ts";
 import { Network } from "./network.ts";
 import { group, populate } from "./populate.ts";
 import { Population } from "./population.ts";
+import { restNowAndThen } from "./rests.ts";
 import { drainMsMax, setUpMsMax, Stage } from "./stage.ts";
 import { brokerConfigs, mainTopics, type SimulatedTopic } from "./topics.ts";
 import { Values } from "./values.ts";
@@ -133,7 +135,7 @@ class Simulation {
     this.#admin = new Admin(this.#scene);
     const { crashAt, killIn } = options;
     this.#nemesis = new Nemesis({
-      ...{ world, network, host },
+      ...{ world, network, host, steps: namedSteps },
       ...(killIn === undefined ? {} : { killIn }),
       ...(crashAt === undefined ? {} : { crashAt }),
       mayLosePower: () => this.#isStrong,
@@ -164,7 +166,7 @@ class Simulation {
     void nemesis.run();
     void this.#strengthen();
     const { events, faultsMsMin = 0 } = this.#options;
-    if (faultsMsMin > 0) void this.#rest();
+    if (faultsMsMin > 0) void restNowAndThen(this.#scene);
     const lastEvent = this.#world.events + events;
     const lastMs = this.#world.nowMs + faultsMsMin;
     const isEnough = (): boolean => {
@@ -261,17 +263,6 @@ class Simulation {
     const from = this.#invariants.tieredEnd(ref);
     this.#scene.history.lose(nameOf(ref), from);
     this.#invariants.lost(ref, from);
-  }
-
-  /** Clients rest most of the time, so that what comes with time comes, too. */
-  async #rest(): Promise<void> {
-    const { world } = this.#scene;
-    while (!this.#scene.isEnding) {
-      await world.sleep(world.between(2_000, 5_000));
-      const restMs = world.between(20_000, 60_000);
-      this.#scene.restsUntilMs = world.nowMs + restMs;
-      await world.sleep(restMs);
-    }
   }
 
   /** Nobody is alive: all that is named is there. */

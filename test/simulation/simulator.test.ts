@@ -132,7 +132,11 @@ test("steps tell what is running, and call who watches for the next one", () => 
 test("a crash is armed for one side of one step, and comes once", () => {
   const steps = new Steps();
   let hits = 0;
-  steps.arm({ step: "segment named", side: "after", hit: () => (hits += 1) });
+  const hit = (): "dies" => {
+    hits += 1;
+    return "dies";
+  };
+  steps.arm({ step: "segment named", side: "after", hit });
   expect(steps.reached("before", ["segment named"])).toBe(false);
   expect(steps.reached("after", ["start stored"])).toBe(false);
   expect(steps.reached("after", ["start stored", "segment named"])).toBe(true);

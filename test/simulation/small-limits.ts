@@ -48,6 +48,7 @@ export const smallJournalLimits: JournalLimits = checkedJournal({
   objectBytes: 2 * kibibyte,
   putsInFlightMax: 4,
   journalBytesMax: 128 * kibibyte,
+  trimDueBytes: 48 * kibibyte,
   pendingBytesMax: 32 * kibibyte,
   delayedMs: 3_000,
   putPauseMs: 200,

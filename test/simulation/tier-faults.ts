@@ -2,7 +2,6 @@ import type { TopicId } from "@millrace/core";
 import { calmObjects } from "./broker-host.ts";
 import type { Fault, FaultScene } from "./fault-scene.ts";
 import type { Side } from "./fault-table.ts";
-import { namedSteps } from "./named-steps.ts";
 import { loseRepliesAndStop } from "./plain-faults.ts";
 
 /** Faults of the object store, and of what goes between it and the disk. */
@@ -30,8 +29,8 @@ export function sidesOf(step: string): readonly Side[] {
 
 /** The next time the broker reaches that step, it dies just before its effect, or just after. */
 export function crashAtStep(scene: FaultScene): void {
-  const { crashAt, host, world } = scene.deps;
-  const step = crashAt ?? world.pick(namedSteps);
+  const { crashAt, host, steps, world } = scene.deps;
+  const step = crashAt ?? world.pick(steps);
   const side = world.pick(sidesOf(step));
   host.steps.arm({
     step,
@@ -42,6 +41,7 @@ export function crashAtStep(scene: FaultScene): void {
         host.table.add(`crash ${side}`, step);
         scene.kill();
       });
+      return "dies";
     },
   });
   // Steps of a start come with a start, and after a loss.
@@ -50,7 +50,7 @@ export function crashAtStep(scene: FaultScene): void {
 }
 
 /** 503, 409, timeouts with and without effect, and slowness, for a while. */
-function badObjects({ deps: { host, world } }: FaultScene): void {
+export function badObjects({ deps: { host, world } }: FaultScene): void {
   const most = world.pick([50, 200, 500]);
   host.objects.rates = {
     perThousand: {
@@ -68,7 +68,7 @@ function badObjects({ deps: { host, world } }: FaultScene): void {
 }
 
 /** Nothing of the object store answers: appends go on, and what is hot is read. */
-function objectsAway({ deps: { host, world } }: FaultScene): void {
+export function objectsAway({ deps: { host, world } }: FaultScene): void {
   const fault = world.pick(["slowDown", "requestLost"] as const);
   host.objects.rates = { perThousand: { [fault]: 1000 }, latencyMsMax: 2, slowMsMax: 50 };
   host.table.add("object store away", host.state);

@@ -1,5 +1,8 @@
 import { crc32c } from "@millrace/wire";
 
+/** Where lines go. */
+export type TraceLines = Pick<Trace, "add" | "addBytes">;
+
 /**
  * What happened, as lines of text, folded into one number: two runs are the same run if their
  * digests and counts are. Lines are kept only on demand, because a long run has millions.
@@ -30,6 +33,14 @@ export class Trace {
   /** As `add`, for bytes: only their length and checksum are kept. */
   addBytes(what: string, bytes: Uint8Array): void {
     this.add(`${what} ${bytes.length} ${crc32c(bytes).toString(16)}`);
+  }
+
+  /** Lines of one of several brokers begin with its name. */
+  of(name: string): TraceLines {
+    return {
+      add: (what) => this.add(`${name}: ${what}`),
+      addBytes: (what, bytes) => this.addBytes(`${name}: ${what}`, bytes),
+    };
   }
 
   get count(): number {

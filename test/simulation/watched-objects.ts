@@ -1,7 +1,6 @@
 import type { FaultyObjectStore } from "@millrace/adapter-memory";
 import { ObjectError, type ObjectStore } from "@millrace/core";
 import { objectKind } from "./fault-table.ts";
-import { stepsOfObjects } from "./named-steps.ts";
 import { never, type Watchers } from "./ports.ts";
 
 /**
@@ -9,16 +8,17 @@ import { never, type Watchers } from "./ports.ts";
  * life's end. What is under way then goes on in the store.
  */
 export function watchedObjects(store: FaultyObjectStore, watchers: Watchers): ObjectStore {
-  const { life, steps, trace, world } = watchers;
+  const { life, named, steps, trace, world } = watchers;
   const call = async <Result>(
     operation: string,
-    keys: readonly string[],
+    { keys, parts }: { readonly keys: readonly string[]; readonly parts?: readonly Uint8Array[] },
     run: () => Promise<Result>,
   ): Promise<Result> => {
     const kinds = [...new Set(keys.map(objectKind))].sort();
     life.check(`object ${operation} ${kinds.join(" ")}`);
-    const named = stepsOfObjects(operation, keys);
-    steps.reached("before", named);
+    const reached = named.ofObjects(operation, keys, parts);
+    steps.reached("before", reached);
+    if (life.isPaused) await life.goesOn();
     if (life.isFrozen) return never();
     world.count();
     trace.add(`object ${operation} ${keys.join(" ")}`);
@@ -26,7 +26,9 @@ export function watchedObjects(store: FaultyObjectStore, watchers: Watchers): Ob
     const ends = calls.map((step) => steps.begin(step));
     try {
       const result = await life.fence(run());
-      return steps.reached("after", named) ? await never() : result;
+      if (steps.reached("after", reached)) return await never();
+      if (life.isPaused) await life.goesOn();
+      return result;
     } catch (error) {
       if (error instanceof ObjectError) {
         // The store itself counts its faults, also those that nobody lives to hear of.
@@ -38,10 +40,11 @@ export function watchedObjects(store: FaultyObjectStore, watchers: Watchers): Ob
     }
   };
   return {
-    putIfAbsent: (key, parts) => call("put", [key], () => store.putIfAbsent(key, parts)),
-    readRange: (key, range) => call("read", [key], () => store.readRange(key, range)),
-    list: (listing) => call("list", [listing.prefix], () => store.list(listing)),
-    delete: (keys) => call("delete", keys, () => store.delete(keys)),
+    putIfAbsent: (key, parts) =>
+      call("put", { keys: [key], parts }, () => store.putIfAbsent(key, parts)),
+    readRange: (key, range) => call("read", { keys: [key] }, () => store.readRange(key, range)),
+    list: (listing) => call("list", { keys: [listing.prefix] }, () => store.list(listing)),
+    delete: (keys) => call("delete", { keys }, () => store.delete(keys)),
     close: () => Promise.resolve(),
   };
 }

@@ -1,4 +1,5 @@
 import {
+  inlineHashing,
   MemoryDisk,
   MemoryMetadataStore,
   MemorySideWork,
@@ -81,6 +82,7 @@ export class FuzzBroker {
       ...{ clock: this.clock, disk: this.disk, store: this.#store, limits, crc32c, buffers },
       random: this.#chance.random.fork(),
       codecs,
+      hashing: inlineHashing,
       sideWork: new MemorySideWork({ clock: this.clock, tasks }),
       folder: { path: "fuzzed", space: () => ({ totalBytes: 1 << 30, usableBytes: 1 << 29 }) },
       log: this.#log(),

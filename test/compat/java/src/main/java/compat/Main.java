@@ -38,6 +38,7 @@ public final class Main {
         scenarios.put("cluster", TopicScenarios::cluster);
         scenarios.put("topics", TopicScenarios::topics);
         scenarios.put("configs", ConfigScenarios::configs);
+        scenarios.put("features", FeatureScenarios::features);
         scenarios.put("codecs", RecordScenarios::codecs);
         scenarios.put("records", RecordScenarios::records);
         scenarios.put("timestamps", RecordScenarios::timestamps);

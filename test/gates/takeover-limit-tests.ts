@@ -1,0 +1,33 @@
+/** Which test meets which limit of `broker-fargate/src/takeover/limits.ts`: see `limit-tests.ts`. */
+import { type LimitTest, met } from "./limit-test.ts";
+
+const takeover = "broker-fargate/src/takeover";
+
+export const takeoverLimitTests: Readonly<Record<string, LimitTest>> = {
+  headReadsInFlightMax: { tuning: "the others are read next; nothing is refused" },
+  claimsAtOnceMax: met(
+    "the other heads go into further transactions",
+    `${takeover}/move.test.ts`,
+    "of many slots is completed though the store fails in the middle of the release",
+  ),
+  takeoverRetryMs: { tuning: "the pause before slots are tried again" },
+  adoptionsAtOnceMax: { tuning: "the other slots are copied next" },
+  copiesAtOnceMax: { tuning: "the other partitions of a crowded slot are copied next" },
+  adoptionRetryMs: met(
+    "what was lost, and is found, is read",
+    `${takeover}/sources.test.ts`,
+    "keeps its partitions offline, says so, and holds up no other slot; found, it is served",
+  ),
+  moveRetryMs: met(
+    "a move that was called off is begun again",
+    `${takeover}/move.test.ts`,
+    "that is called off lets appends go on, in order, and loses none",
+  ),
+  moveStoppedMsMax: met(
+    "the move is called off",
+    `${takeover}/move.test.ts`,
+    "that is called off lets appends go on, in order, and loses none",
+  ),
+  drainMsMax: { tuning: "how long a stopping process waits; then others take its slots by force" },
+  drainPollMs: { tuning: "how often it looks" },
+};

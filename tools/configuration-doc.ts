@@ -90,8 +90,9 @@ function tablesOf(keys: ConfigKeys): readonly string[] {
     ...acceptedTable(broker),
     "## Families of broker keys that are ignored",
     "",
-    "What they configure is not there. They are neither checked nor reported, and do no harm in a file",
-    "that was written for Kafka:",
+    "Keys that begin so and stand in no table above (for one listener: after `listener.name.{name}.`)",
+    "configure what is not there. They are neither checked nor reported, only named in the log, and do",
+    "no harm in a file that was written for Kafka:",
     `${families}.`,
     "",
   ];

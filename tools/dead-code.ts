@@ -4,10 +4,13 @@ import { globSync } from "node:fs";
 import { join } from "node:path";
 
 const root = process.argv[2] ?? join(import.meta.dirname, "..");
-const sources = globSync("{core,wire,adapters,broker-fargate,cli,test,tools,examples}/**/*.ts", {
-  cwd: root,
-  exclude: (name) => name === "node_modules",
-});
+const sources = globSync(
+  "{core,wire,adapters,broker-fargate,cli,sdk,test,tools,examples}/**/*.ts",
+  {
+    cwd: root,
+    exclude: (name) => name === "node_modules",
+  },
+);
 const knip = join(import.meta.dirname, "../node_modules/knip/bin/knip.js");
 const run = spawnSync(process.execPath, [knip, "--no-progress", "--directory", root], {
   encoding: "utf8",

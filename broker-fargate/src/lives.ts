@@ -23,6 +23,10 @@ export class Lives {
   #life: Life | undefined;
   /** Of those that have begun. */
   #count = 0;
+  /** Settled when the newest life has begun, or could not. */
+  #beginning: Promise<unknown> = Promise.resolve();
+  /** Of the newest life, which may have only just begun. */
+  #isOver = false;
   #replacing: Promise<void> | undefined;
   #isEnding = false;
 
@@ -37,16 +41,24 @@ export class Lives {
 
   async begin(): Promise<Life> {
     this.#count += 1;
-    const life = await this.#begin(this);
+    this.#isOver = false;
+    const beginning = this.#begin(this);
+    // Who asked for it is told.
+    this.#beginning = beginning.catch(() => undefined);
+    const life = await beginning;
     this.#life = life;
     return life;
   }
 
-  /** The present life's incarnation is over. Told more than once, it counts once. */
-  over(cause: unknown): void {
-    if (this.#replacing !== undefined || this.#isEnding) return;
+  /**
+   * The incarnation of that life is over, `count` when it began. Told more than once, it counts once;
+   * told of one that is replaced already, it does not count.
+   */
+  over(life: number, cause: unknown): void {
+    if (life !== this.#count || this.#isOver || this.#isEnding) return;
     this.#log.warn({ err: cause }, "this incarnation is over; a new one begins");
-    this.#replacing = this.#replace().finally(() => {
+    this.#isOver = true;
+    this.#replacing ??= this.#replace().finally(() => {
       this.#replacing = undefined;
     });
   }
@@ -57,9 +69,15 @@ export class Lives {
     await this.#life?.end();
   }
 
+  /** A life may be over before it has begun, the next one too. */
   async #replace(): Promise<void> {
-    await this.#life?.abandon();
-    this.#life = undefined;
-    this.onNext(await this.begin());
+    while (this.#isOver && !this.#isEnding) {
+      await this.#beginning;
+      const life = this.#life;
+      this.#life = undefined;
+      await life?.abandon();
+      const next = await this.begin();
+      if (!this.#isOver) this.onNext(next);
+    }
   }
 }

@@ -149,10 +149,11 @@ async function beginLife(at: {
   const onFailed = (): void => {
     readiness.reasons = ["a sync of the disk failed: appends are refused until a restart"];
   };
-  const ports = { ...node.ports(lives.count), onFailed };
+  const number = lives.count;
+  const ports = { ...node.ports(number), onFailed };
   const member = {
     listeners: addresses.bind.map((address) => advertisedOf(address, addresses.advertised)),
-    onOver: (cause: unknown) => lives.over(cause),
+    onOver: (cause: unknown) => lives.over(number, cause),
   };
   const isMember = settings.metadataStore !== undefined;
   const opened = await openBroker(isMember ? { ...ports, asMember: member } : ports, configuration);

@@ -41,7 +41,7 @@ export const usage = `millrace broker
 The environment may carry configuration too, as for the apache/kafka image:
 KAFKA_LOG_RETENTION_MS=1000 is log.retention.ms=1000.`;
 
-/** On loopback, unlike Kafka's own default: there is no authentication yet (ADR 6). */
+/** On loopback, unlike Kafka's own default: nobody has to log in by default (ADR 6). */
 const defaultListeners = "PLAINTEXT://127.0.0.1:9092";
 
 const notConfiguration = new Set([

@@ -29,6 +29,7 @@ import { createPartitionsHandler } from "./handlers/37-create-partitions.ts";
 import { deleteGroupsHandler } from "./handlers/42-delete-groups.ts";
 import { incrementalAlterConfigsHandler } from "./handlers/44-incremental-alter-configs.ts";
 import { offsetDeleteHandler } from "./handlers/47-offset-delete.ts";
+import { describeClientQuotasHandler } from "./handlers/48-describe-client-quotas.ts";
 import { describeUserScramCredentialsHandler } from "./handlers/50-describe-user-scram-credentials.ts";
 import { alterUserScramCredentialsHandler } from "./handlers/51-alter-user-scram-credentials.ts";
 import { updateFeaturesHandler } from "./handlers/57-update-features.ts";
@@ -69,6 +70,7 @@ export function routesOf(
     defineRoute(ApiKey.DeleteGroups, deleteGroupsHandler(broker)),
     defineRoute(ApiKey.IncrementalAlterConfigs, incrementalAlterConfigsHandler(broker)),
     defineRoute(ApiKey.OffsetDelete, offsetDeleteHandler(broker)),
+    defineRoute(ApiKey.DescribeClientQuotas, describeClientQuotasHandler()),
     defineRoute(ApiKey.DescribeUserScramCredentials, describeUserScramCredentialsHandler(broker)),
     defineRoute(ApiKey.AlterUserScramCredentials, alterUserScramCredentialsHandler(broker)),
     defineRoute(ApiKey.UpdateFeatures, updateFeaturesHandler(broker)),

@@ -29,11 +29,8 @@ export interface HistoryTarget {
 
 const durability = join(import.meta.dirname, "../durability");
 const drainMsMax = 180_000;
-/**
- * While as many requests as may are under way, and the linger of the next batch is over, librdkafka
- * polls without a pause, and takes a whole core: answers take 100 ms, and five may be under way.
- */
-const lingerMs = 30;
+/** Of librdkafka's load, and the linger of Java's: the cores are the brokers'. */
+const burstMs = 100;
 const compileMsMax = 120_000;
 
 export function librdkafka(python: string): HistoryClient {
@@ -67,7 +64,7 @@ export class HistoryLoad {
     this.name = client.name;
     this.#target = target;
     const { bootstrap, topic, partitions, group, recordsPerSecond } = target;
-    const numbers = [recordsPerSecond, lingerMs].map(String);
+    const numbers = [recordsPerSecond, burstMs].map(String);
     const args = [bootstrap, topic, String(partitions), group, ...numbers];
     this.#child = spawn(client.file, [...client.args, ...args]);
     const chunks: Buffer[] = [];

@@ -14,6 +14,7 @@
 import { appendFileSync, mkdirSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
 import { parseArgs } from "node:util";
 import { PROGRAMS } from "../compat/programs.ts";
 import { withClient } from "../fixtures/wire-client.ts";
@@ -32,6 +33,8 @@ const probeIntervalMs = 10;
 const recordsPerSecond = 300;
 const shortPausedMs = 5_000;
 const longPausedMs = 10_000;
+/** Clients start, a JVM among them, and take what the brokers need. */
+const warmUpMs = 5_000;
 const shortForm: readonly FaultKind[] = [
   ...(["kill", "stop", "kill", "pause", "host", "kill", "stop", "pause"] as const),
 ];
@@ -87,6 +90,10 @@ async function main(): Promise<boolean> {
   const clients = await clientsNamed(flags.clients.split(","), python);
   const folder = flags.keep ?? mkdtempSync(join(tmpdir(), "millrace-cluster-"));
   mkdirSync(folder, { recursive: true });
+  const clean = (): void => {
+    if (flags.keep === undefined) rmSync(folder, { recursive: true, force: true });
+  };
+  stopped.push(clean);
   const standIns = flags.stores === "aws" ? await startStandIns() : undefined;
   try {
     const rig = await startRig(folder, standIns);
@@ -101,7 +108,7 @@ async function main(): Promise<boolean> {
     }
   } finally {
     await standIns?.stop();
-    if (flags.keep === undefined) rmSync(folder, { recursive: true, force: true });
+    clean();
   }
 }
 
@@ -142,6 +149,7 @@ async function underFaults(
   try {
     const pausedMs = flags.kind === undefined ? shortPausedMs : longPausedMs;
     const site = { rig, probe, brokers: at.brokers, pausedMs };
+    await sleep(warmUpMs);
     for (const [fault, kind] of plannedFaults().entries()) {
       const found = await carryOut(site, kind, fault);
       outages.push(...found);
@@ -185,7 +193,7 @@ function worst(outages: readonly Outage[]): string {
 
 for (const signal of ["SIGINT", "SIGTERM"] as const) {
   process.on(signal, () => {
-    for (const kill of stopped) kill();
+    for (const end of stopped.toReversed()) end();
     process.exit(130);
   });
 }

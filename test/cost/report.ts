@@ -106,7 +106,7 @@ function purposeTable(counted: Counted): string {
 function parts(counts: ReadonlyMap<string, number>): string {
   return [...counts]
     .filter(([, count]) => count >= 1)
-    .sort(([, a], [, b]) => b - a)
+    .sort(([one, a], [other, b]) => b - a || (one < other ? -1 : 1))
     .map(([of, count]) => `${of} ${whole(count)}`)
     .join(", ");
 }

@@ -1,5 +1,6 @@
 /** What is too much for one machine to count, as the brokers' rules have it. */
 import { journalLimits } from "../../broker-fargate/src/journal/limits.ts";
+import { tierLimits } from "../../broker-fargate/src/tier/limits.ts";
 import type { Counts } from "./counts.ts";
 import type { Measured } from "./scenarios.ts";
 
@@ -45,8 +46,8 @@ export function amongOthers(
 }
 
 /**
- * So many partitions, where two counts of fewer are known: what the journal takes stays as it is,
- * all else grows by the straight line through the two.
+ * So many partitions, where two counts of fewer are known, by the straight line through the two. But
+ * a checkpoint that would be too large is several, at most as many as all that is put would fill.
  */
 export function grownByPartitions(
   [fewer, more]: readonly [PartitionsCounted, PartitionsCounted],
@@ -56,8 +57,9 @@ export function grownByPartitions(
   const grown = (name: keyof Counts): number => {
     return more.counts[name] + steps * Math.max(0, more.counts[name] - fewer.counts[name]);
   };
+  const fullCheckpoints = grown("putBytes") / tierLimits.checkpointBytesMax;
   return {
-    puts: grown("puts"),
+    puts: grown("puts") + fullCheckpoints,
     gets: grown("gets"),
     lists: grown("lists"),
     deletes: grown("deletes"),

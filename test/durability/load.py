@@ -1,6 +1,6 @@
 """Load for the durability lane: one idempotent producer and one group member, over librdkafka.
 
-    load.py BOOTSTRAP TOPIC PARTITIONS GROUP RATE [LINGER_MS]
+    load.py BOOTSTRAP TOPIC PARTITIONS GROUP RATE [BURST_MS]
 
 Writes its history to standard output, a line an event, each flushed as it happens:
 
@@ -12,6 +12,8 @@ Writes its history to standard output, a line an event, each flushed as it happe
     X reason                     the client can't go on (never expected)
 
 Values are 0, 1, 2 … ; value v goes to partition v mod PARTITIONS, as its eight bytes and some padding.
+With BURST_MS each partition gets a burst every so many ms, once the one before is answered: while
+batches wait because five requests are under way, librdkafka polls without a pause, and takes a core.
 It ends when its standard input does: the producer flushes, the member commits, and both leave.
 """
 
@@ -24,7 +26,7 @@ from confluent_kafka.admin import AdminClient, NewTopic
 
 BOOTSTRAP, TOPIC, PARTITIONS, GROUP, RATE = sys.argv[1:6]
 PARTITIONS, RATE = int(PARTITIONS), int(RATE)
-LINGER_MS = int(sys.argv[6]) if len(sys.argv) > 6 else 2
+BURST_MS = int(sys.argv[6]) if len(sys.argv) > 6 else 0
 FLUSH_SECONDS_MAX = 60
 PADDING = b"." * 92
 
@@ -56,7 +58,10 @@ def create_topic():
 
 
 def produce():
+    waiting = [0] * PARTITIONS
+
     def delivered(error, message):
+        waiting[message.partition()] -= 1
         value = int.from_bytes(message.value()[:8], "big")
         if error is None:
             tell("A", message.partition(), message.offset(), value)
@@ -68,31 +73,55 @@ def produce():
             {
                 "enable.idempotence": True,
                 "acks": "all",
-                "linger.ms": LINGER_MS,
+                "linger.ms": 2,
                 "retry.backoff.ms": 20,
                 "message.timeout.ms": 120_000,
             }
         )
     )
+    def send(value):
+        partition = value % PARTITIONS
+        producer.produce(
+            TOPIC, value.to_bytes(8, "big") + PADDING, partition=partition, on_delivery=delivered
+        )
+        waiting[partition] += 1
+
+    if BURST_MS:
+        produce_in_bursts(producer, send, waiting)
+    else:
+        produce_by_time(producer, send)
+    left = producer.flush(FLUSH_SECONDS_MAX)
+    if left:
+        tell("X", f"{left} messages were not delivered in {FLUSH_SECONDS_MAX} s")
+
+
+def produce_by_time(producer, send):
     value = 0
     started = time.monotonic()
     while not stopping.is_set():
         due = int((time.monotonic() - started) * RATE)
         while value < due and not stopping.is_set():
             try:
-                producer.produce(
-                    TOPIC,
-                    value.to_bytes(8, "big") + PADDING,
-                    partition=value % PARTITIONS,
-                    on_delivery=delivered,
-                )
+                send(value)
                 value += 1
             except BufferError:
                 due = value
         producer.poll(0.005)
-    left = producer.flush(FLUSH_SECONDS_MAX)
-    if left:
-        tell("X", f"{left} messages were not delivered in {FLUSH_SECONDS_MAX} s")
+
+
+def produce_in_bursts(producer, send, waiting):
+    values = list(range(PARTITIONS))
+    burst = max(1, RATE * BURST_MS // 1000 // PARTITIONS)
+    due = time.monotonic()
+    while not stopping.is_set():
+        producer.poll(0.005)
+        if time.monotonic() < due:
+            continue
+        due = time.monotonic() + BURST_MS / 1000
+        for partition in range(PARTITIONS):
+            for _ in range(burst if waiting[partition] == 0 else 0):
+                send(values[partition])
+                values[partition] += PARTITIONS
 
 
 def consume():

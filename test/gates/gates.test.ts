@@ -100,6 +100,19 @@ const violations: readonly (readonly [string, string, string, string])[] = [
     "setTimeout(() => undefined, 1);",
     "'setTimeout'",
   ],
+  [
+    "the SDK imports what is not published",
+    "sdk/src/producer",
+    'import "@millrace/wire";',
+    "only what is published",
+  ],
+  [
+    "the SDK reaches out of its folder",
+    "sdk/src",
+    'import "../../core/src/a.ts";',
+    "only what is published",
+  ],
+  ["the SDK sets a timer", "sdk/src", "setTimeout(() => undefined, 1);", "'setTimeout'"],
   ["any", "core/src", "export const x: any = 1;", "no-explicit-any"],
   [
     "a non-null assertion",

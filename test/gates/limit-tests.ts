@@ -17,6 +17,8 @@ import { compactionLimitTests, keyLimitTests } from "./compaction-limit-tests.ts
 import { journalLimitTests } from "./journal-limit-tests.ts";
 import { memberLimitTests } from "./member-limit-tests.ts";
 import { retentionLimitTests } from "./retention-limit-tests.ts";
+import { sdkLimitTests } from "./sdk-limit-tests.ts";
+import { credentialLimitTests, saslLimitTests } from "./security-limit-tests.ts";
 import { takeoverLimitTests } from "./takeover-limit-tests.ts";
 import { tierLimitTests } from "./tier-limit-tests.ts";
 
@@ -25,6 +27,9 @@ const group = "broker-fargate/src/group";
 
 /** By the path of the file that declares them. */
 export const limitTests: Readonly<Record<string, Readonly<Record<string, LimitTest>>>> = {
+  "sdk/src/limits.ts": sdkLimitTests,
+  "core/src/security/limits.ts": credentialLimitTests,
+  "broker-fargate/src/server/sasl/limits.ts": saslLimitTests,
   "wire/src/codec/limits.ts": {
     arrayElementsMax: met(
       "DecodeError: the connection closes",

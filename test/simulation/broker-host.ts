@@ -56,6 +56,7 @@ export class BrokerHost extends Machine implements Brokers {
   /** Lives that were abandoned, of which something still goes on in the process. */
   readonly #leftovers = new Set<Life>();
   #isListening = false;
+  #isOverEarly = false;
   readonly links: HostLinks;
   readonly #settings: { readonly settings: Settings; readonly known: ReadonlyMap<string, string> };
   readonly #mutation: Mutation | undefined;
@@ -104,6 +105,7 @@ export class BrokerHost extends Machine implements Brokers {
     this.starts += 1;
     this.state = "starting";
     this.needsRestart = false;
+    this.#isOverEarly = false;
     const life = new Life(`${this.name}-${this.starts}`);
     this.#life = life;
     if (this.member !== undefined) this.disk = this.newDisk();
@@ -194,6 +196,7 @@ export class BrokerHost extends Machine implements Brokers {
       this.#endOfPhase?.();
       world.trace.add(`${life.name} is up at epoch ${broker.cluster.epoch}`);
       this.#checkEpoch(broker.cluster.epoch);
+      if (this.#isOverEarly) this.#over(life, "before it was open");
     } catch (error) {
       this.#failed(life, error);
     }
@@ -275,6 +278,9 @@ export class BrokerHost extends Machine implements Brokers {
     const [opened, server] = [this.#opened, this.#server];
     const isKnown = life !== this.#life || this.#leftovers.has(life);
     if (isKnown || life.isOver || this.state === "closing") return;
+    // Who is over before it is open is abandoned when it is.
+    this.#isOverEarly = this.state === "starting";
+    if (this.#isOverEarly) return;
     world.trace.add(`${life.name} is over: ${describe(cause)}`);
     this.table.add("over", this.state);
     this.#leftovers.add(life);
@@ -315,7 +321,7 @@ export class BrokerHost extends Machine implements Brokers {
       store: this.faultyStore,
       mutation: this.#mutation,
       start: this.#mutatedStart(),
-      asMember: this.memberPorts(life),
+      asMember: this.#memberPorts(life),
       bug: (what) => this.note(this.member === undefined ? what : `${life.name}: ${what}`),
       mayMissRecords: () => this.mayMissRecords,
       onFailed: () => {
@@ -365,7 +371,9 @@ const operationalErrors: ReadonlySet<string> = new Set([
 ]);
 
 function describe(error: unknown): string {
-  if (!(error instanceof Error)) return String(error);
+  if (!(error instanceof Error)) {
+    return typeof error === "string" ? error : JSON.stringify(error);
+  }
   const cause = error.cause === undefined ? "" : ` because of ${describe(error.cause)}`;
   return `${error.name}: ${error.message}${cause}`;
 }

@@ -1,6 +1,7 @@
 import { ApiKey, ErrorCode, type MetadataResponse } from "@millrace/wire";
-import { type ClientProcess, nameOf, type PartitionRef } from "./client.ts";
+import type { ClientProcess } from "./client.ts";
 import { ConnectionLost, KafkaConnection } from "./kafka-connection.ts";
+import { nameOf, type PartitionRef } from "./partition-ref.ts";
 
 /** Where brokers say that one of them is reached. */
 export interface LeaderHint {

@@ -5,9 +5,12 @@ import type { History } from "./history.ts";
 import { type Client, ConnectionLost, KafkaConnection } from "./kafka-connection.ts";
 import { Life } from "./life.ts";
 import type { Pipe } from "./network.ts";
+import { nameOf, type PartitionRef } from "./partition-ref.ts";
 import type { LinkedClient } from "./simulated-link.ts";
 import type { SimulatedTopic } from "./topics.ts";
 import type { World } from "./world.ts";
+
+export { nameOf, type PartitionRef } from "./partition-ref.ts";
 
 /** The broker, or the brokers, as clients reach them. */
 export interface Brokers {
@@ -31,13 +34,6 @@ export interface Scene {
   isEnding: boolean;
   /** Clients that sleep go on at this time at the earliest. */
   restsUntilMs: number;
-}
-
-/** A partition as clients know it. */
-export interface PartitionRef {
-  readonly topic: string;
-  readonly topicId: string;
-  readonly partition: number;
 }
 
 interface KnownTopic {
@@ -106,10 +102,6 @@ export class KnownCluster {
   get partitions(): readonly PartitionRef[] {
     return this.topics.flatMap((topic) => this.partitionsOf(topic));
   }
-}
-
-export function nameOf({ topicId, partition }: PartitionRef): string {
-  return `${topicId}/${partition}`;
 }
 
 export const codecs: CodecSet = jsCodecs;

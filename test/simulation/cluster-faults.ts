@@ -67,8 +67,9 @@ export function hurtAtStep(
   { step, world }: { readonly step: string; readonly world: World },
 ): void {
   const side = world.pick(["before", "after"] as const);
-  const isPause = world.chance(300);
-  const pauseMs = world.between(2_500, 12_000);
+  const isPause = world.chance(400);
+  // While others take over, or when they have done so for long.
+  const pauseMs = world.between(2_600, world.pick([5_000, 12_000]));
   for (const host of hosts) {
     host.steps.arm({
       step,

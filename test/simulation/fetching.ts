@@ -14,7 +14,7 @@ import {
   zeroUuid,
 } from "@millrace/wire";
 import { type ClientProcess, codecs, nameOf, type PartitionRef } from "./client.ts";
-import { leaderErrors } from "./client-routes.ts";
+import { leaderErrors, type LeaderHint } from "./client-routes.ts";
 import type { Poll, PolledRecord } from "./history.ts";
 import { listOffset } from "./list-offset.ts";
 import type { KafkaConnection } from "./kafka-connection.ts";
@@ -115,13 +115,8 @@ async function fetchFrom(
         history.end(poll, "ok");
       } else {
         history.end(poll, "fail");
-        if (leaderErrors.has(part.errorCode)) {
-          client.lostLeader(position.ref, {
-            ...part.currentLeader,
-            endpoints: answer.nodeEndpoints,
-          });
-        }
-        refused(client, position, part.errorCode);
+        const hint = { ...part.currentLeader, endpoints: answer.nodeEndpoints };
+        refused(client, position, { errorCode: part.errorCode, hint });
       }
     }
   }
@@ -176,7 +171,12 @@ function mayBeOutOfRange(client: ClientProcess, { next, ref }: Position): boolea
   return isLost || next < history.startOf(partition);
 }
 
-function refused(client: ClientProcess, position: Position, errorCode: number): void {
+function refused(
+  client: ClientProcess,
+  position: Position,
+  { errorCode, hint }: { readonly errorCode: number; readonly hint: LeaderHint },
+): void {
+  if (leaderErrors.has(errorCode)) client.lostLeader(position.ref, hint);
   const { name, retriable } = kafkaError(errorCode);
   client.scene.world.trace.add(`${client.name} fetch ${nameOf(position.ref)} ${name}`);
   if (retriable || !isKnown(client.scene, position.ref)) return;

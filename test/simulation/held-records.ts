@@ -72,8 +72,9 @@ export class HeldRecords {
     const { checkpoint, end, trim } = readJournalItem(item);
     const found: HeldRange[] = [];
     const journal = this.#stores.journals.get(source.incarnation);
-    const isReplayed = source.released !== true;
-    for (let seq = trim; isReplayed && seq < (end ?? journal?.end ?? 0); seq += 1) {
+    // Of what was released its journal has nothing more.
+    const replayedTo = source.released === true ? trim : (end ?? journal?.end ?? 0);
+    for (let seq = trim; seq < replayedTo; seq += 1) {
       if (journal === undefined || journal.isDeleted(seq)) break;
       for (const entry of journal.entriesAt(seq)) {
         const isSame = entry.topicId === ref.topicId && entry.partition === ref.partition;

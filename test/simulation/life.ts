@@ -13,8 +13,9 @@ export class Life {
   #isOver = false;
   #isFrozen = false;
   #isPaused = false;
-  /** What came while it is paused. */
+  /** What came while it was paused, and behind it. */
   #late: (() => void)[] = [];
+  #isCatchingUp = false;
   readonly #atEnd = new Set<() => void>();
 
   constructor(name: string) {
@@ -52,13 +53,21 @@ export class Life {
   /** `turn` begins a turn of the event loop: what came late comes in turns of its own. */
   resume(turn: (run: () => void) => void): void {
     this.#isPaused = false;
-    for (const run of this.#late.splice(0)) turn(() => this.deliver(run));
+    if (this.#isCatchingUp) return;
+    this.#isCatchingUp = true;
+    const next = (): void => {
+      const run = this.#isPaused ? undefined : this.#late.shift();
+      this.#isCatchingUp = run !== undefined;
+      run?.();
+      if (run !== undefined) turn(next);
+    };
+    turn(next);
   }
 
   /** Something reaches it from outside: now, or when it goes on, or never. */
   deliver(run: () => void): void {
     if (this.#isOver) return;
-    if (this.#isPaused) this.#late.push(run);
+    if (this.#isPaused || this.#isCatchingUp) this.#late.push(run);
     else run();
   }
 

@@ -3,7 +3,7 @@ import type { OpenBroker } from "../../broker-fargate/src/open-broker.ts";
 import type { PartitionOwner } from "../../broker-fargate/src/partition/owner.ts";
 import type { Mutation } from "./broker-host.ts";
 import type { AnomalyKind } from "./history.ts";
-import type { Regime } from "./simulate.ts";
+import { type Regime, simulate } from "./simulate.ts";
 
 /** A mistake that the simulation must find: which one, where it shows, and within how many seeds. */
 export interface KnownMutation extends Mutation {
@@ -91,4 +91,21 @@ export function replaced<Target extends object, Name extends keyof Target>(
   return () => {
     target[name] = original;
   };
+}
+
+const events = 4_000;
+
+/** The first seed that shows the mistake as what it is; undefined: none of those that should. */
+export async function firstFound(mutation: KnownMutation): Promise<number | undefined> {
+  const { crashAt, faultsMsMin = 0, foundAs, killIn, regime, seedsMax } = mutation;
+  const focus = {
+    ...(killIn === undefined ? {} : { killIn }),
+    ...(crashAt === undefined ? {} : { crashAt }),
+  };
+  const how = { events, faultsMsMin, regime, mutation, ...focus };
+  for (let seed = 1; seed <= seedsMax; seed += 1) {
+    const { anomalies } = await simulate({ ...how, seed, anomaliesMax: 1 });
+    if (anomalies.some(({ kind }) => foundAs.includes(kind))) return seed;
+  }
+  return undefined;
 }

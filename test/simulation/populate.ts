@@ -2,6 +2,7 @@ import type { Scene } from "./client.ts";
 import { AssignedConsumer } from "./consumer.ts";
 import { FullReader } from "./full-reader.ts";
 import { GroupMember } from "./group-member.ts";
+import { OffsetReader } from "./offset-reader.ts";
 import { PlainProducer } from "./plain-producer.ts";
 import type { Population } from "./population.ts";
 import { IdempotentProducer } from "./producer.ts";
@@ -33,6 +34,9 @@ export function populate(
   }
   if (how.fullReads === "yes") {
     population.begin(() => new FullReader(scene, name("full-reader")));
+  }
+  if (scene.host.are === "several") {
+    population.begin(() => new OffsetReader(scene, { name: name("offset-reader"), group }));
   }
   for (let count = scene.world.between(1, 3); count > 0; count -= 1) {
     population.begin(() => new GroupMember(scene, { name: name("member"), group, topics }));

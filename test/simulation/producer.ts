@@ -238,14 +238,15 @@ export class IdempotentProducer extends ClientProcess {
   /**
    * Whether batches that were acknowledged may be gone from the partition: with its folder; or they
    * were deleted, and the snapshot that alone told of their producers was damaged, or was lost with
-   * power before it was synced.
+   * power before it was synced, or with the disk of a member of a cluster.
    */
   #isLossy(ref: PartitionRef): boolean {
     const { history, host } = this.scene;
     if (history.losses.some(({ partition }) => partition === nameOf(ref))) return true;
     const { table } = host;
     const damages = table.hits("bit flip", "snapshot") + table.hits("truncation", "snapshot");
-    const isForgotten = history.lostFolders.has(nameOf(ref)) || table.total("power loss") > 0;
+    const isDiskLost = table.total("power loss") > 0 || host.are === "several";
+    const isForgotten = history.lostFolders.has(nameOf(ref)) || isDiskLost;
     return history.startOf(nameOf(ref)) > 0 && (isForgotten || damages > 0);
   }
 

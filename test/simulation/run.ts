@@ -1,7 +1,8 @@
 /**
  * Long runs: `node test/simulation/run.ts --seeds N --from S [--events M] [--twice] [--trace]
  * [--minutes N] [--kill-in STEP] [--crash-at STEP] [--regime REGIME]`, where STEP is one of the
- * table's, as in `--kill-in "sync journal"` or `--crash-at "segment named"`.
+ * table's, as in `--kill-in "sync journal"` or `--crash-at "segment named"`. `--regime cluster` runs
+ * several brokers; `--mutations` runs, instead of all that, every mistake that it must find.
  *
  * Prints what was run, how often each fault hit each step, and every anomaly with its seed. Exits
  * with 1 for an anomaly, for two runs of a seed that differ, and for a fault that never hit a step
@@ -9,7 +10,10 @@
  */
 import { parseArgs } from "node:util";
 import { FaultTable } from "./fault-table.ts";
-import { missingHits } from "./expected-hits.ts";
+import { clusterHits } from "./cluster-hits.ts";
+import { clusterMutations } from "./cluster-mutations.ts";
+import { expectedHits, missingHits } from "./expected-hits.ts";
+import { firstFound } from "./mutating.ts";
 import { regimes, type SimulationResult, simulate } from "./simulate.ts";
 
 const { values } = parseArgs({
@@ -24,6 +28,7 @@ const { values } = parseArgs({
     "kill-in": { type: "string" },
     "crash-at": { type: "string" },
     regime: { type: "string" },
+    mutations: { type: "boolean", default: false },
   },
 });
 const [seeds, from, events] = [Number(values.seeds), Number(values.from), Number(values.events)];
@@ -37,6 +42,7 @@ const focus = {
   ...(regime === undefined ? {} : { regime }),
   faultsMsMin: Number(values.minutes) * 60_000,
 };
+if (values.mutations) process.exit((await allFound()) ? 0 : 1);
 const keepTrace = values.trace ? "all" : "digest";
 const table = new FaultTable();
 const totals = {
@@ -81,7 +87,7 @@ console.log(
 for (const { fault, step, hits } of table.rows()) {
   console.log(`${fault.padEnd(20)} ${step.padEnd(28)} ${hits}`);
 }
-const missing = missingHits(table);
+const missing = missingHits(table, regime === "cluster" ? clusterHits : expectedHits);
 for (const { fault, step } of missing) console.log(`never hit: ${fault} in ${step}`);
 console.log(`${totals.anomalies} anomalies`);
 process.exitCode = totals.anomalies + different + tooShort + missing.length === 0 ? 0 : 1;
@@ -95,4 +101,15 @@ function add(result: SimulationResult): void {
   totals.checkpoints += result.checkpoints;
   totals.virtualMs += result.virtualMs;
   totals.anomalies += result.anomalies.length;
+}
+
+/** Whether each mistake is found within its number of seeds. */
+async function allFound(): Promise<boolean> {
+  let isAll = true;
+  for (const mutation of clusterMutations) {
+    const seed = await firstFound(mutation);
+    isAll &&= seed !== undefined;
+    console.log(`${seed === undefined ? "not found" : `seed ${seed}`}: ${mutation.name}`);
+  }
+  return isAll;
 }

@@ -80,6 +80,52 @@ describe("the network", () => {
   });
 });
 
+describe("a life that is paused", () => {
+  test("gets what came meanwhile when it goes on, in its order, and before what comes then", async () => {
+    const world = newWorld();
+    const life = new Life("a process");
+    const seen: string[] = [];
+    const clock = life.clock(world.clock);
+    const cancelled = clock.after(5, () => seen.push("cancelled"));
+    clock.after(5, () => {
+      seen.push("timer");
+      cancelled.cancel();
+    });
+    clock.after(6, () => seen.push("second timer"));
+    void life.fence(world.sleep(7)).then(() => seen.push("reply"));
+    life.pause();
+    await letPass(world, 100);
+    expect(seen).toEqual([]);
+    life.resume((run) => world.clock.after(0, run));
+    life.deliver(() => seen.push("new"));
+    await letPass(world, 100);
+    expect(seen).toEqual(["cancelled", "timer", "second timer", "reply", "new"]);
+  });
+
+  test("keeps the rest for later when it is paused again, and gets nothing when it ends", async () => {
+    const world = newWorld();
+    const life = new Life("a process");
+    const seen: number[] = [];
+    const turn = (run: () => void): void => void world.clock.after(0, run);
+    life.pause();
+    life.deliver(() => {
+      seen.push(1);
+      life.pause();
+    });
+    life.deliver(() => seen.push(2));
+    life.deliver(() => seen.push(3));
+    life.resume(turn);
+    await letPass(world, 10);
+    expect(seen).toEqual([1]);
+    life.resume(turn);
+    life.pause();
+    life.end();
+    life.resume(turn);
+    await letPass(world, 10);
+    expect(seen).toEqual([1]);
+  });
+});
+
 describe("a life that is over", () => {
   test("has timers that do not fire, promises that do not settle, and calls that throw", async () => {
     const world = newWorld();

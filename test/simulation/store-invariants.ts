@@ -137,7 +137,18 @@ export class StoreInvariants implements StoreObserver {
     if (kind === "head") this.#headWritten(before, now);
     if (kind === "incarnation") this.#incarnationWritten(before, now);
     if (kind === "leadership") this.#leadershipWritten(before, now);
-    if (kind === "segment") this.#touched.add(slotIn(key));
+    if (kind === "segment") this.#segmentNamed(now);
+  }
+
+  /** By the slot's owner, at its epoch. */
+  #segmentNamed({ key, value }: Item): void {
+    const slot = slotIn(key);
+    this.#touched.add(slot);
+    const head = this.#item(keys.head(slot));
+    const epoch = head === undefined ? undefined : readHead(head).epoch;
+    if (epoch !== value["epoch"]) {
+      this.#note(`${key} was named at epoch ${String(value["epoch"])}, the head's is ${epoch}`);
+    }
   }
 
   #gone(key: string): void {

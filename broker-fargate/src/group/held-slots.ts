@@ -1,7 +1,8 @@
-import { type GroupRules, MetadataError, type Slot, slot as slotOf } from "@millrace/core";
+import { type GroupRules, type Slot, slot as slotOf } from "@millrace/core";
 import type { StoreAccess } from "../cluster/persist.ts";
 import { NotLeaderError } from "../cluster/cluster-view.ts";
 import { FencedError } from "../cluster/slot-claims.ts";
+import { isStoreError } from "../partition/store-error.ts";
 import type { CoordinatorDeps, GroupSettings, Unavailable } from "./deps.ts";
 import type { GroupMetrics } from "./group-metrics.ts";
 import { GroupSlot } from "./group-slot.ts";
@@ -168,6 +169,7 @@ export function retentionMsOf(settings: GroupSettings): number {
 export function unavailable(error: unknown): Unavailable {
   if (error instanceof SlotLostError) return error.reason;
   if (error instanceof FencedError || error instanceof NotLeaderError) return "notCoordinator";
-  if (error instanceof MetadataError) return "coordinatorNotAvailable";
+  // To open a slot a former owner's journal is closed, which takes the object store.
+  if (isStoreError(error)) return "coordinatorNotAvailable";
   throw error;
 }

@@ -1,4 +1,4 @@
-import { DiskError } from "@millrace/core";
+import { assert, DiskError } from "@millrace/core";
 import type { PartitionLog, TopicSettings } from "@millrace/core";
 import type { Tier } from "../tier/tier.ts";
 import type { Duties } from "./duties.ts";
@@ -88,7 +88,7 @@ export class PartitionLoader {
    */
   async openCopy(at: MarkedPartition): Promise<PartitionCopy> {
     const { log, tiered } = await this.#deps.logs.open(at, this.settingsOf(at));
-    if (tiered === undefined) throw new UnknownPartitionError("there is no object store");
+    assert(tiered !== undefined, "a member of a cluster has an object store");
     return { log, tiered, settings: this.settingsOf(at), isOver: false };
   }
 

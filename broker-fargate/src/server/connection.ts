@@ -259,15 +259,14 @@ export class Connection implements LinkListener, InputOwner, Debtor, SaslHost {
   /** `undefined` when the decoder itself failed, which ends the connection here. */
   private prepare(frame: Uint8Array): Prepared | undefined {
     const { buffers, dispatcher } = this.deps;
+    const { sasl } = this.peer;
     const origin = {
       connection: this.owned.context,
       frameIsFree: () => buffers.giveBack(frame),
       replyMemory: this.reply,
     };
     try {
-      const { sasl } = this.peer;
-      if (sasl !== undefined) return sasl.prepare(frame, origin, dispatcher);
-      return dispatcher.prepare(frame, origin);
+      return sasl?.prepare(frame, origin, dispatcher) ?? dispatcher.prepare(frame, origin);
     } catch (error) {
       this.deps.log.error(this.logFields({ err: error }), "decoding a request failed");
       this.end("handlerFailed");
@@ -395,6 +394,7 @@ export class Connection implements LinkListener, InputOwner, Debtor, SaslHost {
   }
 
   private logFields(fields: object): object {
-    return { connection: this.peer.id, client: this.peer.clientHost, ...fields };
+    const { clientHost, id, principal } = this.owned.context;
+    return { connection: id, client: clientHost, principal, ...fields };
   }
 }

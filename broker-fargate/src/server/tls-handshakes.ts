@@ -2,7 +2,7 @@ import type { Socket } from "node:net";
 import { createServer, type TlsOptions, type TLSSocket } from "node:tls";
 import type { Server } from "./server.ts";
 import { eventSocketLink, type SocketLink } from "./socket-link.ts";
-import { certifiedPrincipal } from "./tls.ts";
+import { certified } from "./tls.ts";
 
 /** Who is to be served. */
 export interface Client {
@@ -51,14 +51,15 @@ export class TlsHandshakes {
 
   #done(socket: TLSSocket): void {
     const address = this.#forget(socket);
-    const principal = certifiedPrincipal(socket);
+    const shown = certified(socket);
     if (address === undefined) {
       socket.destroy();
-    } else if (principal === "untrusted") {
+    } else if (shown.kind === "untrusted") {
       this.#failed(socket, socket.authorizationError);
     } else {
       const link = eventSocketLink(socket);
-      this.#serve({ address, link, ...(principal === undefined ? {} : { principal }) });
+      const who = shown.kind === "principal" ? { principal: shown.principal } : {};
+      this.#serve({ address, link, ...who });
     }
   }
 

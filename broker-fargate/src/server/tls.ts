@@ -1,5 +1,10 @@
 /** TLS of listeners, by Node's own: keys and certificates from PEM, and who a certificate is of. */
-import { createSecureContext, type TLSSocket, type TlsOptions } from "node:tls";
+import {
+  createSecureContext,
+  type SecureContextOptions,
+  type TLSSocket,
+  type TlsOptions,
+} from "node:tls";
 import type { ListenerSecurity, PemSource, TlsSettings } from "@millrace/core";
 import { tlsHandshakeMsMax } from "./sasl/limits.ts";
 
@@ -32,7 +37,7 @@ function tlsOptions(settings: TlsSettings, readFile: ReadFile): TlsOptions {
   const { certificates, clientAuth, key, keyPassword, trusted, versions } = settings;
   const isOld = versions.includes("TLSv1.2");
   const isNew = versions.includes("TLSv1.3");
-  const secureContext = createSecureContext({
+  const context: SecureContextOptions = {
     key: blocks(textOf(key, readFile), /(?:[A-Z]+ )?PRIVATE KEY/u, key),
     cert: blocks(textOf(certificates, readFile), /CERTIFICATE/u, certificates),
     ...(trusted === undefined
@@ -41,9 +46,11 @@ function tlsOptions(settings: TlsSettings, readFile: ReadFile): TlsOptions {
     ...(keyPassword === undefined ? {} : { passphrase: keyPassword }),
     minVersion: isOld ? "TLSv1.2" : "TLSv1.3",
     maxVersion: isNew ? "TLSv1.3" : "TLSv1.2",
-  });
+  };
+  // For what it throws: a server would say it only at its first client.
+  createSecureContext(context);
   return {
-    secureContext,
+    ...context,
     requestCert: clientAuth !== "none",
     rejectUnauthorized: clientAuth === "required",
     handshakeTimeout: tlsHandshakeMsMax,
@@ -71,15 +78,17 @@ function blocks(text: string, label: RegExp, source: PemSource): string {
   throw new TlsFault(`${where} has no ${what} in PEM (JKS and PKCS12 are not read)`);
 }
 
-/**
- * Who the client is by a certificate that was checked, in Kafka's form; undefined: it showed none.
- * `untrusted`: it showed one that nobody vouches for.
- */
-export function certifiedPrincipal(socket: TLSSocket): string | "untrusted" | undefined {
+/** What a client's certificate says. `untrusted`: it showed one that nobody vouches for. */
+export type Certified =
+  | { readonly kind: "principal"; readonly principal: string }
+  | { readonly kind: "none" | "untrusted" };
+
+/** Principals are in Kafka's form. */
+export function certified(socket: TLSSocket): Certified {
   const certificate = socket.getPeerX509Certificate();
-  if (certificate === undefined) return undefined;
-  if (!socket.authorized) return "untrusted";
+  if (certificate === undefined) return { kind: "none" };
+  if (!socket.authorized) return { kind: "untrusted" };
   // Node writes a line for each part, the widest first; RFC 2253 begins with the narrowest.
   const parts = certificate.subject.split("\n").filter((line) => line !== "");
-  return `User:${parts.toReversed().join(",")}`;
+  return { kind: "principal", principal: `User:${parts.toReversed().join(",")}` };
 }

@@ -73,6 +73,19 @@ describe("a group", () => {
     expect(described).toMatchObject({ state: "Stable" });
   });
 
+  it("is not available, and no more, while the object store keeps a journal from being closed", async () => {
+    const at = await scene();
+    const { coordinator, member, other, rig, slot } = at;
+    rig.objects.rates = { perThousand: { slowDown: 1_000 } };
+    rig.kill(coordinator);
+    await rig.until(() => other.cluster.view.leads(slot));
+    const asked = await rig.run(other.groups.heartbeat(groupId, member));
+    expect(asked).toBe("coordinatorNotAvailable");
+    rig.objects.rates = { perThousand: {} };
+    await rig.settled();
+    expect(await committed(at)).toEqual([5]);
+  });
+
   it("loses a member that is silent, though nobody asks for the group after a takeover", async () => {
     const at = await scene();
     const { coordinator, other, rig } = at;

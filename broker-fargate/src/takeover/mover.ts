@@ -1,12 +1,10 @@
 import {
   type Clock,
-  DiskError,
   type IncarnationId,
   leaderOf,
   MetadataError,
   type Move,
   moveMsMax,
-  ObjectError,
   type Slot,
   slotsOf,
   type Timer,
@@ -17,6 +15,7 @@ import { FencedError } from "../cluster/slot-claims.ts";
 import { NotLeaderError } from "../cluster/cluster-view.ts";
 import { untilSo } from "../cluster/until-so.ts";
 import type { SlotHandover, Stop } from "../partition/slot-handover.ts";
+import { isStoreError } from "../partition/store-error.ts";
 import { moveRetryMs, moveStoppedMsMax } from "./limits.ts";
 import type { SlotOpener } from "./slot-opener.ts";
 
@@ -270,12 +269,7 @@ const goneMeanwhile = new MetadataError("the broker that was to get them is gone
 });
 
 function isOperational(error: unknown): boolean {
-  return (
-    error instanceof MetadataError ||
-    error instanceof ObjectError ||
-    error instanceof DiskError ||
-    error instanceof NotLeaderError
-  );
+  return isStoreError(error) || error instanceof NotLeaderError;
 }
 
 /** Whether it ends well by then. Rejects as it does, if it does so by then. */

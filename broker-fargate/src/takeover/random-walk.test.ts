@@ -10,9 +10,13 @@ const partitions = 6;
 class Walk {
   readonly rig: ClusterRig;
   readonly random: SeededRandom;
-  readonly acked = new Map<number, Map<number, number>>();
-  readonly pending = new Set<Promise<void>>();
-  topic: TopicId | undefined;
+  /** What was acknowledged, by topic and partition, then by offset. */
+  readonly acked = new Map<string, Map<number, number>>();
+  readonly topics: TopicId[] = [];
+  /** Offsets below which records were deleted. */
+  readonly deleted = new Map<string, number>();
+  /** Of the group, the newest commit that was acknowledged. */
+  committed = -1;
   #value = 0;
   readonly paused = new Set<RigBroker>();
   readonly log: string[] = [];
@@ -30,15 +34,14 @@ class Walk {
         sweepEveryMs: 15_000,
       },
     });
-    for (let one = 0; one < partitions; one += 1) this.acked.set(one, new Map());
   }
 
   async run(steps: number): Promise<void> {
     const { rig } = this;
     await rig.start(1, 2, 3);
-    this.topic = await rig.createTopic("t", partitions);
+    this.topics.push(await rig.createTopic("t", partitions));
     for (let step = 0; step < steps; step += 1) {
-      await this.#step();
+      await this.#step(step);
       await rig.pass(this.random.below(700));
     }
     rig.objects.rates = { perThousand: {} };
@@ -50,51 +53,100 @@ class Walk {
     await rig.settled();
   }
 
-  async #step(): Promise<void> {
+  async #step(step: number): Promise<void> {
     const { random, rig } = this;
     const die = random.below(100);
     const broker = rig.brokers[random.below(rig.brokers.length)];
     if (broker === undefined) return;
-    if (die < 70) this.#append();
+    if (die < 60) this.#append();
+    else if (die < 65) void this.#commit();
+    else if (die < 67) void this.#delete();
+    else if (die < 70) void this.#createTopic(broker, step);
     else if (die < 76) await this.#kill(broker);
     else if (die < 80) this.#pause(broker);
     else if (die < 84) this.#resume();
-    else if (die < 93) await this.#move();
+    else if (die < 90) await this.#move();
+    else if (die < 93) this.#leave(broker);
     else if (die < 96) this.#fail();
     else rig.objects.rates = rig.store.rates = { perThousand: {} };
   }
 
   #append(): void {
-    const { random, rig, topic } = this;
+    const { random, topics } = this;
+    // The newest ones are those that not everybody knows.
+    const topic = topics[topics.length - 1 - random.below(Math.min(2, topics.length))];
+    if (topic === undefined) return;
     const partition = random.below(partitions);
-    const [broker] = rig.brokers.filter((one) => {
-      return (
-        one.isOpen &&
-        topic !== undefined &&
-        one.cluster.view.leads(rig.slotOf(topic, partition)) &&
-        random.below(3) > 0
-      );
-    });
-    if (broker === undefined || topic === undefined) return;
+    const broker = this.#leaderOf((one) => one.cluster.slotOfPartition(topic, partition));
+    if (broker === undefined) return;
     this.#value += 1;
     const value = this.#value;
-    const appending = this.#send(broker, partition, value).catch((error: unknown) => {
+    this.#send(broker, { topic, partition }, value).catch((error: unknown) => {
       this.log.push(`append ${value} failed: ${String(error)}`);
     });
-    this.pending.add(appending);
   }
 
-  async #send(broker: RigBroker, partition: number, value: number): Promise<void> {
-    const { topic } = this;
-    if (topic === undefined) return;
-    const life = broker.life;
-    const owner = await broker.partitions.open(topic, partition);
+  /** Who leads it by what it knows itself, dead or not. */
+  #leaderOf(slotOf: (broker: RigBroker) => Slot): RigBroker | undefined {
+    return this.rig.brokers.find((one) => one.isOpen && one.cluster.view.leads(slotOf(one)));
+  }
+
+  async #send(
+    broker: RigBroker,
+    at: { readonly topic: TopicId; readonly partition: number },
+    value: number,
+  ): Promise<void> {
+    const { life } = broker;
+    const owner = await broker.partitions.open(at.topic, at.partition);
     const records = batchOf([value], { padding: 40 });
     const result = await owner.append({ waitFor: "durable", records });
     // What the dead say nobody hears.
     if (life.isDead || result.kind !== "appended") return;
-    this.acked.get(partition)?.set(result.baseOffset, value);
-    this.log.push(`${broker.id} acked ${value} at ${partition}/${result.baseOffset}`);
+    const name = `${at.topic}/${at.partition}`;
+    const acked = this.acked.get(name) ?? new Map<number, number>();
+    this.acked.set(name, acked.set(result.baseOffset, value));
+    this.log.push(`${broker.id} acked ${value} at ${name}/${result.baseOffset}`);
+  }
+
+  async #commit(): Promise<void> {
+    const [topicId] = this.topics;
+    const broker = this.#leaderOf(({ cluster }) => cluster.slotOfGroup("g"));
+    if (broker === undefined || topicId === undefined) return;
+    this.#value += 1;
+    const offset = this.#value;
+    const { life } = broker;
+    const commits = [{ topicId, partition: 0, offset, leaderEpoch: -1, metadata: "" }];
+    const who = { groupId: "g", memberId: "", instanceId: null, generation: -1 };
+    const outcome = await broker.groups.commit({ ...who, retentionMs: null, commits });
+    const isDone = outcome.kind === "done" && outcome.results[0] === "committed";
+    if (life.isDead || !isDone) return;
+    this.committed = Math.max(this.committed, offset);
+    this.log.push(`${broker.id} committed ${offset}`);
+  }
+
+  async #delete(): Promise<void> {
+    const [topic] = this.topics;
+    if (topic === undefined) return;
+    const partition = this.random.below(partitions);
+    const broker = this.#leaderOf((one) => one.cluster.slotOfPartition(topic, partition));
+    const owner = broker?.partitions.find(topic, partition);
+    if (owner === undefined) return;
+    const name = `${topic}/${partition}`;
+    const offset = owner.highWatermark;
+    // Whether it happened or not, what lies below may be gone.
+    this.deleted.set(name, Math.max(offset, this.deleted.get(name) ?? 0));
+    this.log.push(`delete below ${offset} of ${name}`);
+    await owner.deleteRecordsBefore(offset).catch(() => undefined);
+  }
+
+  async #createTopic(broker: RigBroker, step: number): Promise<void> {
+    if (!broker.isOpen || broker.life.isDead) return;
+    const request = { partitionCount: partitions, replicationFactor: 1, assignments: [] };
+    const outcome = await broker.cluster.createTopic(
+      { name: `t${step}`, ...request, configs: [] },
+      "perform",
+    );
+    if (outcome.kind === "done") this.topics.push(outcome.topic.id);
   }
 
   async #kill(broker: RigBroker): Promise<void> {
@@ -104,6 +156,27 @@ class Walk {
     rig.kill(broker);
     if (random.below(2) === 0) await rig.pass(random.below(4_000));
     void rig.restart(broker).catch(() => undefined);
+  }
+
+  /** In good order: its slots go to the others first. */
+  #leave(broker: RigBroker): void {
+    const { random, rig } = this;
+    if (this.paused.has(broker) || !broker.isOpen || broker.life.isDead) return;
+    this.log.push(`leave ${broker.id}`);
+    const { life } = broker;
+    const { broker: opened } = broker;
+    const leaving = random.below(2) === 0 ? opened.leave() : Promise.resolve();
+    const again = async (): Promise<void> => {
+      await leaving;
+      try {
+        await opened.close();
+      } catch (error) {
+        // Nothing holds back what the dead still do with their own memory.
+        if (!life.isDead && broker.life === life) throw error;
+      }
+      if (broker.life === life && !life.isDead) await rig.restart(broker);
+    };
+    void again();
   }
 
   #pause(broker: RigBroker): void {
@@ -150,14 +223,25 @@ const firstSeed = Number(process.env["SEED"] ?? 1);
 
 async function lostBy(walk: Walk): Promise<readonly string[]> {
   const lost: string[] = [];
-  for (const [partition, acked] of walk.acked) {
-    const values = await walk.rig.values(walk.topic as TopicId, partition);
+  for (const [name, acked] of walk.acked) {
+    const [topic, partition] = name.split("/");
+    const records = await walk.rig.records(topic as TopicId, Number(partition));
+    const found = new Map(records.map(({ offset, value }) => [offset, value]));
     for (const [offset, value] of acked) {
-      if (values[offset] !== value) lost.push(`${value} at ${partition}/${offset}`);
+      const isDeleted = offset < (walk.deleted.get(name) ?? 0);
+      if (!isDeleted && found.get(offset) !== value) lost.push(`${value} at ${name}/${offset}`);
     }
-    if (new Set(values).size < values.length) lost.push(`a value twice in ${partition}`);
+    if (new Set(found.values()).size < found.size) lost.push(`a value twice in ${name}`);
   }
   return lost;
+}
+
+async function committedIn({ rig }: Walk): Promise<number> {
+  const [first] = rig.brokers;
+  const leader = await rig.leaderOf(first?.cluster.slotOfGroup("g") as Slot);
+  const fetched = await rig.run(leader.groups.fetchOffsets("g", "all"));
+  if (typeof fetched === "string") throw new Error(fetched);
+  return fetched[0]?.offset ?? -1;
 }
 
 describe("a cluster whose brokers die, stand still and hand over", () => {
@@ -170,6 +254,8 @@ describe("a cluster whose brokers die, stand still and hand over", () => {
       const { brokers } = walk.rig;
       const lost = await lostBy(walk);
       expect(lost, walk.log.join("\n")).toEqual([]);
+      const committed = await committedIn(walk);
+      expect(committed, walk.log.join("\n")).toBeGreaterThanOrEqual(walk.committed);
       expect(brokers.flatMap(({ errors }) => errors)).toEqual([]);
       const count = [...walk.acked.values()].reduce((sum, { size }) => sum + size, 0);
       expect(count).toBeGreaterThan(10);

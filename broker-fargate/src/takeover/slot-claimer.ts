@@ -4,6 +4,7 @@ import {
   type Epoch,
   type IncarnationId,
   type Item,
+  ObjectError,
   readHead,
   type Slot,
   type Source,
@@ -12,6 +13,7 @@ import {
 import { FencedError, type OpenSlot } from "../cluster/slot-claims.ts";
 import { CopiedHeads, type CopyableSlot } from "./copied-heads.ts";
 import type { FormerEntries } from "./former-entries.ts";
+import { isLostJournal, type LostJournal } from "./former-journal.ts";
 import { claimsAtOnceMax } from "./limits.ts";
 import type { ReadHeads, SlotHeads } from "./slot-heads.ts";
 
@@ -95,8 +97,7 @@ export class SlotClaimer {
         others.push(...claimed.others);
         crowded.push(...claimed.crowded);
       }
-      if (crowded.length > 0) await this.#copy(crowded);
-      left = [...others, ...crowded.map(({ slot }) => slot)];
+      left = [...others, ...(await this.#copyAll(crowded, opening.failed))];
     }
     return opening;
   }
@@ -161,15 +162,32 @@ export class SlotClaimer {
     return { taken, others: [...others], crowded: [...crowded.values()] };
   }
 
-  /** So that a claim need name no source of theirs (rule 7). */
-  async #copy(slots: readonly CopyableSlot[]): Promise<void> {
-    const { caughtUp, copy } = this.#deps;
-    await caughtUp();
-    const sources = new Map(slots.map((one) => [one.slot, this.#copied.begin(one)]));
-    const failed = await this.loadSources(sources);
+  /** Those that can be claimed now; one that can't be copied holds up no other. */
+  async #copyAll(
+    slots: readonly CopyableSlot[],
+    failed: Map<Slot, unknown>,
+  ): Promise<readonly Slot[]> {
+    if (slots.length > 0) await this.#deps.caughtUp();
+    const copied: Slot[] = [];
+    for (const one of slots) {
+      try {
+        await this.#copy(one);
+        copied.push(one.slot);
+      } catch (error) {
+        if (error instanceof FencedError) throw error;
+        failed.set(one.slot, isLostJournal(error) ? later(one.slot, error) : error);
+      }
+    }
+    return copied;
+  }
+
+  /** So that a claim need name no source of it (rule 7). */
+  async #copy(one: CopyableSlot): Promise<void> {
+    const sources = this.#copied.begin(one);
+    const failed = await this.loadSources(new Map([[one.slot, sources]]));
     for (const cause of failed.values()) throw cause;
-    await copy(slots);
-    for (const one of slots) this.#copied.end(one);
+    await this.#deps.copy([one]);
+    this.#copied.end(one);
   }
 
   /** By journal, for all slots that it may have something of. Those whose journals can't be read. */
@@ -193,6 +211,12 @@ export class SlotClaimer {
     );
     return failed;
   }
+}
+
+/** What is lost may be brought back; the slot stays as it is until then. */
+function later(slot: Slot, cause: LostJournal): ObjectError {
+  const message = `slot ${slot} can't be copied: ${cause.message}`;
+  return new ObjectError(message, { retriable: true, applied: "no", cause });
 }
 
 function ownerOf(item: Item | undefined): IncarnationId | undefined {

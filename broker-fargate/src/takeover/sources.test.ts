@@ -86,6 +86,35 @@ describe("a copy of very many sources", () => {
   });
 });
 
+describe("a copy that misses an object of a journal", () => {
+  it("is made when that is found, by the same process", async () => {
+    const rig = new ClusterRig({ tierLimits: noRounds });
+    const only = await alone(rig);
+    const topic = await rig.createTopic("t", 8);
+    const [slot, other] = [rig.slotOf(topic, 0), rig.slotOf(topic, 1)];
+    expect(other).not.toBe(slot);
+    let missing = "";
+    for (let life = 0; life < sourcesMax + 1; life += 1) {
+      await rig.append(topic, life, 0);
+      if (life === 0) {
+        await rig.append(topic, 70, 1);
+        const prefix = `${only.cluster.clusterId}/journal/${only.incarnation}/`;
+        missing = (await rig.kept.list({ prefix, limit: 9 })).objects[0]?.key ?? "";
+      }
+      if (life === sourcesMax) rig.objects.lose(missing);
+      await rig.pass(6_000);
+      await rig.restart(only);
+      if (life < sourcesMax) await rig.settled();
+    }
+    await rig.pass(3_000);
+    expect((await rig.headOf(slot))?.owner).not.toBe(only.incarnation);
+    rig.objects.findLost();
+    await rig.settled();
+    expect(await rig.values(topic, 0)).toEqual([0, 1, 2, 3, 4]);
+    expect(await rig.values(topic, 1)).toEqual([70]);
+  });
+});
+
 describe("sources", () => {
   it("are dropped only when packs and journal entries are in a registered checkpoint", async () => {
     for (let step = 1; step < 12; step += 1) {

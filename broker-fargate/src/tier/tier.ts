@@ -1,4 +1,4 @@
-import { assert, ColdLog, keys, readHead } from "@millrace/core";
+import { ColdLog, keys, readHead } from "@millrace/core";
 import type {
   ColdPart,
   Epoch,
@@ -294,9 +294,10 @@ export class Tier<Owner extends TieredOwner> {
   #packsOf(slot: Slot, { epoch }: OpenSlot): Promise<SlotPacks> {
     const packs = this.#slots.get(slot);
     if (packs?.epoch === epoch) return Promise.resolve(packs);
-    assert(packs === undefined, `slot ${slot} was closed before it was opened anew`);
     const before = this.#loadingSlots.get(slot);
     if (before !== undefined) return before;
+    // Copied for a claim that never was, perhaps; the slot may have had another owner since.
+    if (packs !== undefined) this.#slots.delete(slot);
     const loading = this.#loadSlot(slot, epoch).finally(() => this.#loadingSlots.delete(slot));
     this.#loadingSlots.set(slot, loading);
     return loading;

@@ -9,12 +9,14 @@ import {
   userNameCharactersMax,
 } from "./limits.ts";
 
-const set = (over: Partial<Extract<AskedCredentialChange, { kind: "set" }>> = {}) =>
-  ({
-    ...{ kind: "set", code: 2, iterations: 4096, salt: Uint8Array.of(1) },
-    saltedPassword: new Uint8Array(64),
-    ...over,
-  }) as const;
+type Setting = Extract<AskedCredentialChange, { readonly kind: "set" }>;
+
+const set = (over: Partial<Setting> = {}): Setting => ({
+  kind: "set",
+  ...{ code: 2, iterations: 4096, salt: Uint8Array.of(1) },
+  saltedPassword: new Uint8Array(64),
+  ...over,
+});
 const nobody: User = { name: "alice", credentials: new Map() };
 
 function changed(before: User, asked: AskedCredentialChange, stamp: string): User {

@@ -51,7 +51,6 @@ function tail(code: number): number {
 }
 
 const alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-const values: ReadonlyMap<string, number> = new Map([...alphabet].map((digit, i) => [digit, i]));
 
 /** With padding. */
 export function base64Text(bytes: Uint8Array): string {
@@ -75,10 +74,15 @@ export function base64Bytes(text: string): Uint8Array | undefined {
   const bytes = new Uint8Array((text.length / 4) * 3 - padding);
   for (let at = 0, to = 0; at < text.length; at += 4, to += 3) {
     let word = 0;
-    for (let i = 0; i < 4; i += 1) word = (word << 6) | (values.get(text[at + i] ?? "") ?? 0);
+    for (let i = 0; i < 4; i += 1) word = (word << 6) | valueOf(text[at + i] ?? "=");
     for (let i = 0; i < 3 && to + i < bytes.length; i += 1) bytes[to + i] = word >> (16 - 8 * i);
   }
   return bytes;
+}
+
+/** Of padding, 0. */
+function valueOf(character: string): number {
+  return Math.max(0, alphabet.indexOf(character));
 }
 
 function digit(value: number): string {

@@ -42,7 +42,6 @@ export class Authentication {
   readonly passwords: PasswordChecks;
   readonly #deps: AuthenticationDeps;
   readonly #sessions = new Map<string, Set<SaslSession>>();
-  readonly #stopListening: () => void;
 
   constructor(deps: AuthenticationDeps, settings: SaslSettings) {
     this.settings = settings;
@@ -51,16 +50,12 @@ export class Authentication {
     this.users = deps.users;
     this.passwords = deps.passwords;
     this.#deps = deps;
-    this.#stopListening = deps.users.onGone((gone) => this.#revoke(gone));
+    deps.users.onGone((gone) => this.#revoke(gone));
   }
 
   /** For one connection. */
   open(): SaslSession {
     return new SaslSession(this);
-  }
-
-  close(): void {
-    this.#stopListening();
   }
 
   get receiveBytesMax(): number {

@@ -11,7 +11,7 @@ import {
   scramTraits,
   stretched,
 } from "@millrace/core";
-import { ApiKey, Reader } from "@millrace/wire";
+import { ApiKey } from "@millrace/wire";
 import { Users } from "../../cluster/users.ts";
 import { saslHandshakeHandler } from "../../handlers/17-sasl-handshake.ts";
 import { saslAuthenticateHandler } from "../../handlers/36-sasl-authenticate.ts";
@@ -183,7 +183,11 @@ export class SaslClient {
   }
 
   /** A whole exchange, computed by Node's own functions. */
-  async scram(mechanism: SaslMechanism, user: string, password: string) {
+  async scram(
+    mechanism: SaslMechanism,
+    user: string,
+    password: string,
+  ): Promise<Answered | undefined> {
     if (mechanism === "PLAIN") return this.plain(user, password);
     await this.handshake(mechanism);
     const bare = `n=${user},r=clientNonce`;
@@ -212,9 +216,4 @@ export function scramFinal(said: {
   const signature = createHmac(hash, storedKey).update(`${bare},${first},${withoutProof}`).digest();
   const proof = clientKey.map((byte, i) => byte ^ (signature[i] ?? 0));
   return `${withoutProof},p=${Buffer.from(proof).toString("base64")}`;
-}
-
-/** The correlation id of a reply. */
-export function idOf(reply: Uint8Array): number {
-  return new Reader(reply).int32();
 }

@@ -3,6 +3,7 @@ import { MemoryMetadataStore } from "@millrace/adapter-memory";
 import { ApiKey, ErrorCode } from "@millrace/wire";
 import { describe, expect, it } from "vitest";
 import { metadataRequest, request, settled } from "../fixtures.ts";
+import { saslWords } from "./sasl-words.ts";
 import { deleteCredential, listenerName, makeUser, saslBench, scramFinal } from "./fixtures.ts";
 import {
   reauthenticationMsMin,
@@ -92,6 +93,42 @@ describe("a client that logs in", () => {
   it("of another broker's making is found by a look at what changed", async () => {
     const made = saslBench({ lookNow: () => makeUser(made.users, "new", "pw") });
     expect(await made.enter().plain("new", "pw")).toMatchObject({ errorCode: 0 });
+  });
+});
+
+describe("the bytes that Kafka 4.3.1 answers with", () => {
+  const configs = { ...staticAlice, "connections.max.reauth.ms": "20000" };
+  const afterId = (reply: Uint8Array | undefined): string =>
+    Buffer.from(reply?.subarray(4) ?? []).toString("latin1");
+  const tokenOf = (text: string): Uint8Array =>
+    request(ApiKey.SaslAuthenticate, { authBytes: Buffer.from(text) }, { version: 1 });
+
+  it("are those of this broker, to a login", async () => {
+    const client = saslBench({ configs }).enter();
+    const handshake = request(ApiKey.SaslHandshake, { mechanism: "PLAIN" }, { version: 1 });
+    expect(afterId(await client.ask(handshake))).toBe(
+      "\0\0\0\0\0\x03\0\x05PLAIN\0\x0dSCRAM-SHA-256\0\x0dSCRAM-SHA-512",
+    );
+    expect(afterId(await client.ask(tokenOf("\0alice\0secret")))).toBe(
+      "\0\0\0\0\0\0\0\0\0\0\0\0\0\0N ",
+    );
+    expect(afterId(await client.ask(tokenOf("\0alice\0secret")))).toBe(
+      `\0"\0ASaslAuthenticate request received after successful authentication${"\0".repeat(12)}`,
+    );
+  });
+
+  it("are those of this broker, to a failure", async () => {
+    const client = saslBench({ configs }).enter();
+    await client.handshake("PLAIN");
+    expect(afterId(await client.ask(tokenOf("\0alice\0nope")))).toBe(
+      `\0:\x003Authentication failed: Invalid username or password${"\0".repeat(12)}`,
+    );
+    const scram = saslBench({ configs }).enter();
+    await scram.handshake("SCRAM-SHA-512");
+    const words = saslWords.badCredentials("authentication", "SCRAM-SHA-512");
+    expect(afterId(await scram.ask(tokenOf("n,,n=nobody,r=abc")))).toBe(
+      `\0:\0h${words}${"\0".repeat(12)}`,
+    );
   });
 });
 

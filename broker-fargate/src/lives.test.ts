@@ -1,0 +1,76 @@
+import type { Logger } from "pino";
+import { describe, expect, it } from "vitest";
+import { type Life, Lives } from "./lives.ts";
+
+/** Lives that begin when the test says so, and what was done with them, in order. */
+class Rig {
+  readonly done: string[] = [];
+  readonly lives: Lives;
+  readonly #begins: (() => void)[] = [];
+
+  constructor() {
+    const log = { warn: () => undefined } as unknown as Logger;
+    this.lives = new Lives((lives) => this.#begin(lives.count), log);
+    this.lives.onNext = () => void this.done.push("next");
+  }
+
+  /** The oldest of those that begin has begun. */
+  async begun(): Promise<void> {
+    this.#begins.shift()?.();
+    await settled();
+  }
+
+  #begin(number: number): Promise<Life> {
+    this.done.push(`begin ${number}`);
+    const life = {
+      end: async () => void this.done.push(`end ${number}`),
+      abandon: async () => void this.done.push(`abandon ${number}`),
+    };
+    return new Promise((resolve) => {
+      this.#begins.push(() => resolve(life as unknown as Life));
+    });
+  }
+}
+
+function settled(): Promise<void> {
+  return new Promise((resolve) => setImmediate(resolve));
+}
+
+describe("a life that is over", () => {
+  it("is abandoned before the next one begins, once, however often that is told", async () => {
+    const rig = new Rig();
+    void rig.lives.begin();
+    await rig.begun();
+    rig.lives.over(1, "fenced");
+    rig.lives.over(1, "fenced");
+    await settled();
+    await rig.begun();
+    rig.lives.over(1, "fenced");
+    await settled();
+    expect(rig.done).toEqual(["begin 1", "abandon 1", "begin 2", "next"]);
+    await rig.lives.end();
+    expect(rig.done.at(-1)).toBe("end 2");
+  });
+
+  it("before it has begun is abandoned when it has, and no other begins beside it", async () => {
+    const rig = new Rig();
+    void rig.lives.begin();
+    rig.lives.over(1, "fenced");
+    await settled();
+    expect(rig.done).toEqual(["begin 1"]);
+    await rig.begun();
+    expect(rig.done).toEqual(["begin 1", "abandon 1", "begin 2"]);
+  });
+
+  it("while it takes the place of another is replaced, too", async () => {
+    const rig = new Rig();
+    void rig.lives.begin();
+    await rig.begun();
+    rig.lives.over(1, "fenced");
+    await settled();
+    rig.lives.over(2, "fenced again");
+    await rig.begun();
+    await rig.begun();
+    expect(rig.done).toEqual(["begin 1", "abandon 1", "begin 2", "abandon 2", "begin 3", "next"]);
+  });
+});

@@ -1,0 +1,69 @@
+/** The SDK's part of the table in `limit-tests.ts`. */
+import { type LimitTest, met } from "./limit-test.ts";
+
+const producer = "sdk/src/producer/producer.test.ts";
+const consumer = "sdk/src/consumer/consumer.test.ts";
+const connections = "sdk/src/transport/platformatic/connections.test.ts";
+
+export const sdkLimitTests: Readonly<Record<string, LimitTest>> = {
+  batchBytesDefault: met(
+    "the batch goes without lingering",
+    producer,
+    "a batch that is full goes without lingering",
+  ),
+  requestBytesMax: met(
+    "the other batches go in the next request",
+    producer,
+    "one request holds the batches of many partitions, up to its limit",
+  ),
+  bufferedBytesDefault: met(
+    "`send` and `enqueue` wait",
+    producer,
+    "enqueue waits while the producer is full",
+  ),
+  waitingSendsMax: met("BUFFER_EXHAUSTED", producer, "one send more than may wait is refused"),
+  producesInFlightMax: met(
+    "the next batches wait, and grow",
+    producer,
+    "no more than a few requests to one broker are under way",
+  ),
+  deliveryTimeoutMsDefault: met(
+    "DELIVERY_TIMED_OUT",
+    producer,
+    "a record that no broker acknowledges fails when its time is up",
+  ),
+  topicWaitMsMax: met("UNKNOWN_TOPIC_OR_PARTITION", consumer, "a topic that is not there is said"),
+  requestTimeoutMsDefault: met(
+    "REQUEST_TIMED_OUT",
+    connections,
+    "a broker that does not answer in time is given up",
+  ),
+  connectTimeoutMsDefault: met(
+    "ConnectionError",
+    connections,
+    "a broker that does not take the login in time is given up",
+  ),
+  metadataAgeMsMax: {
+    tuning: "how old a leader's name may be; a broker that leads no more says so at once",
+  },
+  backoffMsMin: { tuning: "the first of the waits between tries; how long they go on is a limit" },
+  backoffMsMax: { tuning: "the longest of these waits" },
+  fetchBytesMax: { tuning: "how a broker cuts its answers; a batch that is larger comes whole" },
+  partitionFetchBytesMax: { tuning: "the same for one partition" },
+  consumerBufferBytesMax: met(
+    "nothing more is fetched",
+    consumer,
+    "a consumer that holds enough fetches no more until some of it is taken",
+  ),
+  partitionStreakMax: met(
+    "another partition has its turn",
+    consumer,
+    "a partition that never ends does not keep the others waiting",
+  ),
+  fetchWaitMsMax: { tuning: "how long a long poll lasts; it is repeated without end" },
+  handlerConcurrencyMax: met(
+    "INVALID_ARGUMENT",
+    consumer,
+    "a concurrency outside its bounds is refused",
+  ),
+};

@@ -16,6 +16,8 @@ export interface KnownMutation extends Mutation {
   readonly faultsMsMin?: number;
   readonly foundAs: readonly AnomalyKind[];
   readonly seedsMax: number;
+  /** The first of them; 1 if absent. */
+  readonly seedsFrom?: number;
 }
 
 /** Everything passes but what is replaced. */
@@ -97,13 +99,14 @@ const events = 4_000;
 
 /** The first seed that shows the mistake as what it is; undefined: none of those that should. */
 export async function firstFound(mutation: KnownMutation): Promise<number | undefined> {
-  const { crashAt, faultsMsMin = 0, foundAs, killIn, regime, seedsMax } = mutation;
+  const { crashAt, faultsMsMin = 0, foundAs, killIn, regime } = mutation;
+  const { seedsFrom = 1, seedsMax } = mutation;
   const focus = {
     ...(killIn === undefined ? {} : { killIn }),
     ...(crashAt === undefined ? {} : { crashAt }),
   };
   const how = { events, faultsMsMin, regime, mutation, ...focus };
-  for (let seed = 1; seed <= seedsMax; seed += 1) {
+  for (let seed = seedsFrom; seed < seedsFrom + seedsMax; seed += 1) {
     const { anomalies } = await simulate({ ...how, seed, anomaliesMax: 1 });
     if (anomalies.some(({ kind }) => foundAs.includes(kind))) return seed;
   }

@@ -163,7 +163,7 @@ export const tierMutations: readonly KnownMutation[] = [
     regime: "journal",
     crashAt: "log restarted",
     foundAs: ["duplicate", "internal"],
-    seedsMax: 12,
+    seedsMax: 30,
     patch: () =>
       replaced(ImageWriter.prototype, "finish", (finish) => {
         return function (this: ImageWriter, end) {

@@ -111,3 +111,21 @@ describe("a transaction of a store with faults", () => {
     },
   );
 });
+
+describe("a late effect", () => {
+  it("comes some time after the caller was told that nobody knows, if its conditions hold then", async () => {
+    const { memory, pass, store } = open({ perThousand: { lateEffect: 1000 }, lateMsMax: 100 });
+    const first: Write = { ...put("a", 1), condition: { is: "absent" } };
+    const failure = { name: "MetadataError", applied: "maybe" };
+    await expect(store.transact([first])).rejects.toMatchObject(failure);
+    await expect(store.transact([put("b", 1)])).rejects.toMatchObject(failure);
+    expect(memory.items()).toEqual([]);
+    await memory.transact([put("a", 2)]);
+    pass(100);
+    expect(memory.items().map(({ key, value }) => [key, value["n"]])).toEqual([
+      ["a", 2],
+      ["b", 1],
+    ]);
+    expect(store.counts.lateEffect).toBe(2);
+  });
+});

@@ -16,9 +16,10 @@ import { type Lately, type PastReads, pastMsMax } from "./metadata-store-past.ts
 /**
  * What may go wrong in front of a metadata store: `throttled`: refused before any effect;
  * `requestLost`: no effect, but the caller can't know; `replyLost`: the effect is there, the caller
- * can't know; `conflict`: another transaction on a key was under way.
+ * can't know; `lateEffect`: the caller can't know, and the effect comes some time later, if the
+ * conditions hold then; `conflict`: another transaction on a key was under way.
  */
-export type MetadataFault = "throttled" | "requestLost" | "replyLost" | "conflict";
+export type MetadataFault = "throttled" | "requestLost" | "replyLost" | "lateEffect" | "conflict";
 
 export interface MetadataFaultRates {
   /**
@@ -30,7 +31,17 @@ export interface MetadataFaultRates {
   readonly staleMsMax?: number;
   /** The longest wait before a call's effect, and before its reply, each drawn evenly. */
   readonly latencyMsMax?: number;
+  /** The longest that a late effect takes; 5000 if absent. */
+  readonly lateMsMax?: number;
 }
+
+const transactFaults: readonly MetadataFault[] = [
+  "throttled",
+  "conflict",
+  "requestLost",
+  "replyLost",
+  "lateEffect",
+];
 
 /** A store with faults, drawn from a seeded Random, or planned one by one. Counts what it did. */
 export class FaultyMetadataStore implements MetadataStore {
@@ -40,6 +51,7 @@ export class FaultyMetadataStore implements MetadataStore {
     throttled: 0,
     requestLost: 0,
     replyLost: 0,
+    lateEffect: 0,
     conflict: 0,
     stale: 0,
   };
@@ -94,12 +106,11 @@ export class FaultyMetadataStore implements MetadataStore {
   }
 
   async transact(writes: readonly Write[]): Promise<TransactOutcome> {
-    const fault =
-      this.#planned.shift() ?? this.#draw(["throttled", "conflict", "requestLost", "replyLost"]);
+    const fault = this.#planned.shift() ?? this.#draw(transactFaults);
     await this.#latency();
     if (fault !== "none") this.counts[fault] += 1;
-    if (fault === "throttled" || fault === "conflict" || fault === "requestLost")
-      throw failure(fault);
+    if (fault === "lateEffect") this.#later(writes);
+    if (fault !== "none" && fault !== "replyLost") throw failure(fault);
     const outcome = await this.#inner.transact(writes);
     await this.#latency();
     if (fault === "replyLost") throw failure(fault);
@@ -116,6 +127,18 @@ export class FaultyMetadataStore implements MetadataStore {
     if (fault === "none") return;
     this.counts[fault] += 1;
     throw failure(fault);
+  }
+
+  #later(writes: readonly Write[]): void {
+    const delayMs = this.#random.below((this.rates.lateMsMax ?? 5000) + 1);
+    // What the caller changes meanwhile is not sent any more.
+    const sent = structuredClone(writes);
+    this.#clock.after(delayMs, () => {
+      this.#inner.transact(sent).catch((error: unknown) => {
+        // Nobody waits for the answer any more.
+        if (!(error instanceof MetadataError)) throw error;
+      });
+    });
   }
 
   /** Set: this read shows what was. */

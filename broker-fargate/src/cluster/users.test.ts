@@ -71,11 +71,15 @@ describe("the users of a cluster", () => {
   let a: Users;
   let b: Users;
   let gone: GoneCredential[];
+  /** Of the second broker. */
+  let reads: string[];
 
   beforeEach(async () => {
     all = new MemberClusters();
     a = (await all.join(1)).cluster.users;
-    b = (await all.join(2)).cluster.users;
+    const second = await all.join(2);
+    b = second.cluster.users;
+    reads = second.reads;
     await all.advance(10_000);
     gone = [];
     b.onGone((credential) => gone.push(credential));
@@ -96,6 +100,16 @@ describe("the users of a cluster", () => {
     expect(b.list()).toEqual(a.list());
     expect(b.list().map(({ name }) => name)).toEqual(["carol"]);
     expect(gone.map(({ user }) => user).toSorted()).toEqual(["alice", "bob"]);
+  });
+
+  it("are read one by one only where they changed, when a broker missed a step", async () => {
+    for (const name of ["alice", "bob"]) await all.settled(set(a, name));
+    reads.length = 0;
+    await all.settled(Promise.all([set(a, "bob", 2), set(a, "carol")]));
+    expect(reads).toContain("user/");
+    expect(reads.filter((key) => key.startsWith("user/")).toSorted()).toEqual(
+      ["user/", keys.user("bob"), keys.user("carol")].toSorted(),
+    );
   });
 
   it("that were deleted and made anew between two looks were deleted for all", async () => {

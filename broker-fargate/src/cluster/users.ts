@@ -1,5 +1,6 @@
 import {
   type CredentialRefusal,
+  isSameUser,
   type Item,
   keys,
   keysUnder,
@@ -110,8 +111,11 @@ export class Users {
   async followAll(): Promise<void> {
     const found = new Set<string>();
     for await (const item of readAll(this.#deps, keysUnder("user", pageItems))) {
-      const { name } = readUser(item).user;
+      const stored = readUser(item);
+      const { name } = stored.user;
       found.add(name);
+      const known = this.#stored.get(name);
+      if (known !== undefined && isSameUser(known, stored)) continue;
       // Read again in the order of its own changes: what the range said may be older than those.
       await this.follow(keys.user(name));
     }

@@ -32,10 +32,8 @@ export type CheckedChange =
 
 /** What can be said of a change without knowing the user. */
 export function checkChange(name: string, asked: AskedCredentialChange): CheckedChange {
-  if (name === "") return unacceptable("Username must not be empty");
-  if (name.length > userNameCharactersMax) {
-    return unacceptable(`Username must not have more than ${userNameCharactersMax} characters`);
-  }
+  const fault = userNameFault(name);
+  if (fault !== undefined) return fault;
   const { code, ...rest } = asked;
   const mechanism = scramMechanismOf(code);
   if (mechanism === undefined) {
@@ -52,6 +50,13 @@ export function checkChange(name: string, asked: AskedCredentialChange): Checked
     return unacceptable(`Not a salted password of ${mechanism}`);
   }
   return { kind: "ok", change: { ...rest, mechanism } };
+}
+
+/** Why there can be no user of this name, if so. */
+export function userNameFault(name: string): CredentialRefusal | undefined {
+  if (name === "") return unacceptable("Username must not be empty");
+  if (name.length <= userNameCharactersMax) return undefined;
+  return unacceptable(`Username must not have more than ${userNameCharactersMax} characters`);
 }
 
 /** The user after the change. `newStamp` is for a credential that was not there. */

@@ -30,16 +30,22 @@ export interface StoredUser {
 
 export function userItem({ name, credentials }: User): ItemValue {
   const byMechanism: Record<string, JsonValue> = {};
-  for (const [mechanism, { keys, stamp }] of credentials) {
+  for (const mechanism of scramMechanisms) {
+    const credential = credentials.get(mechanism);
+    if (credential === undefined) continue;
+    const { iterations, salt, serverKey, storedKey } = credential.keys;
     byMechanism[mechanism] = {
-      salt: base64Text(keys.salt),
-      iterations: keys.iterations,
-      storedKey: base64Text(keys.storedKey),
-      serverKey: base64Text(keys.serverKey),
-      stamp,
+      ...{ iterations, salt: base64Text(salt), stamp: credential.stamp },
+      storedKey: base64Text(storedKey),
+      serverKey: base64Text(serverKey),
     };
   }
   return { name, credentials: byMechanism };
+}
+
+export function isSameUser(left: StoredUser, right: StoredUser): boolean {
+  if (left.version !== right.version) return false;
+  return JSON.stringify(userItem(left.user)) === JSON.stringify(userItem(right.user));
 }
 
 /** Throws UnreadableItemError. */

@@ -1,4 +1,10 @@
-import { changedUser, scramIterationsMin, scramMechanisms, stretched } from "@millrace/core";
+import {
+  changedUser,
+  scramIterationsMin,
+  scramMechanisms,
+  stretched,
+  userNameFault,
+} from "@millrace/core";
 import type { Broker } from "../../broker.ts";
 
 const saltBytes = 24;
@@ -9,7 +15,13 @@ const saltBytes = 24;
  * it has. Throws MetadataError.
  */
 export async function makeFirstAdmin(
-  { cluster, hashing, random }: Pick<Broker, "cluster" | "hashing" | "random">,
+  {
+    cluster,
+    hashing,
+    random,
+  }: Pick<Broker, "hashing" | "random"> & {
+    readonly cluster: Pick<Broker["cluster"], "users">;
+  },
   admin: { readonly user: string; readonly password: string },
 ): Promise<"made" | "exists"> {
   const { users } = cluster;
@@ -26,6 +38,8 @@ export async function makeFirstAdmin(
     if (before.credentials.size > 0) {
       return { kind: "refused", reason: "unacceptable", message: "there is such a user" };
     }
+    const fault = userNameFault(admin.user);
+    if (fault !== undefined) return fault;
     let user = before;
     for (const secret of secrets) {
       const changed = changedUser(hashing, user, secret, newStamp);

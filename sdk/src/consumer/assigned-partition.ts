@@ -1,0 +1,144 @@
+/**
+ * A partition that this consumer reads: where it reads on, what it has fetched, what is in hand, and
+ * up to where everything is processed. Seeking forgets what was fetched, and what is in hand no
+ * longer counts for commits.
+ */
+import type { TopicPartition } from "../transport/described.ts";
+import type { FetchedRecord, FetchResult } from "../transport/transport.ts";
+import type { Position } from "./options.ts";
+
+/** A record that was handed out, until it is processed. */
+export interface InHand {
+  readonly from: AssignedPartition;
+  readonly record: FetchedRecord;
+  readonly seeks: number;
+}
+
+interface Outstanding {
+  readonly offset: number;
+  done: boolean;
+}
+
+export class AssignedPartition implements TopicPartition {
+  readonly topic: string;
+  readonly partition: number;
+  /** Where to fetch next; undefined while that is being found out. */
+  fetchFrom: number | undefined;
+  /** Where to go on; undefined: where the group is. */
+  wanted: Position | undefined;
+  /** Counts; a fetch of the time before a seek is dropped by it. */
+  seeks = 0;
+  paused = false;
+  /** Nothing is handed out any more. */
+  revoked = false;
+  /** Not asked for before this (monotonic ms), after an error. */
+  notBeforeMs = 0;
+  failures = 0;
+  /** What the group has. */
+  committed: number | undefined;
+  highWatermark: number | undefined;
+  #records: FetchedRecord[] = [];
+  #next = 0;
+  #bufferedBytes = 0;
+  #outstanding: Outstanding[] = [];
+  #inHandCount = 0;
+  #idle: (() => void)[] = [];
+
+  constructor(at: TopicPartition, wanted: Position | undefined) {
+    this.topic = at.topic;
+    this.partition = at.partition;
+    this.wanted = wanted;
+  }
+
+  get bufferedBytes(): number {
+    return this.#bufferedBytes;
+  }
+
+  get inHandCount(): number {
+    return this.#inHandCount;
+  }
+
+  get hasNext(): boolean {
+    return !this.revoked && !this.paused && this.#next < this.#records.length;
+  }
+
+  /** Of an answer to a fetch that was asked after `seeks` seeks. */
+  add({ records, nextOffset, highWatermark }: FetchResult, seeks: number): void {
+    if (seeks !== this.seeks || this.revoked) return;
+    this.highWatermark = highWatermark;
+    this.fetchFrom = nextOffset;
+    if (this.#next > 0) {
+      this.#records = this.#records.slice(this.#next);
+      this.#next = 0;
+    }
+    for (const record of records) {
+      this.#records.push(record);
+      this.#bufferedBytes += bytesOf(record);
+    }
+  }
+
+  take(): InHand | undefined {
+    const record = this.hasNext ? this.#records[this.#next] : undefined;
+    if (record === undefined) return undefined;
+    this.#next += 1;
+    this.#bufferedBytes -= bytesOf(record);
+    this.#outstanding.push({ offset: record.offset, done: false });
+    this.#inHandCount += 1;
+    return { from: this, record, seeks: this.seeks };
+  }
+
+  /** Gives a record back that was not processed: then nothing behind it is committed either. */
+  giveUp(): void {
+    this.#putDown();
+  }
+
+  processed({ record, seeks }: InHand): void {
+    if (seeks === this.seeks) {
+      const found = this.#outstanding.find(({ offset }) => offset === record.offset);
+      if (found !== undefined) found.done = true;
+      while (this.#outstanding[0]?.done === true) this.#outstanding.shift();
+    }
+    this.#putDown();
+  }
+
+  /** The group has the offset: what lies before it counts as processed, also if it is in hand. */
+  committedTo(offset: number): void {
+    this.committed = offset;
+    while ((this.#outstanding[0]?.offset ?? offset) < offset) this.#outstanding.shift();
+  }
+
+  /** Everything before it is processed; undefined while the position is not known. */
+  get committable(): number | undefined {
+    const first = this.#outstanding[0] ?? this.#records[this.#next];
+    return first?.offset ?? this.fetchFrom;
+  }
+
+  /** The offset of the message that comes next, if that is known. */
+  get position(): number | undefined {
+    return this.#records[this.#next]?.offset ?? this.fetchFrom;
+  }
+
+  seek(position: Position): void {
+    this.seeks += 1;
+    this.wanted = position;
+    this.fetchFrom = undefined;
+    this.#records = [];
+    this.#next = 0;
+    this.#bufferedBytes = 0;
+    this.#outstanding = [];
+  }
+
+  /** Resolves when nothing is in hand. */
+  async idle(): Promise<void> {
+    if (this.#inHandCount > 0) await new Promise<void>((resolve) => this.#idle.push(resolve));
+  }
+
+  #putDown(): void {
+    this.#inHandCount -= 1;
+    if (this.#inHandCount === 0) for (const idle of this.#idle.splice(0)) idle();
+  }
+}
+
+function bytesOf({ key, value }: FetchedRecord): number {
+  return 64 + (key?.length ?? 0) + (value?.length ?? 0);
+}

@@ -1,0 +1,324 @@
+/**
+ * A consumer without its types: which partitions it has, what it hands out of them, and what it
+ * commits. Partitions come from the group, or, without one, are all that the topics have.
+ *
+ * Commits are at-least-once: an offset is committed when every message before it is processed.
+ * Whoever takes a message calls `processed`, or `giveUp`, for it.
+ */
+import { ClusterView } from "../cluster/cluster-view.ts";
+import { argumentError, closedError, MillraceError } from "../errors.ts";
+import { connectTimeoutMsDefault, partitionStreakMax } from "../limits.ts";
+import { type Abortable, later, sleep, withSignal } from "../timing.ts";
+import type { PartitionOffset, TopicPartition } from "../transport/described.ts";
+import type { GroupIdentity, OpenTransport, Transport } from "../transport/transport.ts";
+import { AssignedPartition, type InHand } from "./assigned-partition.ts";
+import { Fetcher } from "./fetcher.ts";
+import { GroupMember } from "./group-member.ts";
+import type { ConsumerSettings, Position } from "./options.ts";
+
+type Phase = "new" | "running" | "stopping" | "stopped";
+
+export class ConsumerCore {
+  readonly #settings: ConsumerSettings;
+  readonly #records: Transport;
+  readonly #group: Transport;
+  /** A join is answered when the group is complete: nothing else may wait behind it. */
+  readonly #joining: Transport;
+  readonly #view: ClusterView;
+  readonly #fetcher: Fetcher;
+  readonly #member: GroupMember | undefined;
+  readonly #sought = new Map<string, Position>();
+  readonly #arrivals: (() => void)[] = [];
+  #assigned: readonly AssignedPartition[] = [];
+  #turn = 0;
+  /** Messages of the partition whose turn it is, one after another. */
+  #streak = 0;
+  #waitsForHands = false;
+  #phase: Phase = "new";
+  #failure: MillraceError | undefined;
+  #membership: Promise<void> = Promise.resolve();
+  #stopping: Promise<void> | undefined;
+  #cancelCommit: (() => void) | undefined;
+  #committing: Promise<void> = Promise.resolve();
+  /** Called whenever there may be something to hand out, or nothing ever again. */
+  onChange: () => void = () => undefined;
+
+  readonly #onStopped: () => void;
+
+  constructor(openTransport: OpenTransport, settings: ConsumerSettings, onStopped: () => void) {
+    this.#onStopped = onStopped;
+    this.#settings = settings;
+    this.#records = openTransport();
+    this.#group = openTransport();
+    const requestTimeoutMs = settings.rebalanceTimeoutMs + connectTimeoutMsDefault;
+    this.#joining = openTransport({ requestTimeoutMs });
+    this.#view = new ClusterView(this.#records, { autoCreate: false });
+    this.#fetcher = new Fetcher({
+      ...{ transport: this.#records, groups: this.#group.groups, view: this.#view, settings },
+      assigned: () => this.#assigned,
+      arrived: () => this.#changed(),
+      fail: (error) => this.#fail(error),
+    });
+    const { group } = settings;
+    if (group === undefined) return;
+    this.#member = new GroupMember({
+      ...{ joining: this.#joining.groups, groups: this.#group.groups, view: this.#view },
+      settings: { ...settings, group },
+      assigned: (partitions) => this.#assign(partitions),
+      revoked: () => this.#giveBack(),
+      lost: () => this.#lose(),
+    });
+  }
+
+  get settings(): ConsumerSettings {
+    return this.#settings;
+  }
+
+  get assigned(): readonly AssignedPartition[] {
+    return this.#assigned;
+  }
+
+  get failure(): MillraceError | undefined {
+    return this.#failure;
+  }
+
+  get #commitsItself(): boolean {
+    return this.#settings.autoCommit && this.#member !== undefined;
+  }
+
+  get isOver(): boolean {
+    return this.#phase === "stopping" || this.#phase === "stopped";
+  }
+
+  /**
+   * Begins to read. Handlers are waited for at the end; the body of a loop is not, because it may be
+   * what asks for the end.
+   */
+  start(use: "iteration" | "handler"): void {
+    if (this.#phase !== "new") return;
+    this.#waitsForHands = use === "handler";
+    this.#phase = "running";
+    const begun = this.#member === undefined ? this.#assignAll() : this.#member.run();
+    this.#membership = begun.catch((error: unknown) => {
+      const isOurs = error instanceof MillraceError;
+      this.#fail(isOurs ? error : argumentError("onRebalance threw", error));
+    });
+    this.#scheduleCommit();
+  }
+
+  /** The next message of any partition in turn; undefined where there is none now. */
+  take(): InHand | undefined {
+    const { length } = this.#assigned;
+    for (let step = 0; step < length; step += 1) {
+      const partition = this.#assigned[(this.#turn + step) % length];
+      const taken = partition?.take();
+      if (taken === undefined) continue;
+      // Stays with a partition for a while, as its records lie together; but one that never ends
+      // must not keep the others waiting.
+      this.#streak = step === 0 ? this.#streak + 1 : 1;
+      const goesOn = this.#streak < partitionStreakMax;
+      this.#turn = (this.#turn + step + (goesOn ? 0 : 1)) % length;
+      if (!goesOn) this.#streak = 0;
+      this.#fetcher.wake();
+      return taken;
+    }
+    return undefined;
+  }
+
+  processed(message: InHand): void {
+    message.from.processed(message);
+    this.#fetcher.wake();
+  }
+
+  /** Resolves when something has changed since the call. */
+  changed(): Promise<void> {
+    return new Promise((resolve) => this.#arrivals.push(resolve));
+  }
+
+  seek(position: Position, at?: Partial<TopicPartition>): void {
+    for (const topic of this.#settings.topics) {
+      if (at?.topic !== undefined && at.topic !== topic) continue;
+      this.#sought.set(seekKey(topic, at?.partition), position);
+    }
+    for (const partition of this.#matching(at)) partition.seek(position);
+    this.#fetcher.wake();
+  }
+
+  setPaused(paused: "paused" | "resumed", at?: Partial<TopicPartition>): void {
+    for (const partition of this.#matching(at)) partition.paused = paused === "paused";
+    this.#fetcher.wake();
+    this.#changed();
+  }
+
+  /** Commits these offsets, or everything that is processed. Rejects where any is refused. */
+  async commit(offsets?: readonly PartitionOffset[], options: Abortable = {}): Promise<void> {
+    if (this.#phase === "stopped") throw closedError("the consumer");
+    const committing = this.#committing.then(() => this.#commit(offsets));
+    this.#committing = committing.catch(() => undefined);
+    await withSignal(committing, options.signal);
+  }
+
+  /**
+   * Fetches no more, waits for the handlers, commits, and leaves the group. Rejects if the last
+   * commit was refused.
+   */
+  stop(): Promise<void> {
+    this.#stopping ??= this.#stop();
+    return this.#stopping;
+  }
+
+  async #stop(): Promise<void> {
+    const wasRunning = this.#phase === "running";
+    this.#phase = "stopping";
+    this.#cancelCommit?.();
+    this.#fetcher.stop();
+    for (const partition of this.#assigned) partition.revoked = true;
+    this.#changed();
+    try {
+      if (this.#waitsForHands) {
+        await Promise.all(this.#assigned.map((partition) => partition.idle()));
+      }
+      if (wasRunning && this.#commitsItself && this.#failure === undefined) {
+        await this.#committing;
+        await this.#commit();
+      }
+    } finally {
+      this.#member?.stop();
+      await this.#membership;
+      // Without it the group waits for the session's end, and no record is lost.
+      await this.#member?.leave().catch(() => undefined);
+      this.#phase = "stopped";
+      this.#onStopped();
+      await Promise.all([this.#records.close(), this.#group.close(), this.#joining.close()]);
+      this.#changed();
+    }
+  }
+
+  async #assignAll(): Promise<void> {
+    const topics = await Promise.all(this.#settings.topics.map((topic) => this.#view.topic(topic)));
+    await this.#assign(
+      topics.flatMap(({ name, partitions }) =>
+        partitions.map(({ partition }) => ({ topic: name, partition })),
+      ),
+    );
+  }
+
+  async #assign(partitions: readonly TopicPartition[]): Promise<void> {
+    if (this.isOver) return;
+    const isReader = this.#member === undefined;
+    this.#assigned = partitions.map((at) => {
+      const sought =
+        this.#sought.get(seekKey(at.topic, at.partition)) ?? this.#sought.get(seekKey(at.topic));
+      return new AssignedPartition(at, sought ?? (isReader ? this.#settings.from : undefined));
+    });
+    // A seek is for once: after a rebalance the group's offsets count.
+    this.#sought.clear();
+    this.#turn = 0;
+    this.#fetcher.wake();
+    if (!isReader) await this.#settings.onRebalance({ kind: "assigned", partitions });
+    this.#changed();
+  }
+
+  async #giveBack(): Promise<void> {
+    const given = this.#assigned;
+    for (const partition of given) partition.revoked = true;
+    this.#changed();
+    const waited = new AbortController();
+    const idle = Promise.all(given.map((partition) => partition.idle()));
+    // Whoever takes longer than the group waits loses the partitions anyway.
+    const patience = sleep(this.#settings.rebalanceTimeoutMs / 2, waited.signal);
+    await Promise.race([idle, patience]);
+    waited.abort();
+    patience.catch(() => undefined);
+    await this.#settings.onRebalance({ kind: "revoked", partitions: given.map(placeOf) });
+    if (this.#commitsItself) await this.commit().catch(ignoreMembership);
+    this.#assigned = [];
+  }
+
+  async #lose(): Promise<void> {
+    const gone = this.#assigned;
+    for (const partition of gone) partition.revoked = true;
+    this.#assigned = [];
+    this.#changed();
+    await this.#settings.onRebalance({ kind: "lost", partitions: gone.map(placeOf) });
+  }
+
+  async #commit(offsets?: readonly PartitionOffset[]): Promise<void> {
+    const member: GroupIdentity | undefined = this.#member?.identity;
+    if (member === undefined) throw argumentError("a consumer without a group can't commit");
+    const due = offsets ?? this.#due();
+    if (due.length === 0) return;
+    const results = await this.#group.groups.commit(member, due);
+    for (const { topic, partition, error } of results) {
+      if (error !== undefined) throw error;
+      const done = due.find((one) => one.topic === topic && one.partition === partition);
+      const held = this.#assigned.find((one) => one.topic === topic && one.partition === partition);
+      if (done !== undefined) held?.committedTo(done.offset);
+    }
+  }
+
+  #due(): readonly PartitionOffset[] {
+    return this.#assigned.flatMap(({ topic, partition, committable, committed }) =>
+      committable === undefined || committable === committed
+        ? []
+        : [{ topic, partition, offset: committable }],
+    );
+  }
+
+  #scheduleCommit(): void {
+    if (!this.#commitsItself) return;
+    this.#cancelCommit = later(this.#settings.autoCommitIntervalMs, () => {
+      this.commit()
+        .catch((error: unknown) => {
+          const refused = error instanceof MillraceError && !error.retriable;
+          if (refused && !isMembership(error)) this.#fail(error);
+        })
+        .finally(() => {
+          if (!this.isOver) this.#scheduleCommit();
+        });
+    });
+  }
+
+  #matching(at: Partial<TopicPartition> | undefined): readonly AssignedPartition[] {
+    return this.#assigned.filter(
+      ({ topic, partition }) =>
+        (at?.topic ?? topic) === topic && (at?.partition ?? partition) === partition,
+    );
+  }
+
+  #fail(error: MillraceError): void {
+    if (this.isOver) return;
+    this.#failure = error;
+    this.#changed();
+  }
+
+  #changed(): void {
+    for (const arrival of this.#arrivals.splice(0)) arrival();
+    this.onChange();
+  }
+}
+
+function seekKey(topic: string, partition?: number): string {
+  return partition === undefined ? topic : `${topic}\n${partition}`;
+}
+
+function placeOf({ topic, partition }: TopicPartition): TopicPartition {
+  return { topic, partition };
+}
+
+const membershipCodes: ReadonlySet<string> = new Set([
+  "REBALANCE_IN_PROGRESS",
+  "ILLEGAL_GENERATION",
+  "UNKNOWN_MEMBER_ID",
+]);
+
+/** The next heartbeat says the same, and that is acted on. */
+function isMembership(error: unknown): boolean {
+  return error instanceof MillraceError && membershipCodes.has(error.code);
+}
+
+/** At a rebalance: where the group has gone on, there is nothing that this member could commit. */
+function ignoreMembership(error: unknown): void {
+  const passes = error instanceof MillraceError && error.retriable;
+  if (!passes && !isMembership(error)) throw error;
+}

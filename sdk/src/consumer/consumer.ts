@@ -1,0 +1,248 @@
+import { argumentError, ValidationError } from "../errors.ts";
+import { MessageHeaders } from "../headers.ts";
+import type { Message, MessageFormat } from "../message.ts";
+import type { Abortable } from "../timing.ts";
+import { withSignal } from "../timing.ts";
+import type { TopicPartition } from "../transport/described.ts";
+import type { OpenTransport } from "../transport/transport.ts";
+import type { InHand } from "./assigned-partition.ts";
+import { ConsumerCore } from "./consumer-core.ts";
+import {
+  concurrencyOf,
+  type ConsumeOptions,
+  consumerSettings,
+  type InvalidMessage,
+  type Position,
+  type RunOptions,
+} from "./options.ts";
+import { isHandling, runHandlers } from "./runner.ts";
+
+/**
+ * A partition of one of a consumer's topics, and where its consumer is.
+ *
+ * @example
+ * ```ts
+ * import { type AssignedPosition, connect, string } from "@millrace/sdk";
+ *
+ * const show = ({ partition, offset }: AssignedPosition): string => `${partition}: ${offset ?? "?"}`;
+ * await using client = connect({ brokers: ["localhost:9092"] });
+ * const consumer = client.topic("lines", { value: string() }).consume({ group: "readers" });
+ * console.log(consumer.assignment.map(show));
+ * ```
+ */
+export interface AssignedPosition extends TopicPartition {
+  /** Of the next message; undefined while that is being found out. */
+  readonly offset: number | undefined;
+  /** The first offset that a consumer can't read yet; undefined before the first fetch. */
+  readonly highWatermark: number | undefined;
+  readonly paused: boolean;
+}
+
+/**
+ * Which partitions a call is about: all, those of a topic, or one.
+ *
+ * @example
+ * ```ts
+ * import { connect, type PartitionFilter, string } from "@millrace/sdk";
+ *
+ * const first: PartitionFilter = { topic: "lines", partition: 0 };
+ * await using client = connect({ brokers: ["localhost:9092"] });
+ * const consumer = client.topic("lines", { value: string() }).consume({ group: "readers" });
+ * consumer.pause(first);
+ * ```
+ */
+export type PartitionFilter = Partial<TopicPartition>;
+
+/**
+ * Reads messages, in order within each partition. Either by iteration, where a message counts as
+ * processed when the next one is asked for, or with `run`, where it does when its handler is done.
+ * The one in hand when a loop is left early is not counted: `commit` it if it is done.
+ *
+ * @example
+ * ```ts
+ * import { connect } from "@millrace/sdk";
+ * import { z } from "zod";
+ *
+ * await using client = connect({ brokers: ["localhost:9092"] });
+ * const orders = client.topic("orders", { value: z.object({ total: z.number() }) });
+ * await using consumer = orders.consume({ group: "billing", from: "earliest" });
+ * await consumer.run(async ({ value, partition }) => {
+ *   console.log(partition, value.total);
+ * });
+ * ```
+ */
+export class Consumer<M extends Message = Message> implements AsyncIterable<M>, AsyncDisposable {
+  readonly #core: ConsumerCore;
+  readonly #formats: ReadonlyMap<string, MessageFormat>;
+  #use: "iteration" | "handler" | undefined;
+
+  /** Made by `MillraceClient.consumer` and `Topic.consume`. */
+  constructor(
+    openTransport: OpenTransport,
+    formats: readonly MessageFormat[],
+    options: ConsumeOptions,
+    onStopped: () => void,
+  ) {
+    this.#formats = new Map(formats.map((format) => [format.topic, format]));
+    const settings = consumerSettings([...this.#formats.keys()], options);
+    this.#core = new ConsumerCore(openTransport, settings, onStopped);
+    const { signal } = options;
+    if (signal?.aborted === true) this.#stopQuietly();
+    signal?.addEventListener("abort", () => this.#stopQuietly(), { once: true });
+  }
+
+  /** The partitions that this consumer has now. */
+  get assignment(): readonly AssignedPosition[] {
+    return this.#core.assigned.map(({ topic, partition, position, highWatermark, paused }) => ({
+      ...{ topic, partition, offset: position, highWatermark, paused },
+    }));
+  }
+
+  /** The messages, until `stop`. Leaving the loop stops the consumer. */
+  [Symbol.asyncIterator](): AsyncIterator<M, undefined> {
+    this.#begin("iteration");
+    let inHand: InHand | undefined;
+    const giveUp = (): void => {
+      inHand?.from.giveUp();
+      inHand = undefined;
+    };
+    return {
+      next: async () => {
+        if (inHand !== undefined) this.#core.processed(inHand);
+        inHand = undefined;
+        try {
+          const next = await this.#next();
+          inHand = next?.inHand;
+          return next === undefined
+            ? { done: true, value: undefined }
+            : { done: false, value: next.message };
+        } catch (error) {
+          await this.stop().catch(() => undefined);
+          throw error;
+        }
+      },
+      return: async () => {
+        giveUp();
+        await this.stop();
+        return { done: true, value: undefined };
+      },
+    };
+  }
+
+  /**
+   * Calls the handler for every message: in order within a partition, partitions beside each other.
+   * Resolves after `stop`. Rejects with what a handler threw, after the other handlers are done;
+   * then its message, and what came behind it in its partition, is not committed.
+   */
+  async run(
+    handler: (message: M) => void | Promise<void>,
+    options: RunOptions = {},
+  ): Promise<void> {
+    const concurrency = concurrencyOf(options);
+    this.#begin("handler");
+    const decode = (inHand: InHand): Promise<M | undefined> => this.#decode(inHand);
+    await runHandlers(this.#core, { decode, handler, concurrency });
+  }
+
+  /**
+   * Commits up to and including a message, or, without one, everything that is processed. Rejects
+   * with `REBALANCE_IN_PROGRESS`, `ILLEGAL_GENERATION` or `UNKNOWN_MEMBER_ID` where the partition is
+   * another member's by now.
+   */
+  commit(
+    message?: TopicPartition & { readonly offset: number },
+    options: Abortable = {},
+  ): Promise<void> {
+    if (message === undefined) return this.#core.commit(undefined, options);
+    const { topic, partition, offset } = message;
+    return this.#core.commit([{ topic, partition, offset: offset + 1 }], options);
+  }
+
+  /**
+   * Reads on from somewhere else, with what is fetched already forgotten. Before the first
+   * assignment it counts for what will be assigned.
+   */
+  seek(position: Position, partitions?: PartitionFilter): void {
+    this.#core.seek(position, partitions);
+  }
+
+  /** Hands out nothing of these partitions until `resume`; the group keeps its members. */
+  pause(partitions?: PartitionFilter): void {
+    this.#core.setPaused("paused", partitions);
+  }
+
+  resume(partitions?: PartitionFilter): void {
+    this.#core.setPaused("resumed", partitions);
+  }
+
+  /**
+   * Fetches no more, waits for the handlers, commits and leaves the group. A signal ends the wait,
+   * not the stopping. Called by a handler it does not wait, as that would be for itself.
+   */
+  stop({ signal }: Abortable = {}): Promise<void> {
+    const stopping = this.#core.stop();
+    if (!isHandling(this.#core)) return withSignal(stopping, signal);
+    // Its outcome is that of `run`.
+    stopping.catch(() => undefined);
+    return Promise.resolve();
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.stop();
+  }
+
+  #begin(use: "iteration" | "handler"): void {
+    if (this.#use !== undefined) throw argumentError("a consumer is iterated, or run, once");
+    this.#use = use;
+    this.#core.start(use);
+  }
+
+  async #next(): Promise<{ readonly inHand: InHand; readonly message: M } | undefined> {
+    for (;;) {
+      if (this.#core.failure !== undefined) throw this.#core.failure;
+      if (this.#core.isOver) return undefined;
+      const changed = this.#core.changed();
+      const inHand = this.#core.take();
+      if (inHand === undefined) {
+        await changed;
+        continue;
+      }
+      const message = await this.#decodeOrPutDown(inHand);
+      if (message !== undefined) return { inHand, message };
+      this.#core.processed(inHand);
+    }
+  }
+
+  async #decodeOrPutDown(inHand: InHand): Promise<M | undefined> {
+    try {
+      return await this.#decode(inHand);
+    } catch (error) {
+      inHand.from.giveUp();
+      throw error;
+    }
+  }
+
+  /** Undefined for a message that is passed over. */
+  async #decode({ from, record }: InHand): Promise<M | undefined> {
+    const format = this.#formats.get(from.topic);
+    try {
+      return (await format?.decode(record, from.partition)) as M | undefined;
+    } catch (error) {
+      const { onInvalid } = this.#core.settings;
+      if (onInvalid === "throw" || !(error instanceof ValidationError)) throw error;
+      if (onInvalid === "skip") return undefined;
+      const invalid: InvalidMessage = {
+        ...{ topic: from.topic, partition: from.partition, offset: record.offset },
+        ...{ timestamp: record.timestampMs, key: record.key, value: record.value },
+        ...{ headers: new MessageHeaders(record.headers), error },
+      };
+      await onInvalid(invalid);
+      return undefined;
+    }
+  }
+
+  /** By a signal: nobody waits for it, and a failed last commit shows as a repeated message. */
+  #stopQuietly(): void {
+    this.#core.stop().catch(() => undefined);
+  }
+}

@@ -1,0 +1,199 @@
+/**
+ * Keeps the buffers of the assigned partitions filled: one long poll to each leader at a time, for
+ * the partitions that have room. What can be tried again is tried again, after a while; what can't
+ * be is handed to `fail`.
+ */
+import { type ClusterView, saysStale } from "../cluster/cluster-view.ts";
+import { MillraceError } from "../errors.ts";
+import {
+  consumerBufferBytesMax,
+  fetchBytesMax,
+  fetchWaitMsMax,
+  partitionFetchBytesMax,
+} from "../limits.ts";
+import { afterThisTurn, backoffMs, later, nowMs } from "../timing.ts";
+import type { FetchResult, Transport } from "../transport/transport.ts";
+import type { AssignedPartition } from "./assigned-partition.ts";
+import type { ConsumerSettings } from "./options.ts";
+import { resolvePositions } from "./positions.ts";
+
+export interface FetcherDeps {
+  readonly transport: Transport;
+  readonly groups: Transport["groups"];
+  readonly view: ClusterView;
+  readonly settings: ConsumerSettings;
+  readonly assigned: () => readonly AssignedPartition[];
+  /** There is something to hand out. */
+  readonly arrived: () => void;
+  readonly fail: (error: MillraceError) => void;
+}
+
+interface Poll {
+  readonly partition: AssignedPartition;
+  readonly topicId: string;
+  readonly leaderEpoch: number;
+  readonly offset: number;
+  readonly seeks: number;
+}
+
+export class Fetcher {
+  readonly #deps: FetcherDeps;
+  readonly #polled = new Set<number>();
+  readonly #resolving = new Set<AssignedPartition>();
+  readonly #asked = new Set<string>();
+  #isLooking = false;
+  #stopped = false;
+
+  constructor(deps: FetcherDeps) {
+    this.#deps = deps;
+  }
+
+  /** Something has changed: a partition came, was sought in, or has room again. */
+  wake(): void {
+    if (this.#stopped) return;
+    if (this.#isLooking) return;
+    this.#isLooking = true;
+    afterThisTurn(() => {
+      this.#isLooking = false;
+      if (!this.#stopped) this.#look();
+    });
+  }
+
+  /** What is under way ends with the transport. */
+  stop(): void {
+    this.#stopped = true;
+  }
+
+  #look(): void {
+    const now = nowMs();
+    const assigned = this.#deps.assigned();
+    const lost = assigned.filter(
+      (partition) =>
+        partition.fetchFrom === undefined &&
+        partition.notBeforeMs <= now &&
+        !this.#resolving.has(partition),
+    );
+    if (lost.length > 0) this.#resolve(lost).catch(() => undefined);
+    const buffered = assigned.reduce((sum, { bufferedBytes }) => sum + bufferedBytes, 0);
+    if (buffered >= consumerBufferBytesMax) return;
+    const polls = new Map<number, Poll[]>();
+    for (const partition of assigned) {
+      if (partition.notBeforeMs > now || partition.paused) continue;
+      if (partition.bufferedBytes > partitionFetchBytesMax / 2) continue;
+      this.#join(polls, partition);
+    }
+    for (const [leader, asked] of polls) {
+      if (!this.#polled.has(leader)) this.#poll(leader, asked).catch(() => undefined);
+    }
+  }
+
+  #join(polls: Map<number, Poll[]>, partition: AssignedPartition): void {
+    if (partition.fetchFrom === undefined) return;
+    const topic = this.#deps.view.peek(partition.topic);
+    const known = topic?.partitions.find((other) => other.partition === partition.partition);
+    if (topic === undefined || known === undefined || known.leader < 0) {
+      this.#askFor(partition.topic);
+      return;
+    }
+    const asked = polls.get(known.leader) ?? [];
+    polls.set(known.leader, asked);
+    asked.push({
+      ...{ partition, topicId: topic.topicId, leaderEpoch: known.leaderEpoch },
+      ...{ offset: partition.fetchFrom, seeks: partition.seeks },
+    });
+  }
+
+  #askFor(topic: string): void {
+    if (this.#asked.has(topic)) return;
+    this.#asked.add(topic);
+    this.#deps.view.forget(topic);
+    this.#deps.view
+      .topic(topic)
+      .catch((error: unknown) => this.#giveUpUnlessRetriable(error))
+      .finally(() => {
+        this.wake();
+        later(backoffMs(1), () => {
+          this.#asked.delete(topic);
+          this.wake();
+        });
+      });
+  }
+
+  async #resolve(partitions: readonly AssignedPartition[]): Promise<void> {
+    for (const partition of partitions) this.#resolving.add(partition);
+    try {
+      const { groups, transport, view, settings } = this.#deps;
+      const { group, from, isolation } = settings;
+      await resolvePositions(partitions, { groups, transport, view, group, from, isolation });
+      for (const partition of partitions) partition.failures = 0;
+    } catch (error) {
+      for (const partition of partitions) this.#postpone(partition, error);
+    } finally {
+      for (const partition of partitions) this.#resolving.delete(partition);
+      this.wake();
+    }
+  }
+
+  async #poll(leader: number, polls: readonly Poll[]): Promise<void> {
+    this.#polled.add(leader);
+    const { transport, settings } = this.#deps;
+    try {
+      const results = await transport.fetch(leader, {
+        partitions: polls.map(({ partition, ...asked }) => ({
+          topic: partition.topic,
+          partition: partition.partition,
+          ...{ topicId: asked.topicId, offset: asked.offset, leaderEpoch: asked.leaderEpoch },
+        })),
+        ...{ maxWaitMs: fetchWaitMsMax, maxBytes: fetchBytesMax },
+        ...{ partitionMaxBytes: partitionFetchBytesMax, isolation: settings.isolation },
+        rack: settings.rack,
+      });
+      for (const result of results) this.#read(result, polls);
+      if (results.some(({ records }) => records.length > 0)) this.#deps.arrived();
+    } catch (error) {
+      for (const { partition } of polls) this.#postpone(partition, error);
+    } finally {
+      this.#polled.delete(leader);
+      this.wake();
+    }
+  }
+
+  #read(result: FetchResult, polls: readonly Poll[]): void {
+    const poll = polls.find(
+      ({ partition }) =>
+        partition.topic === result.topic && partition.partition === result.partition,
+    );
+    if (poll === undefined) return;
+    const { partition, seeks } = poll;
+    if (result.error === undefined) {
+      partition.failures = 0;
+      partition.add(result, seeks);
+    } else if (result.error.code !== "OFFSET_OUT_OF_RANGE") {
+      this.#postpone(partition, result.error);
+    } else if (partition.seeks === seeks) partition.seek(this.#deps.settings.from);
+  }
+
+  #postpone(partition: AssignedPartition, error: unknown): void {
+    if (this.#giveUpUnlessRetriable(error)) return;
+    if (saysStale(error)) this.#deps.view.forget(partition.topic);
+    partition.failures += 1;
+    const waitMs = backoffMs(partition.failures);
+    partition.notBeforeMs = nowMs() + waitMs;
+    later(waitMs, () => this.wake());
+  }
+
+  #giveUpUnlessRetriable(error: unknown): boolean {
+    if (this.#stopped) return true;
+    const failure =
+      error instanceof MillraceError
+        ? error
+        : new MillraceError({
+            ...{ code: "INVALID_RESPONSE", message: String(error), retriable: false },
+            cause: error,
+          });
+    // A topic id that no broker knows: the topic was deleted and created again, under another one.
+    if (failure.retriable || saysStale(failure)) return false;
+    this.#deps.fail(failure);
+    return true;
+  }
+}

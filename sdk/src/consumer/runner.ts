@@ -1,0 +1,62 @@
+/** Handlers at work: a few messages of each partition at a time, started in their order. */
+import { AsyncLocalStorage } from "node:async_hooks";
+import type { AssignedPartition, InHand } from "./assigned-partition.ts";
+import type { ConsumerCore } from "./consumer-core.ts";
+
+interface Work<M> {
+  /** Undefined for a message that is passed over. */
+  readonly decode: (inHand: InHand) => Promise<M | undefined>;
+  readonly handler: (message: M) => void | Promise<void>;
+  /** Of one partition at a time. */
+  readonly concurrency: number;
+}
+
+const handling = new AsyncLocalStorage<ConsumerCore>();
+
+/** True within a handler of the consumer, and in what it calls. */
+export function isHandling(core: ConsumerCore): boolean {
+  return handling.getStore() === core;
+}
+
+/**
+ * Resolves when the consumer has stopped. Rejects with what a handler threw, or the consumer failed
+ * with, after it has stopped.
+ */
+export async function runHandlers<M>(core: ConsumerCore, work: Work<M>): Promise<void> {
+  let thrown: { readonly error: unknown } | undefined;
+  const handle = async (inHand: InHand): Promise<void> => {
+    try {
+      const message = await work.decode(inHand);
+      if (message !== undefined) await handling.run(core, work.handler, message);
+      core.processed(inHand);
+    } catch (error) {
+      thrown ??= { error };
+      inHand.from.giveUp();
+    }
+    look();
+  };
+  const begin = (partition: AssignedPartition): void => {
+    while (partition.inHandCount < work.concurrency) {
+      const inHand = thrown === undefined ? partition.take() : undefined;
+      if (inHand === undefined) return;
+      handle(inHand).catch(() => undefined);
+    }
+  };
+  let over: () => void = () => undefined;
+  const ended = new Promise<void>((resolve) => {
+    over = resolve;
+  });
+  function look(): void {
+    if (thrown !== undefined || core.failure !== undefined || core.isOver) over();
+    else for (const partition of core.assigned) begin(partition);
+  }
+  core.onChange = look;
+  look();
+  await ended;
+  const stopped = await core.stop().then(
+    () => undefined,
+    (error: unknown) => ({ error }),
+  );
+  const failure = thrown ?? (core.failure === undefined ? stopped : { error: core.failure });
+  if (failure !== undefined) throw failure.error;
+}

@@ -1,0 +1,37 @@
+/** The limits of the SDK. Those that an option can change are its defaults. */
+
+/** Of one batch of records, before compression. A record above it makes a batch of its own. */
+export const batchBytesDefault: number = 256 * 1024;
+/** Of one Produce request to one broker; Kafka's `max.request.size`. */
+export const requestBytesMax: number = 1024 * 1024;
+/** Of records that a producer holds and no broker has acknowledged; then `send` waits. */
+export const bufferedBytesDefault: number = 32 * 1024 * 1024;
+/** Of sends that wait for room, or for their topic; one more is refused as BUFFER_EXHAUSTED. */
+export const waitingSendsMax: number = 100_000;
+/** Of Produce requests that one broker has not answered. */
+export const producesInFlightMax: number = 5;
+/** How long a record may take from `send` to its acknowledgement. */
+export const deliveryTimeoutMsDefault: number = 120_000;
+/** How long a topic that no broker knows is asked for: it may have been created a moment ago. */
+export const topicWaitMsMax: number = 5_000;
+/** How long one request may take. */
+export const requestTimeoutMsDefault: number = 30_000;
+export const connectTimeoutMsDefault: number = 10_000;
+/** How old metadata may be before a broker is asked again. */
+export const metadataAgeMsMax: number = 60_000;
+export const backoffMsMin: number = 50;
+export const backoffMsMax: number = 1_000;
+/** Of one Fetch response. */
+export const fetchBytesMax: number = 8 * 1024 * 1024;
+export const partitionFetchBytesMax: number = 1024 * 1024;
+/** Of messages that a consumer has fetched and nobody has taken; then it fetches no more. */
+export const consumerBufferBytesMax: number = 32 * 1024 * 1024;
+/** Of messages of one partition that are handed out before another one has its turn. */
+export const partitionStreakMax: number = 500;
+/** How long a Fetch waits for the first byte. */
+export const fetchWaitMsMax: number = 500;
+/** Of handlers of one partition at a time. */
+export const handlerConcurrencyMax: number = 1_000;
+
+if (batchBytesDefault > requestBytesMax) throw new Error("a batch must fit into a request");
+if (fetchWaitMsMax >= requestTimeoutMsDefault) throw new Error("a long poll must end in time");

@@ -1,0 +1,263 @@
+/**
+ * A cluster in memory behind the `Transport` port: one broker, topics, groups, idempotent appends as
+ * a broker judges them, and faults where a test wants them.
+ */
+import { ConnectionError } from "../src/errors.ts";
+import type { TopicPartition } from "../src/transport/described.ts";
+import type {
+  AdminTransport,
+  FetchedRecord,
+  FetchRequest,
+  FetchResult,
+  GroupTransport,
+  ListedOffset,
+  OffsetSpec,
+  OpenTransport,
+  ProduceRequest,
+  ProduceResult,
+  Transport,
+  WireBatch,
+} from "../src/transport/transport.ts";
+import { MemoryGroup, refusal } from "./memory-group.ts";
+
+const node = 1;
+
+class MemoryLog {
+  readonly records: FetchedRecord[] = [];
+  startOffset = 0;
+  readonly #sequences = new Map<bigint, { next: number; lastBase: number; lastFirst: number }>();
+  #waiting: (() => void)[] = [];
+
+  get endOffset(): number {
+    return this.startOffset + this.records.length;
+  }
+
+  append({ records, sequence }: WireBatch): number {
+    const baseOffset = this.endOffset;
+    if (sequence !== undefined) {
+      const { producerId } = sequence.identity;
+      const known = this.#sequences.get(producerId);
+      if (known !== undefined && sequence.first === known.lastFirst) return known.lastBase;
+      if (sequence.first !== (known?.next ?? 0)) throw refusal("OUT_OF_ORDER_SEQUENCE_NUMBER");
+      const next = sequence.first + records.length;
+      this.#sequences.set(producerId, { next, lastBase: baseOffset, lastFirst: sequence.first });
+    }
+    for (const [index, record] of records.entries()) {
+      this.records.push({ ...record, offset: baseOffset + index });
+    }
+    for (const grown of this.#waiting.splice(0)) grown();
+    return baseOffset;
+  }
+
+  forgetProducers(): void {
+    this.#sequences.clear();
+  }
+
+  trimTo(offset: number): void {
+    this.records.splice(0, offset - this.startOffset);
+    this.startOffset = offset;
+  }
+
+  read(offset: number, count: number): readonly FetchedRecord[] {
+    return this.records.slice(offset - this.startOffset, offset - this.startOffset + count);
+  }
+
+  grown(): Promise<void> {
+    return new Promise((resolve) => this.#waiting.push(resolve));
+  }
+}
+
+/** What a produce request meets: nothing; or an answer that gets lost, with the append or without. */
+export type ProduceFault = "none" | "lost before" | "lost after" | { readonly code: string };
+
+export class MemoryCluster {
+  readonly groups: Map<string, MemoryGroup> = new Map();
+  readonly produced: ProduceRequest[] = [];
+  readonly fetchRecordsMax: number;
+  /** Asked for every produce request, in order. */
+  produceFault: (request: ProduceRequest) => ProduceFault = () => "none";
+  /** Every produce request waits for it. */
+  produceGate: Promise<void> = Promise.resolve();
+  openTransports = 0;
+  /** Of values, over all fetches. */
+  fetchedBytes = 0;
+  #topics = new Map<string, readonly MemoryLog[]>();
+  #nextProducerId = 1n;
+
+  constructor(options: { readonly fetchRecordsMax?: number } = {}) {
+    this.fetchRecordsMax = options.fetchRecordsMax ?? 500;
+  }
+
+  createTopic(name: string, partitions = 1): void {
+    this.#topics.set(
+      name,
+      Array.from({ length: partitions }, () => new MemoryLog()),
+    );
+  }
+
+  log(topic: string, partition = 0): MemoryLog {
+    const log = this.#topics.get(topic)?.[partition];
+    if (log === undefined) throw refusal("UNKNOWN_TOPIC_OR_PARTITION", true);
+    return log;
+  }
+
+  /** The values of a partition as text. */
+  values(topic: string, partition = 0): readonly string[] {
+    return this.log(topic, partition).records.map(({ value }) =>
+      Buffer.from(value ?? []).toString(),
+    );
+  }
+
+  group(name: string): MemoryGroup {
+    const group = this.groups.get(name) ?? new MemoryGroup();
+    this.groups.set(name, group);
+    return group;
+  }
+
+  readonly open: OpenTransport = () => {
+    this.openTransports += 1;
+    return this.#transport();
+  };
+
+  #transport(): Transport {
+    let close: (error: unknown) => void = () => undefined;
+    const closed = new Promise<never>((_, reject) => {
+      close = reject;
+    });
+    closed.catch(() => undefined);
+    const ended = <T>(answer: Promise<T>): Promise<T> => Promise.race([answer, closed]);
+    return {
+      metadata: (topics) => ended(this.#metadata(topics)),
+      initProducerId: () => {
+        const producerId = this.#nextProducerId;
+        this.#nextProducerId += 1n;
+        return ended(Promise.resolve({ producerId, producerEpoch: 0 }));
+      },
+      produce: (_, request) => ended(this.#produce(request)),
+      fetch: (_, request) => ended(this.#fetch(request)),
+      listOffsets: (_, { partitions, at }) =>
+        ended(Promise.resolve(partitions.map((partition) => this.#listOffset(partition, at)))),
+      groups: this.#groupTransport(ended),
+      admin: this.#adminTransport(),
+      close: () => {
+        this.openTransports -= 1;
+        close(new ConnectionError("closed"));
+        return Promise.resolve();
+      },
+    };
+  }
+
+  async #metadata(topics: readonly string[] | "all"): ReturnType<Transport["metadata"]> {
+    const names = topics === "all" ? [...this.#topics.keys()] : topics;
+    return {
+      ...{ clusterId: "memory", controllerId: node },
+      brokers: [{ nodeId: node, host: "memory", port: 1, rack: null }],
+      topics: names.map((name) => {
+        const logs = this.#topics.get(name);
+        const topic = { name, topicId: `id of ${name}`, internal: false };
+        if (logs === undefined) {
+          return { ...topic, partitions: [], error: refusal("UNKNOWN_TOPIC_OR_PARTITION", true) };
+        }
+        const placed = { leader: node, leaderEpoch: 0, replicas: [node], inSyncReplicas: [node] };
+        return { ...topic, partitions: logs.map((_, partition) => ({ partition, ...placed })) };
+      }),
+    };
+  }
+
+  async #produce(request: ProduceRequest): Promise<readonly ProduceResult[]> {
+    this.produced.push(request);
+    const fault = this.produceFault(request);
+    await this.produceGate;
+    if (fault === "lost before") throw new ConnectionError("lost before");
+    const results = request.batches.map((batch): ProduceResult => {
+      const { topic, partition } = batch;
+      try {
+        if (typeof fault === "object") throw refusal(fault.code);
+        return { topic, partition, baseOffset: this.log(topic, partition).append(batch) };
+      } catch (error) {
+        return { topic, partition, baseOffset: -1, error: error as ReturnType<typeof refusal> };
+      }
+    });
+    if (fault === "lost after") throw new ConnectionError("lost after");
+    return results;
+  }
+
+  async #fetch(request: FetchRequest): Promise<readonly FetchResult[]> {
+    const logs = request.partitions.map(({ topic, partition }) => this.log(topic, partition));
+    const isEmpty = request.partitions.every(
+      ({ offset }, index) => (logs[index]?.endOffset ?? 0) === offset,
+    );
+    if (isEmpty) {
+      const patience = new Promise((resolve) => setTimeout(resolve, 20));
+      await Promise.race([patience, ...logs.map((log) => log.grown())]);
+    }
+    let room = request.maxBytes;
+    return request.partitions.map(({ topic, partition, offset }): FetchResult => {
+      const log = this.log(topic, partition);
+      const wanted = room > 0 ? log.read(offset, this.fetchRecordsMax) : [];
+      const records = wanted.filter(({ value }) => {
+        const fits = room > 0;
+        room -= value?.length ?? 0;
+        return fits;
+      });
+      for (const { value } of records) this.fetchedBytes += value?.length ?? 0;
+      const isOut = offset < log.startOffset || offset > log.endOffset;
+      return {
+        ...{ topic, partition, records: isOut ? [] : records },
+        nextOffset: (records.at(-1)?.offset ?? offset - 1) + 1,
+        ...{ highWatermark: log.endOffset, logStartOffset: log.startOffset },
+        ...(isOut ? { error: refusal("OFFSET_OUT_OF_RANGE") } : {}),
+      };
+    });
+  }
+
+  #listOffset({ topic, partition }: TopicPartition, at: OffsetSpec): ListedOffset {
+    const log = this.log(topic, partition);
+    if (at === "latest") return { topic, partition, offset: log.endOffset };
+    if (at === "earliest") return { topic, partition, offset: log.startOffset };
+    const found = log.records.find(({ timestampMs }) => timestampMs >= at.timestampMs);
+    return { topic, partition, offset: found?.offset ?? -1 };
+  }
+
+  #groupTransport(ended: <T>(answer: Promise<T>) => Promise<T>): GroupTransport {
+    const key = ({ topic, partition }: TopicPartition): string => `${topic} ${partition}`;
+    return {
+      join: (request) => ended(this.group(request.group).join(request)),
+      sync: async (member, _, assignments) =>
+        ended(this.group(member.group).sync(member, assignments)),
+      heartbeat: async (member) => this.group(member.group).heartbeat(member),
+      leave: async (member) => this.group(member.group).leave(member),
+      commit: async (member, offsets) => {
+        const group = this.group(member.group);
+        group.commit(member);
+        for (const offset of offsets) group.offsets.set(key(offset), offset.offset);
+        return offsets;
+      },
+      committed: async (name, partitions) => {
+        const { offsets } = this.group(name);
+        const all = Array.from(offsets.keys(), (entry) => {
+          const [topic = "", partition] = entry.split(" ");
+          return { topic, partition: Number(partition) };
+        });
+        return (partitions ?? all).map((at) => ({
+          ...{ topic: at.topic, partition: at.partition, offset: offsets.get(key(at)) ?? -1 },
+        }));
+      },
+    };
+  }
+
+  #adminTransport(): AdminTransport {
+    const nothing = (): Promise<never> => Promise.reject(refusal("UNSUPPORTED_VERSION"));
+    return {
+      createTopic: async ({ name, partitions }) => {
+        if (this.#topics.has(name)) throw refusal("TOPIC_ALREADY_EXISTS");
+        this.createTopic(name, partitions < 0 ? 1 : partitions);
+      },
+      deleteTopic: async (name) => {
+        if (!this.#topics.delete(name)) throw refusal("UNKNOWN_TOPIC_OR_PARTITION", true);
+      },
+      ...{ createPartitions: nothing, describeConfigs: nothing, alterConfigs: nothing },
+      ...{ listGroups: nothing, describeGroup: nothing, deleteGroup: nothing },
+    };
+  }
+}

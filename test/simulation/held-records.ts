@@ -50,7 +50,8 @@ export class HeldRecords {
     const found: HeldRange[] = [];
     for (const [key, value] of this.#stores.items) {
       if (!key.startsWith(prefix)) continue;
-      const object = String(value["object"]);
+      const { object } = value;
+      if (typeof object !== "string") continue;
       if (this.#stores.bytesOf(object) === undefined) continue;
       found.push({ from: Number(key.slice(prefix.length)), to: Number(value["nextOffset"]) });
     }

@@ -147,7 +147,9 @@ export class StoreInvariants implements StoreObserver {
     const head = this.#item(keys.head(slot));
     const epoch = head === undefined ? undefined : readHead(head).epoch;
     if (epoch !== value["epoch"]) {
-      this.#note(`${key} was named at epoch ${String(value["epoch"])}, the head's is ${epoch}`);
+      this.#note(
+        `${key} was named at epoch ${JSON.stringify(value["epoch"])}, the head's is ${epoch}`,
+      );
     }
   }
 

@@ -163,7 +163,9 @@ export const tierMutations: readonly KnownMutation[] = [
     regime: "journal",
     crashAt: "log restarted",
     foundAs: ["duplicate", "internal"],
-    seedsMax: 30,
+    // About one seed in fifty shows it.
+    seedsFrom: 50,
+    seedsMax: 8,
     patch: () =>
       replaced(ImageWriter.prototype, "finish", (finish) => {
         return function (this: ImageWriter, end) {

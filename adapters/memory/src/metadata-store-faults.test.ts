@@ -51,7 +51,7 @@ describe("an eventual read of a store with stale reads", () => {
     const seen = new Set<string>();
     for (let round = 0; round < 300; round += 1) {
       const { items } = await store.range(under);
-      seen.add(items.map(({ key, value }: Item) => `${key}=${String(value["n"])}`).join(" "));
+      seen.add(items.map(({ key, value }: Item) => `${key}=${Number(value["n"])}`).join(" "));
     }
     expect(seen.size).toBe(8);
     expect(seen).toContain("p/a=1 p/b=1 p/c=2");

@@ -47,8 +47,8 @@ export class LmdbItems {
   private constructor(db: RootDatabase<Buffer, Buffer>) {
     this.#db = db;
     this.#notes = {
-      put: ({ number, bytes }) => void db.putSync(noteKey(number), Buffer.from(bytes)),
-      remove: (number) => void db.removeSync(noteKey(number)),
+      put: ({ number, bytes }) => db.putSync(noteKey(number), Buffer.from(bytes)),
+      remove: (number) => db.removeSync(noteKey(number)),
     };
   }
 

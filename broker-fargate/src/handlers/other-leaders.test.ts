@@ -129,7 +129,7 @@ describe("Produce to a partition that another broker leads", () => {
     const owner = await kit.rig.partitions.open(idOf(), 0);
     kit.broker.partitions.find = () =>
       ({
-        ...owner,
+        highWatermark: owner.highWatermark,
         append: () => {
           view.lead(slotOf(0), 3);
           return Promise.resolve({ kind: "refused", reason: "notLeader" });

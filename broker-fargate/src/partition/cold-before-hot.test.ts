@@ -172,7 +172,7 @@ describe("a damaged hot copy", () => {
     }
 
     it.each([
-      ["has another byte", (cold: ColdPart) => void objects().flipBit(cold.object, 65 * 8)],
+      ["has another byte", (cold: ColdPart) => objects().flipBit(cold.object, 65 * 8)],
       ["is missing", (cold: ColdPart) => void objects().delete([cold.object])],
     ])("leaves it where its cold copy %s", async (_, damageCold) => {
       damageEnd(hit);

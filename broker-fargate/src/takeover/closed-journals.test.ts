@@ -41,7 +41,7 @@ describe("the journal of a closed incarnation", () => {
     await rig.until(isGone, 300_000);
     const left = await journalOf(rig, incarnation);
     expect(left).toEqual([
-      `${before[0]?.slice(0, -20)}${String(item?.value["end"]).padStart(20, "0")}`,
+      `${before[0]?.slice(0, -20)}${JSON.stringify(item?.value["end"]).padStart(20, "0")}`,
     ]);
     expect(await rig.values(topic)).toEqual([0, 1, 2]);
   });

@@ -52,7 +52,7 @@ export class FormerEntries {
         reading.catch(() => loaded.delete(incarnation));
       }
     }
-    await Promise.all(slots.map((slot) => this.#of(slot).loaded.get(incarnation)));
+    for (const slot of slots) await this.#of(slot).loaded.get(incarnation);
   }
 
   /**

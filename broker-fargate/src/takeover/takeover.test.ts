@@ -23,7 +23,7 @@ describe("a takeover by force", () => {
     await rig.append(topic, 9);
     const slot = rig.slotOf(topic);
     const dead = await rig.leaderOf(slot);
-    const places = [keys.segments(slot, topic, 0), `${keys.incarnation(dead.incarnation)}`];
+    const places = [keys.segments(slot, topic, 0), keys.incarnation(dead.incarnation)];
     expect(
       (await rig.memory.range({ from: `${places[0]}/`, to: `${places[0]}0`, limit: 9 })).items,
     ).not.toEqual([]);

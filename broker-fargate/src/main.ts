@@ -7,11 +7,11 @@ import { appendFileSync, mkdirSync, readFileSync, statfsSync } from "node:fs";
 import { rm } from "node:fs/promises";
 import { flushCompileCache } from "node:module";
 import { join, resolve } from "node:path";
+import type { TlsOptions } from "node:tls";
 import { setFlagsFromString } from "node:v8";
 import {
   crc32c,
   FileObjectStore,
-  HostedMetadataStore,
   LmdbMetadataStore,
   loadCodecs,
   lockDirectory,
@@ -48,7 +48,7 @@ import { type Configuration, openBroker, type Ports } from "./open-broker.ts";
 import { sideWorkEntry } from "./side-work/entry.ts";
 import { type Options, readOptions, UsageError, usage } from "./options.ts";
 import { advertisedOf, openListeners } from "./server/listeners.ts";
-import { readTls, TlsFault } from "./server/tls.ts";
+import { TlsFault } from "./server/tls-fault.ts";
 import { startScreen } from "./start-screen.ts";
 
 const exitFailure = 1;
@@ -85,7 +85,7 @@ async function run(options: Options): Promise<void> {
   const { settings } = configuration;
   const addresses = listenerAddresses(settings);
   if (addresses.kind === "invalid") throw new UsageError(addresses.message);
-  const tls = readTls(settings.security, readFileSync);
+  const tls = await tlsOf(settings);
   const dataDirectory = resolve(options.dataDirectory);
   const lock = await lockDirectory(dataDirectory);
   if (lock.kind === "held") throw new UsageError(`${dataDirectory} is in use by another broker`);
@@ -134,12 +134,21 @@ async function run(options: Options): Promise<void> {
   flushCompileCache();
 }
 
+/** By listener. Node's own TLS is loaded only where one encrypts. */
+async function tlsOf({
+  security,
+}: Pick<Settings, "security">): Promise<ReadonlyMap<string, TlsOptions>> {
+  if (security.every(({ tls }) => tls === undefined)) return new Map();
+  const { readTls } = await import("./server/tls.ts");
+  return readTls(security, readFileSync);
+}
+
 /** One life of the broker: what ends when another process has ended its incarnation. */
 async function beginLife(at: {
   readonly node: Node;
   readonly configuration: Configuration;
   readonly addresses: ListenerAddresses;
-  readonly tls: ReturnType<typeof readTls>;
+  readonly tls: ReadonlyMap<string, TlsOptions>;
   readonly log: Logger;
   readonly readiness: { reasons: readonly string[] };
   readonly lives: Lives;
@@ -263,12 +272,13 @@ async function openNode(at: {
   };
 }
 
-/** What speaks DynamoDB is loaded only where it is used. */
+/** What shares a store with others is loaded only where it is used. */
 async function openSharedMetadata(
   settings: MetadataStoreSettings,
   { clock, random }: { readonly clock: Clock; readonly random: Random },
 ): Promise<MetadataStore> {
   if (settings.kind === "hosted") {
+    const { HostedMetadataStore } = await import("@millrace/adapter-node/hosted-store");
     return new HostedMetadataStore({ socketPath: settings.socket, clock, random });
   }
   const { DynamoDbMetadataStore } = await import("@millrace/adapter-aws");

@@ -4,7 +4,7 @@ import { listenBacklogConnectionsMax, shutdownGraceMsMax } from "../limits.ts";
 import type { Server } from "./server.ts";
 import type { ListenerAccess } from "./sasl/listener-access.ts";
 import { adoptSocket, type SocketLink } from "./socket-link.ts";
-import { type Client, TlsHandshakes } from "./tls-handshakes.ts";
+import type { Client } from "./tls-handshakes.ts";
 
 /** Where to listen, and what clients are told of it. */
 export interface ListenerOptions {
@@ -38,6 +38,8 @@ export interface Listener {
 export async function listen(options: ListenerOptions): Promise<Listener> {
   const { server } = options;
   const { openSasl, tls } = options.access ?? {};
+  // What TLS needs costs a start time and memory: only who uses it loads it.
+  const encrypted = tls === undefined ? undefined : await import("./tls-handshakes.ts");
   const netServer = createServer({
     allowHalfOpen: true,
     noDelay: true,
@@ -58,7 +60,10 @@ export async function listen(options: ListenerOptions): Promise<Listener> {
     };
     client.link.start(server.connect(peer));
   };
-  const handshakes = tls === undefined ? undefined : new TlsHandshakes(server, tls, serve);
+  const handshakes =
+    tls === undefined || encrypted === undefined
+      ? undefined
+      : new encrypted.TlsHandshakes(server, tls, serve);
   netServer.on("connection", (socket) => {
     // The peer may be gone already; then there is nothing to serve.
     const address = plainAddress(socket.remoteAddress);

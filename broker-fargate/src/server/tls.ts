@@ -7,11 +7,7 @@ import {
 } from "node:tls";
 import type { ListenerSecurity, PemSource, TlsSettings } from "@millrace/core";
 import { tlsHandshakeMsMax } from "./sasl/limits.ts";
-
-/** What is configured can't be used; the message says what and why, and names no secret. */
-export class TlsFault extends Error {
-  override readonly name = "TlsFault";
-}
+import { TlsFault } from "./tls-fault.ts";
 
 export type ReadFile = (path: string) => Uint8Array;
 

@@ -73,6 +73,6 @@ async function loseRecords(directory: string): Promise<void> {
 
 test.concurrent("finds records that are gone after a kill", async () => {
   const target = await ListenerTarget.open({ plant: { betweenLives: loseRecords } });
-  for (let seed = 1; seed <= 5; seed += 1) expect(await target.run(seed)).toEqual([]);
+  for (let seed = 1; seed <= 12; seed += 1) expect(await target.run(seed)).toEqual([]);
   expect((await target.finish()).join("\n")).toMatch(/canary: /u);
 });

@@ -68,7 +68,7 @@ beforeAll(async () => {
   mkdirSync(project);
   for (const file of ["package.json", "README.md", "LICENSE"])
     cpSync(join(sdk, file), join(built, file));
-  run(bin("tsdown"), ["--out-dir", join(built, "dist")], sdk);
+  run(bin("tsdown"), ["--config-loader", "native", "--out-dir", join(built, "dist")], sdk);
   [tarball = ""] = pack([built], place);
   broker = await startSubject();
 }, 120_000);

@@ -1,30 +1,12 @@
 import { DiskError, inLanes } from "@millrace/core";
-import type { Clock, Disk, IncarnationId, TopicSettings } from "@millrace/core";
-import type { Cluster } from "../cluster/cluster.ts";
+import type { IncarnationId } from "@millrace/core";
 import { CheckpointDamagedError } from "../tier/former-checkpoints.ts";
 import { FormerJournals } from "./former-journals.ts";
-import type { JournalItems } from "./journal-item.ts";
 import type { OfflinePartition, ReplayedPartition } from "./journal-recovery.ts";
-import type { PartitionLimits } from "./limits.ts";
-import type { LogOpener } from "./log-opener.ts";
 import type { PartitionOwner } from "./owner.ts";
-import type { PartitionPlace } from "./partition-items.ts";
-import type { WarningLog } from "./partitions-deps.ts";
-import { recoverPartitions } from "./recover-partitions.ts";
-import type { WireFormat } from "./wire-format.ts";
+import { type RecoverPartitionsDeps, recoverPartitions } from "./recover-partitions.ts";
 
-export interface FormerLivesDeps {
-  readonly disk: Disk;
-  readonly clock: Clock;
-  readonly wire: WireFormat;
-  readonly items: JournalItems;
-  readonly limits: PartitionLimits;
-  readonly logs: LogOpener;
-  readonly cluster: Pick<Cluster, "incarnation" | "slots" | "slotOfPartition" | "openSlot">;
-  readonly log: WarningLog;
-  /** Undefined for a partition that is gone. */
-  readonly settingsOf: (place: PartitionPlace) => TopicSettings | undefined;
-  readonly isTiering: (place: ReplayedPartition) => boolean;
+export interface FormerLivesDeps extends Omit<RecoverPartitionsDeps, "offline" | "keep"> {
   /** It is offline until another start. */
   readonly offline: (partition: OfflinePartition) => void;
   /** Rejects as Partitions.open. */

@@ -1,9 +1,10 @@
 import { assert, ObjectError } from "@millrace/core";
 import type { Clock, IncarnationId, Random, Timer } from "@millrace/core";
-import { JOURNAL_NONCE_BYTES, encodeJournalObject, journalObjectBytes } from "@millrace/wire";
-import type { Crc32c, JournalEntryDraft } from "@millrace/wire";
+import { JOURNAL_NONCE_BYTES, encodeJournalObject } from "@millrace/wire";
+import type { Crc32c } from "@millrace/wire";
 import { FencedError } from "../cluster/slot-claims.ts";
 import type { AppendJournal, PendingEntry } from "../partition/append-journal.ts";
+import { entryBytes, JournalRoom } from "../partition/journal-room.ts";
 import type { ObjectAccess } from "../tier/object-access.ts";
 import { type Flight, Flights } from "./flights.ts";
 import { journalKey } from "./journal-keys.ts";
@@ -53,17 +54,11 @@ export class ObjectJournal implements AppendJournal {
   readonly #flights = new Flights();
   #collecting: PendingEntry[] = [];
   #collectingBytes = 0;
-  /** Bytes of entries that are decided and not yet durable. */
-  #pendingBytes = 0;
   #nextSeq = 0;
   /** All objects below it are durable, and their entries were told. */
   #durableSeq = 0;
   /** After the last object of which an entry was told durable. */
   #toldEnd = 0;
-  #trim = 0;
-  /** Durable objects from `#trim` on, oldest first. */
-  readonly #untrimmed: { readonly bytes: number; readonly atMs: number }[] = [];
-  #untrimmedBytes = 0;
   #state: "open" | "over" | "closed" = "open";
   /** When the last put of a new object began. */
   #lastLaunchMs = Number.NEGATIVE_INFINITY;
@@ -73,11 +68,12 @@ export class ObjectJournal implements AppendJournal {
   #isTelling = false;
   #isDelayed = false;
   #trimming: Promise<void> = Promise.resolve();
-  readonly #roomListeners = new Set<() => void>();
+  readonly #room: JournalRoom;
   readonly #idleListeners: (() => void)[] = [];
 
   constructor(options: ObjectJournalOptions) {
     this.#options = options;
+    this.#room = new JournalRoom(options.limits);
     this.#trimmed = new TrimmedObjects(options);
   }
 
@@ -99,11 +95,11 @@ export class ObjectJournal implements AppendJournal {
   }
 
   get trim(): number {
-    return this.#trim;
+    return this.#room.trim;
   }
 
   get untrimmedBytes(): number {
-    return this.#untrimmedBytes;
+    return this.#room.untrimmedBytes;
   }
 
   get trimDueBytes(): number {
@@ -112,28 +108,22 @@ export class ObjectJournal implements AppendJournal {
 
   /** Bytes of entries that are not told durable yet. */
   get pendingBytes(): number {
-    return this.#pendingBytes;
+    return this.#room.pendingBytes;
   }
 
   /** It has no files. */
   readonly allocatedBytes = 0;
 
   get oldestUntrimmedMs(): number | undefined {
-    return this.#untrimmed[0]?.atMs;
+    return this.#room.oldestUntrimmedMs;
   }
 
   hasRoom(bytes: number): boolean {
-    if (this.#state !== "open") return false;
-    if (this.#pendingBytes === 0 && this.#untrimmedBytes === 0) return true;
-    const { journalBytesMax, pendingBytesMax } = this.#options.limits;
-    const pending = this.#pendingBytes + bytes;
-    const fitsAlone = this.#pendingBytes === 0 || pending <= pendingBytesMax;
-    return fitsAlone && this.#untrimmedBytes + pending <= journalBytesMax;
+    return this.#state === "open" && this.#room.hasRoom(bytes);
   }
 
   onRoom(listener: () => void): () => void {
-    this.#roomListeners.add(listener);
-    return () => this.#roomListeners.delete(listener);
+    return this.#room.onRoom(listener);
   }
 
   append(entry: PendingEntry): void {
@@ -141,7 +131,7 @@ export class ObjectJournal implements AppendJournal {
     const bytes = entryBytes(entry);
     this.#collecting.push(entry);
     this.#collectingBytes += bytes;
-    this.#pendingBytes += bytes;
+    this.#room.take(bytes);
     if (this.#isLaunchDue) return;
     this.#isLaunchDue = true;
     // Not at once: what else this turn brings (a request's other partitions) belongs to the group.
@@ -207,10 +197,10 @@ export class ObjectJournal implements AppendJournal {
     this.#flights.clear();
     this.#collecting = [];
     this.#collectingBytes = 0;
-    this.#pendingBytes = 0;
+    this.#room.drop();
     for (const entry of untold) entry.failed();
     this.#tellIdle();
-    this.#tellRoom();
+    this.#room.tell();
   }
 
   /** Closes and sends every group that is due, and sees to it that the next one will be. */
@@ -312,8 +302,7 @@ export class ObjectJournal implements AppendJournal {
     const { clock, limits } = this.#options;
     const { bytes } = flight.object;
     let turnMs = clock.monotonicMs();
-    this.#untrimmed.push({ bytes, atMs: turnMs });
-    this.#untrimmedBytes += bytes;
+    this.#room.stored({ bytes, atMs: turnMs });
     for (const entry of flight.entries) {
       if (clock.monotonicMs() - turnMs > limits.turnMsMax) {
         await new Promise<void>((resolve) => clock.after(0, resolve));
@@ -322,7 +311,7 @@ export class ObjectJournal implements AppendJournal {
       if (this.#state !== "open") return;
       flight.told++;
       this.#toldEnd = flight.seq + 1;
-      this.#pendingBytes -= entryBytes(entry);
+      this.#room.settle(entryBytes(entry));
       entry.durable(flight.seq);
     }
   }
@@ -333,7 +322,7 @@ export class ObjectJournal implements AppendJournal {
     this.#watchOldest();
     this.#launchDue();
     if (this.#isIdle) this.#tellIdle();
-    this.#tellRoom();
+    this.#room.tell();
   }
 
   /** Tells who waits when the oldest object in flight takes long, and again while it does. */
@@ -356,7 +345,7 @@ export class ObjectJournal implements AppendJournal {
   }
 
   async #moveTrim(seq: number): Promise<void> {
-    if (seq <= this.#trim || this.#state !== "open") return;
+    if (seq <= this.#room.trim || this.#state !== "open") return;
     try {
       await this.#options.recordTrim(seq);
     } catch (error) {
@@ -364,27 +353,12 @@ export class ObjectJournal implements AppendJournal {
       this.end(error);
       return;
     }
-    for (const { bytes } of this.#untrimmed.splice(0, seq - this.#trim)) {
-      this.#untrimmedBytes -= bytes;
-    }
-    this.#trim = seq;
+    this.#room.trimTo(seq);
     if (this.#state === "open") this.#trimmed.raise(seq);
-    this.#tellRoom();
+    this.#room.tell();
   }
 
   #tellIdle(): void {
     for (const listener of this.#idleListeners.splice(0)) listener();
   }
-
-  #tellRoom(): void {
-    if (this.#roomListeners.size === 0) return;
-    for (const listener of [...this.#roomListeners]) listener();
-  }
-}
-
-/** The bytes that an entry adds to the journal, an object's own included. */
-function entryBytes(entry: JournalEntryDraft): number {
-  let bytes = 0;
-  for (const part of entry.parts) bytes += part.length;
-  return journalObjectBytes(bytes, 1);
 }

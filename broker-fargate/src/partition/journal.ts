@@ -1,9 +1,10 @@
 import { DiskError, assert } from "@millrace/core";
 import type { Clock, Disk, IncarnationId, Random, Timer } from "@millrace/core";
-import { JOURNAL_NONCE_BYTES, encodeJournalObject, journalObjectBytes } from "@millrace/wire";
-import type { Crc32c, EncodedJournalObject, JournalEntryDraft } from "@millrace/wire";
+import { JOURNAL_NONCE_BYTES, encodeJournalObject } from "@millrace/wire";
+import type { Crc32c, EncodedJournalObject } from "@millrace/wire";
 import type { AppendJournal, PendingEntry } from "./append-journal.ts";
 import { JournalFiles, align } from "./journal-files.ts";
+import { entryBytes, JournalRoom } from "./journal-room.ts";
 import type { PartitionLimits } from "./limits.ts";
 
 export interface JournalOptions {
@@ -46,23 +47,21 @@ export class Journal implements AppendJournal {
   readonly #options: JournalOptions;
   readonly #files: JournalFiles;
   #collecting: PendingEntry[] = [];
-  /** Bytes of entries that are decided and not yet durable. */
-  #pendingBytes = 0;
   #nextSeq = 0;
   /** All objects below it are durable, and their entries were told. */
   #durableSeq = 0;
-  #trim = 0;
-  /** Durable objects from `#trim` on, oldest first. */
-  #untrimmed: { readonly bytes: number; readonly atMs: number }[] = [];
-  #untrimmedBytes = 0;
   #flushing = false;
   #state: "open" | "diskFull" | "failed" | "closed" = "open";
   #retry: { readonly timer: Timer; readonly run: () => void } | undefined;
-  readonly #roomListeners = new Set<() => void>();
+  readonly #room: JournalRoom;
   readonly #idleListeners: (() => void)[] = [];
 
   constructor(options: JournalOptions) {
     this.#options = options;
+    this.#room = new JournalRoom({
+      journalBytesMax: options.limits.journalBytesMax,
+      pendingBytesMax: options.limits.journalPendingBytesMax,
+    });
     this.#files = new JournalFiles(options);
   }
 
@@ -81,11 +80,11 @@ export class Journal implements AppendJournal {
   }
 
   get trim(): number {
-    return this.#trim;
+    return this.#room.trim;
   }
 
   get untrimmedBytes(): number {
-    return this.#untrimmedBytes;
+    return this.#room.untrimmedBytes;
   }
 
   get trimDueBytes(): number {
@@ -98,23 +97,17 @@ export class Journal implements AppendJournal {
 
   /** Monotonic time at which the oldest untrimmed object became durable. */
   get oldestUntrimmedMs(): number | undefined {
-    return this.#untrimmed[0]?.atMs;
+    return this.#room.oldestUntrimmedMs;
   }
 
   /** Whether an entry of so many bytes may be appended now. */
   hasRoom(bytes: number): boolean {
-    if (this.#state !== "open") return false;
-    if (this.#pendingBytes === 0 && this.#untrimmedBytes === 0) return true;
-    const { journalBytesMax, journalPendingBytesMax } = this.#options.limits;
-    const pending = this.#pendingBytes + bytes;
-    const fitsAlone = this.#pendingBytes === 0 || pending <= journalPendingBytesMax;
-    return fitsAlone && this.#untrimmedBytes + pending <= journalBytesMax;
+    return this.#state === "open" && this.#room.hasRoom(bytes);
   }
 
   /** Calls `listener` whenever there may be more room than before. Returns how to take it back. */
   onRoom(listener: () => void): () => void {
-    this.#roomListeners.add(listener);
-    return () => this.#roomListeners.delete(listener);
+    return this.#room.onRoom(listener);
   }
 
   /** Takes the entry into the group that collects. The caller asked `hasRoom` in the same turn. */
@@ -122,7 +115,7 @@ export class Journal implements AppendJournal {
     assert(this.#state === "open" || this.#state === "diskFull", "the journal takes entries");
     const bytes = entryBytes(entry);
     this.#collecting.push(entry);
-    this.#pendingBytes += bytes;
+    this.#room.take(bytes);
     if (this.#flushing) return;
     this.#flushing = true;
     // Not at once: what else this turn brings (a request's other partitions) belongs to the group.
@@ -141,17 +134,14 @@ export class Journal implements AppendJournal {
    */
   async advanceTrim(seq: number): Promise<void> {
     assert(seq <= this.#durableSeq, "only durable objects are trimmed");
-    if (seq <= this.#trim || this.#state === "failed") return;
+    if (seq <= this.#room.trim || this.#state === "failed") return;
     await this.#options.recordTrim(seq);
-    if (seq <= this.#trim) return;
-    for (const { bytes } of this.#untrimmed.splice(0, seq - this.#trim)) {
-      this.#untrimmedBytes -= bytes;
-    }
-    this.#trim = seq;
+    if (seq <= this.#room.trim) return;
+    this.#room.trimTo(seq);
     try {
       this.#files.deleteBelow(seq);
     } finally {
-      this.#tellRoom();
+      this.#room.tell();
     }
   }
 
@@ -160,7 +150,7 @@ export class Journal implements AppendJournal {
 
   /** Gives the files of an idle journal back, when all of it is trimmed. */
   retireFiles(): void {
-    if (!this.#flushing && this.#trim === this.#nextSeq && this.#state === "open") {
+    if (!this.#flushing && this.#room.trim === this.#nextSeq && this.#state === "open") {
       this.#files.retire();
     }
   }
@@ -240,19 +230,18 @@ export class Journal implements AppendJournal {
     const { clock, limits } = this.#options;
     const bytes = align(group.object.bytes);
     let turnMs = clock.monotonicMs();
-    this.#untrimmed.push({ bytes, atMs: turnMs });
-    this.#untrimmedBytes += bytes;
+    this.#room.stored({ bytes, atMs: turnMs });
     for (const entry of group.entries) {
       if (clock.monotonicMs() - turnMs > limits.turnMsMax) {
         await new Promise<void>((resolve) => clock.after(0, resolve));
         turnMs = clock.monotonicMs();
       }
-      this.#pendingBytes -= entryBytes(entry);
+      this.#room.settle(entryBytes(entry));
       entry.durable(group.seq);
     }
     this.#durableSeq = group.seq + 1;
     if (this.#state === "diskFull") this.#state = "open";
-    this.#tellRoom();
+    this.#room.tell();
   }
 
   #fail(cause: unknown, group: Group): void {
@@ -261,23 +250,11 @@ export class Journal implements AppendJournal {
     this.#state = "failed";
     this.#files.close();
     for (const entry of entries) entry.failed();
-    this.#tellRoom();
+    this.#room.tell();
     this.#options.onFailed(cause);
   }
 
   #tellIdle(): void {
     for (const listener of this.#idleListeners.splice(0)) listener();
   }
-
-  #tellRoom(): void {
-    if (this.#roomListeners.size === 0) return;
-    for (const listener of [...this.#roomListeners]) listener();
-  }
-}
-
-/** The bytes that an entry adds to the journal, within the padding of its object. */
-function entryBytes(entry: JournalEntryDraft): number {
-  let bytes = 0;
-  for (const part of entry.parts) bytes += part.length;
-  return journalObjectBytes(bytes, 1);
 }

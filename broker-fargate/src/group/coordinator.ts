@@ -24,7 +24,6 @@ import { type GroupMetrics, groupMetrics } from "./group-metrics.ts";
 import { joinFits, syncFits } from "./group-size.ts";
 import type { GroupSlot, HeldGroup } from "./group-slot.ts";
 import { HeldSlots, retentionMsOf, unavailable } from "./held-slots.ts";
-import { slotReopenMs } from "./limits.ts";
 import { newMemberId } from "./member-id.ts";
 import {
   type CommitOutcome,
@@ -66,7 +65,6 @@ export class GroupCoordinator {
   readonly #slots: HeldSlots;
   readonly #ignoreTopics: () => void;
   #cleanup: Timer | undefined;
-  #opening: Timer | undefined;
 
   constructor(deps: CoordinatorDeps) {
     this.#deps = deps;
@@ -81,16 +79,11 @@ export class GroupCoordinator {
     );
   }
 
-  /**
-   * Starts the timers. Slots that hold groups open in the background, a moment after the start, which
-   * the look for them would slow; others when first asked.
-   */
+  /** Starts the timers. Slots that hold groups open in the background, others when first asked. */
   open(): void {
     this.#scheduleCleanup();
-    this.#opening = this.#deps.clock.after(slotReopenMs, () => {
-      // A failure here is met again, and told, by the first request that needs the slot.
-      this.#slots.openAll().catch((error: unknown) => unavailable(error));
-    });
+    // A failure here is met again, and told, by the first request that needs the slot.
+    this.#slots.openAll().catch((error: unknown) => unavailable(error));
   }
 
   /** This broker leads the slots from now on: their groups go on. */
@@ -105,7 +98,6 @@ export class GroupCoordinator {
 
   async close(): Promise<void> {
     this.#cleanup?.cancel();
-    this.#opening?.cancel();
     this.#ignoreTopics();
     await this.#slots.close();
   }

@@ -15,7 +15,7 @@ import {
   writeFileSync,
 } from "node:fs";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { publint } from "publint";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { startSubject, type Subject } from "../../../test/hardness/subject.ts";
@@ -27,10 +27,13 @@ let place: string;
 let built: string;
 let project: string;
 let tarball: string;
-let broker: Subject;
+let broker: Subject | undefined;
+
+/** The tools run on the Node of this test, whichever one is found first otherwise. */
+const env = { ...process.env, PATH: `${dirname(process.execPath)}:${process.env["PATH"] ?? ""}` };
 
 const run = (command: string, args: readonly string[], cwd: string): string =>
-  execFileSync(command, args, { cwd, encoding: "utf8", stdio: ["ignore", "pipe", "pipe"] });
+  execFileSync(command, args, { cwd, env, encoding: "utf8", stdio: ["ignore", "pipe", "pipe"] });
 
 interface Manifest {
   readonly name: string;
@@ -74,7 +77,7 @@ beforeAll(async () => {
 }, 120_000);
 
 afterAll(async () => {
-  await broker.stop();
+  await broker?.stop();
   rmSync(place, { recursive: true, force: true });
 });
 
@@ -161,7 +164,7 @@ test("it installs into a fresh project, and runs from both module systems and Ty
   run(bin("tsc"), ["-p", "tsconfig.json"], project);
   // Type stripping takes no `import x = require()`: that one is compiled only.
   for (const file of ["use.mjs", "use.cjs", "use-types.mts"]) {
-    const said = run(process.execPath, [file, `${broker.port}`, file], project);
+    const said = run(process.execPath, [file, String(broker?.port), file], project);
     expect(said.trim().split("\n")).toEqual(["a 1", "true UNKNOWN_TOPIC_OR_PARTITION"]);
   }
 }, 180_000);

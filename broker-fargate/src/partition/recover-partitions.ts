@@ -56,19 +56,27 @@ export async function recoverPartitions(deps: RecoverPartitionsDeps): Promise<vo
       return new UnplacedRecords(disk, partitionDirectory({ topicId, partition }), baseOffset);
     },
   });
-  for (const { bytes, incarnation, offline, partitions } of reports) {
+  for (const { bytes, incarnation, offline: own, partitions } of reports) {
     const fields = { incarnation, bytes, partitions: partitions.length };
     log.warn(fields, "replayed a former journal");
-    for (const partition of offline.values()) {
+    for (const partition of own.values()) {
       const { cause, ...place } = partition;
       const message =
         "a former journal could not be replayed into a partition, which is offline until a start can";
       log.error({ err: cause, incarnation, ...place }, message);
       deps.offline(incarnation, partition);
     }
-    const kept = partitions.filter((place) => {
-      return isTiering(place) && !offline.has(`${place.topicId}-${place.partition}`);
-    });
+  }
+  // Each journal is told of what any of them put offline: to keep a partition opens it, and one that
+  // lacks what a later journal has for it must not be served.
+  const offline = new Map(reports.flatMap((report) => [...report.offline]));
+  for (const { incarnation, partitions } of reports) {
+    const kept: ReplayedPartition[] = [];
+    for (const place of partitions.filter(isTiering)) {
+      const found = offline.get(`${place.topicId}-${place.partition}`);
+      if (found === undefined) kept.push(place);
+      else deps.offline(incarnation, found);
+    }
     if (kept.length > 0) await whileAway(deps, () => deps.keep(incarnation, kept));
   }
 }

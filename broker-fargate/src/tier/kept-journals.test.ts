@@ -1,4 +1,5 @@
 import { VirtualClock } from "@millrace/adapter-memory";
+import { DiskError } from "@millrace/core";
 import { expect, it } from "vitest";
 import { batchOf, fetchAllRecords, Rig, turn } from "../partition/fixtures.ts";
 import { smallLimits } from "./fixtures.ts";
@@ -55,4 +56,27 @@ it("keeps a journal whose partition could not be loaded, until a start that can"
     const left = await fetchAllRecords(await rig.partitions.open(topic, 0));
     expect(left.map(({ value }) => value)).toEqual([1, 2]);
   }
+});
+
+it("serves no partition that lacks what only the later of two journals has", async () => {
+  const rig = await new Rig({ tierLimits: smallLimits }).start();
+  const configs = { "millrace.durability": "journal" };
+  const topic = await rig.createTopic("t", { configs });
+  const append = async (values: readonly number[]): Promise<void> => {
+    const owner = await rig.partitions.open(topic, 0);
+    await owner.append({ records: batchOf(values), waitFor: "durable" });
+  };
+  await append([1, 2]);
+  await rig.crash();
+  await append([3, 4]);
+  rig.disk.kill();
+  rig.disk.loseFolder("partitions");
+  rig.clock = new VirtualClock({ wallMs: rig.clock.wallMs() });
+  const matches = (path: string): boolean => path.includes(topic) && path.endsWith(".log");
+  rig.disk.failNext({ operation: "write", matches, after: 1, times: 1 });
+  await rig.start();
+  await expect(rig.partitions.open(topic, 0)).rejects.toBeInstanceOf(DiskError);
+  await rig.crash();
+  const left = await fetchAllRecords(await rig.partitions.open(topic, 0));
+  expect(left.map(({ value }) => value)).toEqual([1, 2, 3, 4]);
 });

@@ -14,8 +14,24 @@ const scratchTopicsMax = 2;
 export class Admin extends ClientProcess {
   #scratchTopics = 0;
 
-  constructor(scene: Scene) {
-    super(scene, "admin");
+  constructor(scene: Scene, name = "admin") {
+    super(scene, name);
+  }
+
+  /** Raises `millrace.version`; resolves when the cluster says that it is so. */
+  async finalise(maxVersionLevel: number): Promise<void> {
+    const featureUpdates = [{ feature: "millrace.version", maxVersionLevel, upgradeType: 1 }];
+    const body = { timeoutMs: 5_000, featureUpdates, validateOnly: false };
+    for (;;) {
+      const code = await this.ask(async (connection) => {
+        return (await connection.request(ApiKey.UpdateFeatures, 2, body)).errorCode;
+      });
+      this.scene.world.trace.add(`${this.name} was told ${kafkaError(code).name}`);
+      if (code === ErrorCode.NONE) return;
+      // A former broker is still listed; another one is asked, too.
+      this.disconnect();
+      await this.sleep(this.scene.world.between(200, 1_000));
+    }
   }
 
   /** Tries until the topic is there. */

@@ -99,6 +99,11 @@ export class BrokerHost extends Machine implements Brokers {
     return this.state === "closing" ? this.#opened : this.opened;
   }
 
+  /** As long as this is the same, nothing in the broker has changed. */
+  get turns(): string {
+    return `${this.starts} ${this.state} ${this.#life?.turns ?? 0}`;
+  }
+
   /** Begins a life; it is up some time later, or fails and is begun again. */
   start(): void {
     if (this.state !== "down" || this.isBroken) return;
@@ -280,7 +285,10 @@ export class BrokerHost extends Machine implements Brokers {
     if (isKnown || life.isOver || this.state === "closing") return;
     // Who is over before it is open is abandoned when it is.
     this.#isOverEarly = this.state === "starting";
-    if (this.#isOverEarly) return;
+    if (this.#isOverEarly) {
+      this.table.add("over", this.state);
+      return;
+    }
     world.trace.add(`${life.name} is over: ${describe(cause)}`);
     this.table.add("over", this.state);
     this.#leftovers.add(life);
@@ -322,6 +330,7 @@ export class BrokerHost extends Machine implements Brokers {
       mutation: this.#mutation,
       start: this.#mutatedStart(),
       asMember: this.#memberPorts(life),
+      versions: this.versions,
       bug: (what) => this.note(this.member === undefined ? what : `${life.name}: ${what}`),
       mayMissRecords: () => this.mayMissRecords,
       onFailed: () => {
@@ -359,7 +368,13 @@ export class BrokerHost extends Machine implements Brokers {
         if (life?.isOver === false) run();
       });
     };
-    return { world: this.world, number: this.starts, memoryDisk: this.disk, after };
+    return {
+      world: this.world,
+      host: this.name,
+      number: this.starts,
+      memoryDisk: this.disk,
+      after,
+    };
   }
 }
 

@@ -34,6 +34,8 @@ export interface Scene {
   isEnding: boolean;
   /** Clients that sleep go on at this time at the earliest. */
   restsUntilMs: number;
+  /** So many times as long do clients sleep as they otherwise would; 1 if absent. */
+  readonly slowness?: number;
 }
 
 interface KnownTopic {
@@ -45,11 +47,14 @@ interface KnownTopic {
 /** What the admin has made, and what is promised of it. */
 export class KnownCluster {
   readonly #topics = new Map<string, KnownTopic>();
+  /** Of all topics; undefined after one changed. */
+  #partitions: readonly PartitionRef[] | undefined;
   /** The highest offset up to which somebody asked for a deletion, by partition's name. */
   readonly #deletedBelow = new Map<string, number>();
 
   put(how: SimulatedTopic, id: string, partitions: number): void {
     this.#topics.set(how.name, { id, partitions, how });
+    this.#partitions = undefined;
   }
 
   find(topic: string): SimulatedTopic | undefined {
@@ -85,6 +90,7 @@ export class KnownCluster {
 
   remove(topic: string): void {
     this.#topics.delete(topic);
+    this.#partitions = undefined;
   }
 
   get topics(): readonly string[] {
@@ -100,7 +106,8 @@ export class KnownCluster {
   }
 
   get partitions(): readonly PartitionRef[] {
-    return this.topics.flatMap((topic) => this.partitionsOf(topic));
+    this.#partitions ??= this.topics.flatMap((topic) => this.partitionsOf(topic));
+    return this.#partitions;
   }
 }
 
@@ -139,7 +146,8 @@ export class ClientProcess implements Client {
 
   sleep(ms: number): Promise<void> {
     const restMs = this.scene.restsUntilMs - this.scene.world.nowMs;
-    return new Promise((resolve) => this.clock.after(ms + Math.max(0, restMs), resolve));
+    const sleepMs = ms * (this.scene.isEnding ? 1 : (this.scene.slowness ?? 1));
+    return new Promise((resolve) => this.clock.after(sleepMs + Math.max(0, restMs), resolve));
   }
 
   /**

@@ -1,5 +1,7 @@
 import { calmObjects, type BrokerHost } from "./broker-host.ts";
+import { clusterSteps } from "./cluster-steps.ts";
 import type { Fault, FaultScene } from "./fault-scene.ts";
+import type { Side } from "./fault-table.ts";
 import { badStore, diskError, slowNetwork, slowSyncs } from "./plain-faults.ts";
 import { badObjects, objectsAway } from "./tier-faults.ts";
 import type { World } from "./world.ts";
@@ -22,6 +24,9 @@ export const brokerFaults: readonly Fault[] = [
   storeDeaf,
   slowStore,
   staleStore,
+  lateStore,
+  lateFromWrite,
+  lateFromWrite,
   badObjects,
   badObjects,
   objectsAway,
@@ -58,16 +63,29 @@ const ofMoves: ReadonlySet<string> = new Set([
   "journal ended",
 ]);
 
+/** What may happen to whoever comes to a step, and on which side of it. */
+export interface StepCell {
+  readonly step: string;
+  readonly side: Side;
+  readonly hurt: "crash" | "pause";
+}
+
+/** Every one of them: a seed has one that it aims at. */
+export const stepCells: readonly StepCell[] = clusterSteps.flatMap((step) =>
+  (["before", "after"] as const).flatMap((side) =>
+    (["crash", "pause"] as const).map((hurt) => ({ step, side, hurt })),
+  ),
+);
+
 /**
  * Whoever of the brokers comes to the step next dies just before its effect, or just after it; or is
  * paused there, long enough for the others to take over.
  */
 export function hurtAtStep(
   hosts: readonly BrokerHost[],
-  { step, world }: { readonly step: string; readonly world: World },
+  world: World,
+  { hurt, side, step }: StepCell,
 ): void {
-  const side = world.pick(["before", "after"] as const);
-  const isPause = world.chance(400);
   // While others take over, or when they have done so for long.
   const pauseMs = world.between(2_600, world.pick([5_000, 12_000]));
   for (const host of hosts) {
@@ -76,13 +94,13 @@ export function hurtAtStep(
       side,
       hit: () => {
         for (const other of hosts) other.steps.disarm();
-        host.table.add(`${isPause ? "pause" : "crash"} ${side}`, step);
-        if (isPause) pauseFor(host, world, pauseMs);
+        host.table.add(`${hurt} ${side}`, step);
+        if (hurt === "pause") pauseFor(host, world, pauseMs);
         else {
           host.freeze();
           world.clock.after(0, () => host.kill("kill"));
         }
-        return isPause ? "goesOn" : "dies";
+        return hurt === "pause" ? "goesOn" : "dies";
       },
     });
   }
@@ -129,7 +147,7 @@ export function killInCall(scene: FaultScene): void {
 }
 
 /** Longer than any timeout of the cluster: the others take over, and then it goes on. */
-function pauseLong({ deps: { host, world } }: FaultScene): void {
+export function pauseLong({ deps: { host, world } }: FaultScene): void {
   pauseFor(host, world, world.between(2_500, 20_000));
 }
 
@@ -178,6 +196,32 @@ function slowStore({ deps: { host, world } }: FaultScene): void {
   host.setStoreRates({ perThousand: {}, latencyMsMax: world.pick([200, 1_000, 3_000]) });
 }
 
+/** What it writes takes effect when nobody expects it any more. */
+function lateStore({ deps: { host, world } }: FaultScene): void {
+  const perThousand = { lateEffect: world.pick([150, 500, 950]) };
+  host.setStoreRates({ perThousand, latencyMsMax: 5, lateMsMax: world.pick([1_000, 20_000]) });
+}
+
+/** The same from a write under a slot on, all of its tries included. */
+function lateFromWrite({ deps: { host, world } }: FaultScene): void {
+  const forMs = world.between(100, world.pick([1_000, 5_000]));
+  const lateMsMax = world.pick([5_000, 30_000]);
+  host.steps.watch(world.pick(slotWrites), () => {
+    host.setStoreRates({ perThousand: { lateEffect: 950 }, latencyMsMax: 5, lateMsMax });
+    world.clock.after(forMs, () => host.setStoreRates({ perThousand: {}, latencyMsMax: 5 }));
+  });
+}
+
+const slotWrites: readonly string[] = [
+  "transact segment",
+  "transact segment",
+  "transact segment",
+  "transact partition",
+  "transact group",
+  "transact offsets",
+  "transact topic",
+];
+
 function staleStore({ deps: { host, world } }: FaultScene): void {
   host.table.add("stale store", host.state);
   const staleMsMax = world.pick([100, 2_000, 8_000]);
@@ -205,6 +249,7 @@ function linksCut({ deps: { host, world } }: FaultScene): void {
 export function healBroker(host: BrokerHost): void {
   host.steps.unwatch();
   host.diskWeather.syncMsMax = 1;
-  host.setStoreRates({ perThousand: {}, latencyMsMax: 5 });
-  host.objects.rates = calmObjects;
+  const { world } = host;
+  host.setStoreRates({ perThousand: {}, latencyMsMax: world.pick([0, 0, 2, 5]) });
+  host.objects.rates = { ...calmObjects, latencyMsMax: world.pick([0, 2, 5]) };
 }

@@ -1,4 +1,5 @@
 import { clusterSteps } from "./cluster-steps.ts";
+import type { ExpectedHits } from "./expected-hits.ts";
 
 const calls: readonly string[] = [
   "idle",
@@ -33,7 +34,7 @@ const writes: readonly string[] = [
  * that is longer than any timeout, come at both sides of each named step. No others: a member's
  * disk goes with its process, so nothing of it is damaged, and nothing of it is synced.
  */
-export const clusterHits: Readonly<Record<string, readonly string[]>> = {
+const hits: ExpectedHits["hits"] = {
   "crash before": clusterSteps,
   "crash after": clusterSteps,
   "pause before": clusterSteps,
@@ -45,6 +46,8 @@ export const clusterHits: Readonly<Record<string, readonly string[]>> = {
   join: ["down"],
   leave: ["up"],
   "clock jump": ["up"],
+  upgrade: ["up", "level finalised"],
+  "journal object lost": ["up"],
   "client crash": ["producer", "plain", "consumer", "member"],
   "link reset": ["inRequest", "inReply", "betweenFrames"],
   "links cut: both": ["up"],
@@ -58,6 +61,7 @@ export const clusterHits: Readonly<Record<string, readonly string[]>> = {
   "store conflict": writes,
   "store requestLost": ["get version", "range heartbeat", ...writes],
   "store replyLost": writes,
+  "store lateEffect": writes,
   "object store away": ["up"],
   "object store replies cut off": ["up"],
   "object slowDown": [...puts, ...deletions, ...reads],
@@ -67,3 +71,5 @@ export const clusterHits: Readonly<Record<string, readonly string[]>> = {
   "object lateEffect": [...puts, ...deletions],
   "object slowRead": reads,
 };
+
+export const clusterHits: ExpectedHits = { hits, cannot: [] };

@@ -23,6 +23,8 @@ export class ClusterInvariants {
   readonly #durableEnd: (ref: PartitionRef) => number;
   /** By the partition's name, by epoch. */
   readonly #seen = new Map<string, Map<number, Seen>>();
+  /** How far each broker was when it was looked at. */
+  readonly #looked = new Map<BrokerHost, string>();
 
   constructor(of: {
     readonly hosts: readonly BrokerHost[];
@@ -47,7 +49,8 @@ export class ClusterInvariants {
     const refs = this.#cluster.partitions;
     for (const host of this.#hosts) {
       const { observed } = host;
-      if (observed === undefined) continue;
+      if (observed === undefined || this.#looked.get(host) === host.turns) continue;
+      this.#looked.set(host, host.turns);
       for (const ref of refs) {
         const owner = observed.broker.partitions.find(ref.topicId as TopicId, ref.partition);
         if (owner !== undefined) this.#checkOwner(host, ref, owner);

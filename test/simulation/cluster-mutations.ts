@@ -1,4 +1,4 @@
-import type { MetadataStore, ObjectStore, Write } from "@millrace/core";
+import type { Item, ItemValue, MetadataStore, ObjectStore, Write } from "@millrace/core";
 import { crc32c, decodeFence } from "@millrace/wire";
 import { Flights } from "../../broker-fargate/src/journal/flights.ts";
 import { ObjectJournal } from "../../broker-fargate/src/journal/object-journal.ts";
@@ -7,7 +7,8 @@ import { FormerEntries } from "../../broker-fargate/src/takeover/former-entries.
 import { Tier } from "../../broker-fargate/src/tier/tier.ts";
 import { keyKind, objectKind } from "./fault-table.ts";
 import type { MutatedStart } from "./life-ports.ts";
-import { type KnownMutation, replaced } from "./mutating.ts";
+import { type KnownMutation, passingItems, replaced } from "./mutating.ts";
+import { ownershipMutations } from "./ownership-mutations.ts";
 
 const slowMs = 400;
 
@@ -17,18 +18,6 @@ function passing(store: ObjectStore): ObjectStore {
     readRange: (key, range) => store.readRange(key, range),
     list: (listing) => store.list(listing),
     delete: (keys) => store.delete(keys),
-    close: () => store.close(),
-  };
-}
-
-function passingItems(
-  store: MetadataStore,
-  change: (writes: readonly Write[]) => readonly Write[],
-): MetadataStore {
-  return {
-    get: (key, consistency) => store.get(key, consistency),
-    range: (range) => store.range(range),
-    transact: (writes) => store.transact(change(writes)),
     close: () => store.close(),
   };
 }
@@ -47,6 +36,20 @@ function overwritingFences(store: ObjectStore, { after }: MutatedStart): ObjectS
       const copies = parts.map((part) => part.slice());
       await new Promise<void>((resolve) => after(slowMs, resolve));
       await store.delete([key]);
+      return store.putIfAbsent(key, copies);
+    },
+  };
+}
+
+/** Every third object of a journal takes longer. */
+function unevenJournals(store: ObjectStore, { after }: MutatedStart): ObjectStore {
+  return {
+    ...passing(store),
+    putIfAbsent: async (key, parts) => {
+      const isSlow = objectKind(key) === "journal" && Number(key.split("/").at(-1)) % 3 === 0;
+      if (!isSlow || isFence(key, parts)) return store.putIfAbsent(key, parts);
+      const copies = parts.map((part) => part.slice());
+      await new Promise<void>((resolve) => after(slowMs, resolve));
       return store.putIfAbsent(key, copies);
     },
   };
@@ -82,6 +85,49 @@ function unconditional(write: Write): Write {
   if (!isRegistration || write.value["state"] !== "open") return write;
   const { key, kind, value } = write;
   return { kind, key, value };
+}
+
+function isSame(one: ItemValue, other: ItemValue): boolean {
+  return JSON.stringify(one) === JSON.stringify(other);
+}
+
+/**
+ * Writes under a slot are on condition of its head's epoch alone, and those that fail are followed by
+ * nothing that makes them too late.
+ */
+function unguarded(store: MetadataStore): MetadataStore {
+  const heads = new Map<string, Item>();
+  const learn = (item: Item | undefined): void => {
+    if (item !== undefined && keyKind(item.key) === "head") {
+      heads.set(`${item.key} ${item.version}`, item);
+    }
+  };
+  // What would have been written again has the versions behind the one that was read.
+  const headAt = (key: string, version: number): Item | undefined => {
+    if (version === 0) return undefined;
+    return heads.get(`${key} ${version}`) ?? headAt(key, version - 1);
+  };
+  const byEpoch = (write: Write): Write => {
+    const { condition, key } = write;
+    const head = condition?.is === "version" ? headAt(key, condition.version) : undefined;
+    if (head === undefined || write.kind === "delete") return write;
+    const isGuard = write.kind === "check" || isSame(write.value, head.value);
+    const epoch = Number(head.value["epoch"]);
+    return isGuard ? { kind: "check", key, condition: { is: "epochAtMost", epoch } } : write;
+  };
+  return {
+    ...passingItems(store, (writes) => writes),
+    get: async (key, consistency) => {
+      const item = await store.get(key, consistency);
+      learn(item);
+      return item;
+    },
+    transact: async (writes) => {
+      const outcome = await store.transact(writes.map(byEpoch));
+      for (const { found } of outcome.ok ? [] : outcome.refused) learn(found);
+      return outcome;
+    },
+  };
 }
 
 /** What journals, slots, claims and coordinators of a cluster must not do. */
@@ -123,6 +169,9 @@ export const clusterMutations: readonly KnownMutation[] = [
         restoreNext();
       };
     },
+    // Some take longer, so that the order in which they are stored is another one.
+    objects: unevenJournals,
+    killIn: "put journal",
     foundAs: ["internal"],
     seedsMax: 5,
   },
@@ -149,18 +198,18 @@ export const clusterMutations: readonly KnownMutation[] = [
         };
       }),
     crashAt: "journal trimmed",
-    faultsMsMin: 60_000,
+    events: 12_000,
     foundAs: ["internal", "lostWrite", "unseen"],
-    seedsMax: 8,
+    seedsMax: 24,
   },
   {
     name: "a fence is put whether or not something is there",
     regime: "cluster",
     objects: overwritingFences,
     crashAt: "fence put",
-    faultsMsMin: 60_000,
+    events: 12_000,
     foundAs: ["internal", "lostWrite", "unseen"],
-    seedsMax: 3,
+    seedsMax: 10,
   },
   {
     name: "a fence is deleted with its journal",
@@ -174,9 +223,18 @@ export const clusterMutations: readonly KnownMutation[] = [
     name: "a manifest entry is written without the head's epoch",
     regime: "cluster",
     store: (store) => passingItems(store, unchecked("segment")),
-    faultsMsMin: 120_000,
+    crashAt: "segment named",
+    events: 20_000,
     foundAs: ["internal", "lostWrite", "unseen", "keyLost", "stuck"],
-    seedsMax: 8,
+    seedsMax: 16,
+  },
+  {
+    name: "a write under a slot that failed takes effect after those that came later",
+    regime: "cluster",
+    store: unguarded,
+    faultsMsMin: 600_000,
+    foundAs: ["internal", "lostWrite", "unseen", "keyLost", "stuck"],
+    seedsMax: 16,
   },
   {
     name: "a checkpoint is registered whatever became of its journal",
@@ -211,4 +269,5 @@ export const clusterMutations: readonly KnownMutation[] = [
     foundAs: ["internal", "lostWrite", "unseen", "inconsistentOffsets"],
     seedsMax: 3,
   },
+  ...ownershipMutations,
 ];

@@ -1,5 +1,6 @@
 import { Admin } from "./admin.ts";
 import { checkHistory } from "./checker.ts";
+import { stepCells } from "./cluster-faults.ts";
 import { ClusterInvariants } from "./cluster-invariants.ts";
 import { KnownCluster, type Scene } from "./client.ts";
 import { ClusterNemesis } from "./cluster-nemesis.ts";
@@ -7,10 +8,11 @@ import { Drain } from "./drain.ts";
 import { Fleet } from "./fleet.ts";
 import { History } from "./history.ts";
 import { Network } from "./network.ts";
-import { group, populate } from "./populate.ts";
+import { groupsOf, populate } from "./populate.ts";
 import { Population } from "./population.ts";
 import type { SimulationOptions, SimulationResult } from "./simulate.ts";
 import { restNowAndThen } from "./rests.ts";
+import { RollingUpgrade } from "./rolling-upgrade.ts";
 import { drainMsMax, setUpMsMax, Stage } from "./stage.ts";
 import { brokerConfigs, mainTopics, type SimulatedTopic } from "./topics.ts";
 import { StoreInvariants } from "./store-invariants.ts";
@@ -21,6 +23,15 @@ const anomaliesMaxDefault = 20;
 /** Those that are there at first, and at the end; others join and leave. */
 const brokersMin = 3;
 const brokersMax = 5;
+
+/** In a run of so long clients take their time: it is as many runs that find most, not long ones. */
+const longRunMs = 300_000;
+const slownessOfLongRuns = 8;
+/** Groups outlive many deaths of their coordinators in a run. */
+const slownessOfGroups = 4;
+
+/** So many clusters begin with the version before. */
+const upgradedPerThousand = 200;
 
 /**
  * A cluster of three to five brokers: each of them may be killed with its disk, paused and cut off,
@@ -37,6 +48,7 @@ export class ClusterSimulation {
   readonly #topics: readonly SimulatedTopic[];
   readonly #admin: Admin;
   readonly #nemesis: ClusterNemesis;
+  readonly #upgrade: RollingUpgrade | undefined;
   #isDrained = false;
 
   constructor(options: SimulationOptions) {
@@ -50,7 +62,6 @@ export class ClusterSimulation {
     const stores: StoreInvariants = new StoreInvariants({
       note: (what) => this.#fleet.note(what),
       slots: Number(brokerConfigs["millrace.slots"]),
-      bytesOf: (key) => this.#fleet.outside.memoryObjects.bytesOf(key),
       partitions: () => cluster.partitions,
       shown: (ref) => partitions.shown(ref),
     });
@@ -61,15 +72,22 @@ export class ClusterSimulation {
       ...{ hosts: host.hosts, cluster, history },
       durableEnd: (ref) => stores.durableEnd(ref),
     });
-    this.#scene = { world, host, history, cluster, isEnding: false, restsUntilMs: 0 };
+    const isLong = (options.faultsMsMin ?? 0) >= longRunMs;
+    const isThin = options.focus === "groups";
+    const slowness = isLong ? slownessOfLongRuns : isThin ? slownessOfGroups : 1;
+    this.#scene = { world, host, history, cluster, isEnding: false, restsUntilMs: 0, slowness };
+    const isUpgraded = world.chance(upgradedPerThousand);
+    this.#upgrade = isUpgraded ? new RollingUpgrade(this.#scene, host) : undefined;
     this.#topics = mainTopics(world, "journal");
     this.#population = new Population(this.#scene);
     this.#admin = new Admin(this.#scene);
-    const { crashAt, killIn } = options;
+    const { crashAt, killIn, prefers } = options;
     this.#nemesis = new ClusterNemesis({
       ...{ world, network, fleet: host, brokersMin },
+      aim: stepCells[seed % stepCells.length] ?? world.pick(stepCells),
       ...(killIn === undefined ? {} : { killIn }),
       ...(crashAt === undefined ? {} : { crashAt }),
+      ...(prefers === undefined ? {} : { prefers }),
       restsUntilMs: () => this.#scene.restsUntilMs,
       crashClient: () => this.#population.crashOne(),
     });
@@ -93,6 +111,7 @@ export class ClusterSimulation {
     this.#populate();
     const { events, faultsMsMin = 0 } = this.#options;
     void nemesis.run();
+    void this.#upgrade?.run();
     if (faultsMsMin > 0) void restNowAndThen(this.#scene);
     const lastEvent = this.#world.events + events;
     const lastMs = this.#world.nowMs + faultsMsMin;
@@ -112,7 +131,7 @@ export class ClusterSimulation {
       ))
     )
       return;
-    const drain = new Drain(this.#scene).run([group]);
+    const drain = new Drain(this.#scene).run(groupsOf(this.#options.focus));
     this.#isDrained = await stage.phase("drain", drain, drainMsMax);
   }
 
@@ -151,7 +170,8 @@ export class ClusterSimulation {
   #populate(): void {
     const population = this.#population;
     const topics = this.#topics.map(({ name }) => name);
-    populate(this.#scene, { population, values: this.#values, topics, fullReads: "no" });
+    const groups = groupsOf(this.#options.focus);
+    populate(this.#scene, { groups, population, values: this.#values, topics, fullReads: "no" });
     const how = { topics, switches: "nothing", durability: "journal" } as const;
     population.watch(this.#admin, this.#admin.run(how));
   }

@@ -11,6 +11,7 @@ import { SettledOffset } from "../../broker-fargate/src/compaction/settled-offse
 import { ManifestItems } from "../../broker-fargate/src/tier/manifest-items.ts";
 import { fileKind } from "./fault-table.ts";
 import { type KnownMutation, mutatedDisk, replaced } from "./mutating.ts";
+import { slowStore } from "./tier-mutations.ts";
 
 /** What is wrong is found by whichever client looks first. */
 const lostRecords = [
@@ -97,7 +98,7 @@ export const compactionMutations: readonly KnownMutation[] = [
     regime: "journal",
     crashAt: "swap put in place",
     foundAs: lostRecords,
-    seedsMax: 8,
+    seedsMax: 16,
     disk: (disk) =>
       mutatedDisk(disk, (path) =>
         fileKind(path) === "cleaned" ? { sync: () => Promise.resolve() } : {},
@@ -108,7 +109,7 @@ export const compactionMutations: readonly KnownMutation[] = [
     regime: "local",
     crashAt: "swap named",
     foundAs: lostRecords,
-    seedsMax: 4,
+    seedsMax: 8,
     disk: hastyRemovals,
   },
   {
@@ -116,14 +117,14 @@ export const compactionMutations: readonly KnownMutation[] = [
     regime: "local",
     crashAt: "old segment removed",
     foundAs: lostRecords,
-    seedsMax: 4,
+    seedsMax: 12,
     disk: hiddenSwaps,
   },
   {
     name: "the newest record of a key is dropped",
     regime: "local",
     foundAs: lostRecords,
-    seedsMax: 2,
+    seedsMax: 8,
     patch: () =>
       replaced(KeyMap.prototype, "findAll", (findAll) => {
         return function (this: KeyMap, keys, into) {
@@ -139,11 +140,11 @@ export const compactionMutations: readonly KnownMutation[] = [
   {
     name: "a tombstone is dropped while an older record of its key is in the object store",
     regime: "local",
-    crashAt: "hot segment removed",
+    // What is hot is cleaned before it is stored, which older records are.
+    objects: slowStore,
+    focus: "compacted",
     faultsMsMin: 60_000,
     foundAs: ["keyCameBack"],
-    // About one seed in sixty shows it.
-    seedsFrom: 60,
     seedsMax: 8,
     sideTasks: hastyTombstones,
     patch: expireRegardless,
@@ -153,7 +154,7 @@ export const compactionMutations: readonly KnownMutation[] = [
     regime: "local",
     faultsMsMin: 120_000,
     foundAs: ["keyCameBack"],
-    seedsMax: 4,
+    seedsMax: 16,
     patch: forgetTombstones,
   },
   {
@@ -161,7 +162,7 @@ export const compactionMutations: readonly KnownMutation[] = [
     regime: "local",
     faultsMsMin: 20_000,
     foundAs: ["internal"],
-    seedsMax: 6,
+    seedsMax: 8,
     patch: () =>
       replaced(ManifestItems.prototype, "replace", () => {
         return () => Promise.resolve();
@@ -173,7 +174,7 @@ export const compactionMutations: readonly KnownMutation[] = [
     crashAt: "swap put in place",
     faultsMsMin: 60_000,
     foundAs: lostRecords,
-    seedsMax: 6,
+    seedsMax: 16,
     patch: () =>
       replaced(SettledOffset.prototype, "look", () => {
         return ({ log }) => log.endOffset;

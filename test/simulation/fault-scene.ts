@@ -15,6 +15,8 @@ export interface NemesisDeps {
   readonly killIn?: string;
   /** A named step that it prefers to crash before and after; all alike if absent. */
   readonly crashAt?: string;
+  /** A fault that it prefers; all alike if absent. */
+  readonly prefers?: Fault;
   /** Whether partitions' folders may go with the process, and what is promised of their records. */
   readonly logLoss: () => "never" | "local" | "journal";
   /** Partitions whose log goes into the object store. */

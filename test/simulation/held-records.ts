@@ -9,13 +9,21 @@ import {
   type Source,
   type TopicId,
 } from "@millrace/core";
-import { crc32c, decodeCheckpointIndex, decodeSlotSection, type SlotSection } from "@millrace/wire";
+import {
+  type CheckpointIndex,
+  crc32c,
+  decodeCheckpointIndex,
+  decodeSlotSection,
+  type SlotSection,
+} from "@millrace/wire";
 import type { PartitionRef } from "./client.ts";
 import { type HeldRange, type MirroredJournal } from "./journal-mirror.ts";
 
 /** What the stores have, as it is kept beside them. */
 export interface MirroredStores {
   readonly items: ReadonlyMap<string, ItemValue>;
+  /** The manifest's, by what their keys have before the offset. */
+  readonly segments: ReadonlyMap<string, ReadonlyMap<string, ItemValue>>;
   readonly journals: ReadonlyMap<string, MirroredJournal>;
   readonly bytesOf: (key: string) => Uint8Array | undefined;
   /** The first part of all keys of objects. */
@@ -27,6 +35,8 @@ export class HeldRecords {
   readonly #stores: MirroredStores;
   /** By the object's key and the section's place in it. */
   readonly #sections = new Map<string, SlotSection | undefined>();
+  /** By the object itself, which never changes. */
+  readonly #indexes = new WeakMap<Uint8Array, CheckpointIndex>();
 
   constructor(stores: MirroredStores) {
     this.#stores = stores;
@@ -46,14 +56,13 @@ export class HeldRecords {
   }
 
   #segments({ partition, topicId }: PartitionRef, slot: Slot): HeldRange[] {
-    const prefix = `${keys.slot(slot)}/segment/${topicId}/${partition}/`;
+    const folder = `${keys.slot(slot)}/segment/${topicId}/${partition}`;
     const found: HeldRange[] = [];
-    for (const [key, value] of this.#stores.items) {
-      if (!key.startsWith(prefix)) continue;
+    for (const [key, value] of this.#stores.segments.get(folder) ?? []) {
       const { object } = value;
       if (typeof object !== "string") continue;
       if (this.#stores.bytesOf(object) === undefined) continue;
-      found.push({ from: Number(key.slice(prefix.length)), to: Number(value["nextOffset"]) });
+      found.push({ from: Number(key.slice(folder.length + 1)), to: Number(value["nextOffset"]) });
     }
     return found;
   }
@@ -105,9 +114,7 @@ export class HeldRecords {
   #section(source: Source, { bytes, number }: CheckpointName, slot: Slot): SlotSection | undefined {
     const newest = this.#bytesOf(source, number);
     if (newest === undefined) return undefined;
-    const decoded = decodeCheckpointIndex(newest, { objectBytes: bytes, crc32c });
-    if (decoded.kind !== "ok") return undefined;
-    const line = decoded.index.slots.find((one) => {
+    const line = this.#indexOf(newest, bytes)?.slots.find((one) => {
       return one.slot === slot && one.epoch === source.epoch;
     });
     if (line === undefined) return undefined;
@@ -119,6 +126,15 @@ export class HeldRecords {
     const section = found?.kind === "ok" ? found.section : undefined;
     if (section !== undefined) this.#sections.set(name, section);
     return section;
+  }
+
+  #indexOf(object: Uint8Array, objectBytes: number): CheckpointIndex | undefined {
+    const known = this.#indexes.get(object);
+    if (known !== undefined) return known;
+    const decoded = decodeCheckpointIndex(object, { objectBytes, crc32c });
+    if (decoded.kind !== "ok") return undefined;
+    this.#indexes.set(object, decoded.index);
+    return decoded.index;
   }
 
   #bytesOf({ incarnation }: Source, checkpoint: number): Uint8Array | undefined {

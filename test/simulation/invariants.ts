@@ -24,6 +24,8 @@ export class Invariants {
   readonly #cluster: KnownCluster;
   readonly #history: History;
   readonly #seen = new Map<string, Seen>();
+  /** How far the broker was when it was looked at. */
+  #looked = "";
 
   constructor(
     host: BrokerHost,
@@ -35,8 +37,9 @@ export class Invariants {
   }
 
   check(): void {
-    const { observed, steps } = this.#host;
-    if (observed === undefined) return;
+    const { observed, steps, turns } = this.#host;
+    if (observed === undefined || turns === this.#looked) return;
+    this.#looked = turns;
     const { partitions } = observed.broker;
     let isSynced = true;
     for (const ref of this.#cluster.partitions) {

@@ -1,9 +1,17 @@
 import { inlineHashing } from "@millrace/adapter-memory";
 import type { FaultyMetadataStore, FaultyObjectStore, MemoryDisk } from "@millrace/adapter-memory";
-import type { Clock, Disk, MetadataStore, ObjectStore, SideTasks } from "@millrace/core";
+import type {
+  Clock,
+  Disk,
+  MetadataStore,
+  ObjectStore,
+  SideTasks,
+  SupportedVersions,
+} from "@millrace/core";
 import { crc32c, jsCodecs } from "@millrace/wire";
 import { BufferPool } from "../../broker-fargate/src/buffer-pool.ts";
 import type { MemberPorts, OpenBroker, Ports } from "../../broker-fargate/src/open-broker.ts";
+import { FormerEyes } from "../fixtures/former-eyes.ts";
 import { WatchedDisk, watchedStore, type Watchers } from "./ports.ts";
 import { recordingLog } from "./recording-log.ts";
 import { simulatedSideWork } from "./side-work.ts";
@@ -28,6 +36,8 @@ export interface Mutation {
 
 export interface MutatedStart {
   readonly world: World;
+  /** Whose machine it is. */
+  readonly host: string;
   /** 1 for the first start. */
   readonly number: number;
   /** What is really on the disk. */
@@ -51,6 +61,8 @@ export interface LifeOutfit {
   readonly start: MutatedStart;
   /** Of a member of a cluster. */
   readonly asMember: MemberPorts | undefined;
+  /** Set: it is of the version before, and can't read what a newer one writes. */
+  readonly versions: SupportedVersions | undefined;
   /** The broker did what it should never do. */
   readonly bug: (what: string) => void;
   readonly mayMissRecords: () => boolean;
@@ -61,7 +73,9 @@ export function portsOf(outfit: LifeOutfit): Ports {
   const { disk, mutation, start, watchers } = outfit;
   const { life, steps, table, trace, world } = watchers;
   const watchedDisk = new WatchedDisk(disk, watchers);
-  const store = watchedStore(outfit.store, watchers);
+  const watched = watchedStore(outfit.store, watchers);
+  const { versions } = outfit;
+  const store = versions === undefined ? watched : new FormerEyes(watched);
   const objects = watchedObjects(outfit.objects, watchers);
   return {
     clock: life.clock(outfit.clock),
@@ -83,6 +97,8 @@ export function portsOf(outfit: LifeOutfit): Ports {
     compactionLimits: smallCompactionLimits,
     buffers: new BufferPool(pooledBytesMin),
     onFailed: outfit.onFailed,
-    ...(outfit.asMember === undefined ? {} : { asMember: outfit.asMember }),
+    // As for processes: the stores that members share can't seek.
+    ...(outfit.asMember === undefined ? { seeker: watched } : { asMember: outfit.asMember }),
+    ...(versions === undefined ? {} : { versions }),
   };
 }

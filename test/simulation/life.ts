@@ -13,6 +13,7 @@ export class Life {
   #isOver = false;
   #isFrozen = false;
   #isPaused = false;
+  #turns = 0;
   /** What came while it was paused, and behind it. */
   #late: (() => void)[] = [];
   #isCatchingUp = false;
@@ -33,6 +34,11 @@ export class Life {
 
   get isPaused(): boolean {
     return this.#isPaused;
+  }
+
+  /** How often something reached it: as long as this is the same, nothing in it has changed. */
+  get turns(): number {
+    return this.#turns;
   }
 
   freeze(): void {
@@ -58,6 +64,7 @@ export class Life {
     const next = (): void => {
       const run = this.#isPaused ? undefined : this.#late.shift();
       this.#isCatchingUp = run !== undefined;
+      this.#turns += 1;
       run?.();
       if (run !== undefined) turn(next);
     };
@@ -67,8 +74,12 @@ export class Life {
   /** Something reaches it from outside: now, or when it goes on, or never. */
   deliver(run: () => void): void {
     if (this.#isOver) return;
-    if (this.#isPaused || this.#isCatchingUp) this.#late.push(run);
-    else run();
+    if (this.#isPaused || this.#isCatchingUp) {
+      this.#late.push(run);
+      return;
+    }
+    this.#turns += 1;
+    run();
   }
 
   /** Resolves at once, or when it goes on, or never. */

@@ -7,7 +7,7 @@ import {
   type MemoryObjectStore,
   type ObjectFaultRates,
 } from "@millrace/adapter-memory";
-import type { Clock } from "@millrace/core";
+import type { Clock, SupportedVersions } from "@millrace/core";
 import { type FaultTable, objectKind } from "./fault-table.ts";
 import type { Anomaly } from "./history.ts";
 import { newOutside, type Outside } from "./outside.ts";
@@ -41,6 +41,8 @@ export class Machine {
   readonly memoryObjects: MemoryObjectStore;
   /** The way to the object store: what is under way on it outlives a life, too. */
   readonly objects: FaultyObjectStore;
+  /** Levels of `millrace.version` that the next life supports; those of the present code if absent. */
+  versions: SupportedVersions | undefined;
   /** Of the machine's wall clock, against the world's. */
   wallAheadMs = 0;
   protected readonly outside: Outside;
@@ -70,6 +72,11 @@ export class Machine {
     if (member !== undefined) this.faultyStore = this.newStore(world.clock);
   }
 
+  /** `node.id` of a member. */
+  get brokerId(): number | undefined {
+    return this.member?.brokerId;
+  }
+
   setStoreRates(rates: MetadataFaultRates): void {
     this.storeRates = rates;
     if (this.faultyStore !== undefined) this.faultyStore.rates = rates;
@@ -94,7 +101,8 @@ export class Machine {
   protected newStore(clock: Clock): FaultyMetadataStore {
     const { memoryStore, world } = this;
     return new FaultyMetadataStore(memoryStore, {
-      ...{ clock, random: world.random.fork(), rates: this.storeRates, past: memoryStore },
+      ...{ clock, random: world.random.fork(), rates: this.storeRates },
+      ...{ past: memoryStore, seeker: memoryStore },
     });
   }
 

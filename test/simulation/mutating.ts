@@ -3,7 +3,8 @@ import type { OpenBroker } from "../../broker-fargate/src/open-broker.ts";
 import type { PartitionOwner } from "../../broker-fargate/src/partition/owner.ts";
 import type { Mutation } from "./broker-host.ts";
 import type { AnomalyKind } from "./history.ts";
-import { type Regime, simulate } from "./simulate.ts";
+import { type Focus, type Regime, simulate } from "./simulate.ts";
+import type { PreferredFault } from "./preferred-faults.ts";
 
 /** A mistake that the simulation must find: which one, where it shows, and within how many seeds. */
 export interface KnownMutation extends Mutation {
@@ -12,12 +13,16 @@ export interface KnownMutation extends Mutation {
   readonly killIn?: string;
   /** The same for a named step. */
   readonly crashAt?: string;
+  /** The same for a fault, and for what there is most of. */
+  readonly prefers?: PreferredFault;
+  readonly focus?: Focus;
+  /** At least so many of them while faults happen; 4000 if absent. */
+  readonly events?: number;
   /** Virtual time while faults happen, for a mistake that takes time to show. */
   readonly faultsMsMin?: number;
   readonly foundAs: readonly AnomalyKind[];
+  /** Within so many, wherever one begins. */
   readonly seedsMax: number;
-  /** The first of them; 1 if absent. */
-  readonly seedsFrom?: number;
 }
 
 /** Everything passes but what is replaced. */
@@ -65,6 +70,19 @@ export function forgetfulStore(
   };
 }
 
+/** Everything passes, with its writes changed, if that is wanted. */
+export function passingItems(
+  store: MetadataStore,
+  change: (writes: readonly Write[]) => readonly Write[] = (writes) => writes,
+): MetadataStore {
+  return {
+    get: (key, consistency) => store.get(key, consistency),
+    range: (range) => store.range(range),
+    transact: (writes) => store.transact(change(writes)),
+    close: () => store.close(),
+  };
+}
+
 export function mutateOwners(opened: OpenBroker, mutate: (owner: PartitionOwner) => void): void {
   const { partitions } = opened.broker;
   const seen = new WeakSet<PartitionOwner>();
@@ -95,20 +113,33 @@ export function replaced<Target extends object, Name extends keyof Target>(
   };
 }
 
-const events = 4_000;
-
-/** The first seed that shows the mistake as what it is; undefined: none of those that should. */
-export async function firstFound(mutation: KnownMutation): Promise<number | undefined> {
-  const { crashAt, faultsMsMin = 0, foundAs, killIn, regime } = mutation;
-  const { seedsFrom = 1, seedsMax } = mutation;
-  const focus = {
+/**
+ * The first seed from this one on that shows the mistake as what it is; undefined: none of those
+ * that should.
+ */
+export async function firstFound(mutation: KnownMutation, from = 1): Promise<number | undefined> {
+  const { crashAt, events = 4_000, faultsMsMin = 0, foundAs, killIn, prefers, regime } = mutation;
+  const { seedsMax } = mutation;
+  const narrowed = {
     ...(killIn === undefined ? {} : { killIn }),
     ...(crashAt === undefined ? {} : { crashAt }),
+    ...(prefers === undefined ? {} : { prefers }),
+    ...(mutation.focus === undefined ? {} : { focus: mutation.focus }),
   };
-  const how = { events, faultsMsMin, regime, mutation, ...focus };
-  for (let seed = seedsFrom; seed < seedsFrom + seedsMax; seed += 1) {
-    const { anomalies } = await simulate({ ...how, seed, anomaliesMax: 1 });
-    if (anomalies.some(({ kind }) => foundAs.includes(kind))) return seed;
+  const how = { events, faultsMsMin, regime, mutation, ...narrowed };
+  // It would be the broker's end, and does not have to be everything's here.
+  const unhandled: unknown[] = [];
+  const note = (error: unknown): number => unhandled.push(error);
+  process.on("unhandledRejection", note);
+  try {
+    for (let seed = from; seed < from + seedsMax; seed += 1) {
+      const { anomalies } = await simulate({ ...how, seed, anomaliesMax: 1 });
+      await new Promise((resolve) => setImmediate(resolve));
+      const isInside = foundAs.includes("internal") && unhandled.length > 0;
+      if (isInside || anomalies.some(({ kind }) => foundAs.includes(kind))) return seed;
+    }
+    return undefined;
+  } finally {
+    process.off("unhandledRejection", note);
   }
-  return undefined;
 }

@@ -18,7 +18,7 @@ export const mutations: readonly KnownMutation[] = [
     name: "the high watermark moves before the journal is durable",
     regime: "journal",
     foundAs: ["lostWrite", "unseen", "inconsistentOffsets", "highWatermarkWentBack", "internal"],
-    seedsMax: 3,
+    seedsMax: 8,
     disk: (disk) =>
       mutatedDisk(disk, (path) =>
         fileKind(path) === "journal" ? { sync: () => Promise.resolve() } : {},
@@ -43,7 +43,7 @@ export const mutations: readonly KnownMutation[] = [
     name: "a request's memory is used again while the journal still holds its batches",
     regime: "journal",
     foundAs: ["lostWrite", "unseen", "inconsistentOffsets", "internal"],
-    seedsMax: 3,
+    seedsMax: 8,
     broker: ({ dispatcher }) => {
       const prepare = dispatcher.prepare.bind(dispatcher);
       dispatcher.prepare = (frame, origin) => {
@@ -84,7 +84,7 @@ export const mutations: readonly KnownMutation[] = [
     name: "the producers are missing from their snapshot",
     regime: "local",
     foundAs: ["duplicate", "internal"],
-    seedsMax: 12,
+    seedsMax: 24,
     disk: (disk) =>
       mutatedDisk(disk, (path, file) =>
         fileKind(path) === "snapshot"
@@ -96,7 +96,7 @@ export const mutations: readonly KnownMutation[] = [
     name: "after a loss of power the local tail is trusted and the journal skipped",
     regime: "journal",
     foundAs: ["lostWrite", "unseen", "inconsistentOffsets", "highWatermarkWentBack", "internal"],
-    seedsMax: 3,
+    seedsMax: 8,
     store: (store) => ({
       get: (key) => store.get(key),
       range: async (range) =>
@@ -109,14 +109,14 @@ export const mutations: readonly KnownMutation[] = [
     name: "a restart gets an epoch that was used before",
     regime: "local",
     foundAs: ["internal"],
-    seedsMax: 2,
+    seedsMax: 8,
     store: (store) => forgetfulStore(store, ({ key }) => keyKind(key) === "leadership"),
   },
   {
     name: "a read begins one record too late",
     regime: "local",
     foundAs: ["pollSkip"],
-    seedsMax: 2,
+    seedsMax: 8,
     broker: (opened) =>
       mutateOwners(opened, (owner) => {
         const read = owner.read.bind(owner);
@@ -130,7 +130,7 @@ export const mutations: readonly KnownMutation[] = [
     name: "the journal is trimmed before the segments are durable",
     regime: "journal",
     foundAs: ["lostWrite", "unseen", "inconsistentOffsets", "highWatermarkWentBack", "internal"],
-    seedsMax: 6,
+    seedsMax: 8,
     disk: (disk) =>
       mutatedDisk(disk, (path) =>
         fileKind(path) === "segment" ? { sync: () => Promise.resolve() } : {},
@@ -156,7 +156,7 @@ export const mutations: readonly KnownMutation[] = [
     name: "a committed offset is answered and not written",
     regime: "local",
     foundAs: ["commitWentBack"],
-    seedsMax: 4,
+    seedsMax: 8,
     store: (store) => forgetfulStore(store, ({ key }) => keyKind(key) === "offsets"),
   },
   ...tierMutations,

@@ -66,7 +66,8 @@ export class Nemesis implements FaultScene {
   }
 
   #pick(): Fault {
-    const { crashAt, killIn, world } = this.deps;
+    const { crashAt, killIn, prefers, world } = this.deps;
+    if (prefers !== undefined && world.chance(300)) return prefers;
     const isPreferred = (killIn ?? crashAt) !== undefined && world.chance(600);
     if (isPreferred) return crashAt === undefined ? killInStep : crashAtStep;
     return world.pick(world.chance(400) ? tierFaults : plainFaults);

@@ -161,6 +161,7 @@ export function badStore({ deps: { world, host } }: FaultScene): void {
       conflict: world.below(most / 2),
       requestLost: world.below(most / 2),
       replyLost: world.below(most),
+      lateEffect: world.below(most / 2),
     },
     latencyMsMax: world.pick([1, 20, 200]),
   });

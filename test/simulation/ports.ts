@@ -3,6 +3,7 @@ import {
   type Disk,
   DiskError,
   type DiskFile,
+  type KeySeeker,
   MetadataError,
   type MetadataStore,
   type Write,
@@ -197,7 +198,10 @@ function folderOf(path: string): string {
 const quietOperations = new Set(["size", "modifiedMs", "read", "list", "close", "write"]);
 
 /** The metadata store as one life of the broker sees it; closing it leaves the items alone. */
-export function watchedStore(store: FaultyMetadataStore, watchers: Watchers): MetadataStore {
+export function watchedStore(
+  store: FaultyMetadataStore,
+  watchers: Watchers,
+): MetadataStore & KeySeeker {
   const { life, named, number, steps, table, trace, world } = watchers;
   const call = <Result>(
     operation: string,
@@ -229,6 +233,7 @@ export function watchedStore(store: FaultyMetadataStore, watchers: Watchers): Me
   return {
     get: (key, consistency) => call("get", [keyKind(key)], () => store.get(key, consistency)),
     range: (range) => call("range", [keyKind(range.from)], () => store.range(range)),
+    firstKey: (bounds) => call("seek", ["slot"], () => store.firstKey(bounds)),
     transact: async (writes) => {
       const reached = named.ofTransaction(writes, number);
       steps.reached("before", reached);

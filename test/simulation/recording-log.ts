@@ -28,7 +28,7 @@ export function recordingLog(
       const partition = partitionIn(fields);
       if (error instanceof DiskError && partition !== "") unreadable.add(partition);
       const isKnown = judge.mayMissRecords() || unreadable.has(partition);
-      const isOfLoss = message?.startsWith(lossMessage) === true && isKnown;
+      const isOfLoss = isKnown && lossMessages.some((one) => message?.startsWith(one));
       if (level === "error" && !isOperational && !isOfLoss) {
         const why = error === undefined ? reasonOf(fields) : stackOf(error);
         judge.bug(`the broker logged: ${message ?? ""} ${why}`);
@@ -47,7 +47,10 @@ export function recordingLog(
   return log as unknown as Ports["log"];
 }
 
-const lossMessage = "synced records of a partition are gone from the disk";
+const lossMessages: readonly string[] = [
+  "synced records of a partition are gone from the disk",
+  "a former owner's journal is lost",
+];
 
 function errorOf(fields: unknown): unknown {
   return typeof fields === "object" && fields !== null && "err" in fields ? fields.err : undefined;

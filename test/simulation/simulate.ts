@@ -12,8 +12,9 @@ import { takeCensus } from "./named-objects.ts";
 import { namedSteps } from "./named-steps.ts";
 import { Nemesis } from "./nemesis.ts";
 import { Network } from "./network.ts";
-import { group, populate } from "./populate.ts";
+import { groupsOf, populate } from "./populate.ts";
 import { Population } from "./population.ts";
+import { preferredFault, type PreferredFault } from "./preferred-faults.ts";
 import { restNowAndThen } from "./rests.ts";
 import { drainMsMax, setUpMsMax, Stage } from "./stage.ts";
 import { brokerConfigs, mainTopics, type SimulatedTopic } from "./topics.ts";
@@ -39,6 +40,12 @@ export const regimes: readonly Regime[] = [
   "lossy",
 ];
 
+/**
+ * `compacted`: all topics are compacted again and again, and in both tiers. `groups`: there are
+ * several groups, and of each somebody asks all the time what it has committed.
+ */
+export type Focus = "compacted" | "groups";
+
 export interface SimulationOptions {
   readonly seed: number;
   /** Operations, port calls and faults while faults happen; healing and the drain come after. */
@@ -53,6 +60,10 @@ export interface SimulationOptions {
   readonly killIn?: string;
   /** The named step before and after which most crashes come; by the seed if absent. */
   readonly crashAt?: string;
+  /** A fault that comes more often; by the seed if absent. */
+  readonly prefers?: PreferredFault;
+  /** What there is most of; a mixture if absent. */
+  readonly focus?: Focus;
   /** The run ends early when so many anomalies were seen from inside; 20 if absent. */
   readonly anomaliesMax?: number;
 }
@@ -120,7 +131,7 @@ class Simulation {
     });
     const history = new History();
     const cluster = new KnownCluster();
-    this.#topics = mainTopics(world, this.#firstDurability);
+    this.#topics = mainTopics(world, this.#firstDurability, options.focus);
     const host = this.#host;
     this.#scene = { world, host, history, cluster, isEnding: false, restsUntilMs: 0 };
     this.#population = new Population(this.#scene);
@@ -134,10 +145,12 @@ class Simulation {
     });
     this.#admin = new Admin(this.#scene);
     const { crashAt, killIn } = options;
+    const prefers = options.prefers && preferredFault(options.prefers);
     this.#nemesis = new Nemesis({
       ...{ world, network, host, steps: namedSteps },
       ...(killIn === undefined ? {} : { killIn }),
       ...(crashAt === undefined ? {} : { crashAt }),
+      ...(prefers === undefined ? {} : { prefers }),
       mayLosePower: () => this.#isStrong,
       logLoss: () => this.#logLoss,
       tiered: () => cluster.tiered,
@@ -179,7 +192,7 @@ class Simulation {
     this.#scene.isEnding = true;
     if (!(await this.#settle(() => this.#population.isEmpty))) return;
     await this.#lastFault();
-    const drain = new Drain(this.#scene).run([group]);
+    const drain = new Drain(this.#scene).run(groupsOf(this.#options.focus));
     this.#isDrained = await this.#stage.phase("drain", drain, drainMsMax);
     if (!this.#isDrained) return;
     const look = new LastLook(this.#scene, this.#nemesis).run();
@@ -223,7 +236,8 @@ class Simulation {
   #populate(): void {
     const population = this.#population;
     const topics = this.#topics.map(({ name }) => name);
-    populate(this.#scene, { population, values: this.#values, topics, fullReads: "yes" });
+    const groups = groupsOf(this.#options.focus);
+    populate(this.#scene, { groups, population, values: this.#values, topics, fullReads: "yes" });
     const how = {
       topics,
       switches: this.#regime === "switching" ? "durability" : "nothing",

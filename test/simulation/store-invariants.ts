@@ -1,4 +1,5 @@
 import {
+  type Head,
   type Item,
   type ItemValue,
   incarnationId,
@@ -20,8 +21,6 @@ import type { StoreObserver } from "./observed-stores.ts";
 interface Watched {
   readonly note: (what: string) => void;
   readonly slots: number;
-  /** What is really there. */
-  readonly bytesOf: (key: string) => Uint8Array | undefined;
   /** Topics that nobody asked to delete. */
   readonly partitions: () => readonly PartitionRef[];
   /** What of a partition was shown to readers, or acknowledged: its start and its end. */
@@ -39,6 +38,11 @@ interface Watched {
 export class StoreInvariants implements StoreObserver {
   readonly #watched: Watched;
   readonly #items = new Map<string, ItemValue>();
+  readonly #heads = new Map<string, Head>();
+  /** Manifest entries, by what their keys have before the offset. */
+  readonly #segments = new Map<string, Map<string, ItemValue>>();
+  /** What is really there. */
+  readonly #objects = new Map<string, Uint8Array>();
   readonly #journals = new Map<string, MirroredJournal>();
   readonly #held: HeldRecords;
   /** By slot and epoch, and by epoch. */
@@ -52,8 +56,9 @@ export class StoreInvariants implements StoreObserver {
     this.#watched = watched;
     this.#held = new HeldRecords({
       items: this.#items,
+      segments: this.#segments,
       journals: this.#journals,
-      bytesOf: watched.bytesOf,
+      bytesOf: (key) => this.#objects.get(key),
       clusterId: () => this.#clusterId,
     });
   }
@@ -85,16 +90,28 @@ export class StoreInvariants implements StoreObserver {
       if (write.kind === "put") {
         this.#put(write.key, { before, now: write.value });
         this.#items.set(write.key, write.value);
+        this.#keep(write.key, write.value);
       } else if (write.kind === "delete") {
         this.#gone(write.key);
         this.#items.delete(write.key);
+        this.#segments.get(folderOf(write.key))?.delete(write.key);
       }
     }
+  }
+
+  #keep(key: string, value: ItemValue): void {
+    const kind = keyKind(key);
+    if (kind === "head") this.#heads.set(key, readHead({ key, version: 0, value }));
+    if (kind !== "segment") return;
+    const folder = folderOf(key);
+    const ofPartition = this.#segments.get(folder) ?? new Map<string, ItemValue>();
+    this.#segments.set(folder, ofPartition.set(key, value));
   }
 
   stored(key: string, bytes: Uint8Array): void {
     const [cluster = "", kind, incarnation = "", seq] = key.split("/");
     this.#clusterId = cluster;
+    this.#objects.set(key, bytes);
     if (kind !== "journal") return;
     const journal = this.#journals.get(incarnation) ?? new MirroredJournal();
     this.#journals.set(incarnation, journal);
@@ -105,6 +122,7 @@ export class StoreInvariants implements StoreObserver {
 
   deleted(deletedKeys: readonly string[]): void {
     for (const key of deletedKeys) {
+      this.#objects.delete(key);
       const [, , incarnation = "", last] = key.split("/");
       if (objectKind(key) === "journal") this.#journalObjectGone(incarnation, Number(last));
       if (objectKind(key) === "checkpoint") this.#touchAllOf(incarnation);
@@ -232,9 +250,8 @@ export class StoreInvariants implements StoreObserver {
 
   /** Slots whose heads name it. */
   #touchAllOf(incarnation: string): void {
-    for (const [key, value] of this.#items) {
-      if (keyKind(key) !== "head") continue;
-      if (names({ key, version: 0, value }, incarnation)) this.#touched.add(slotIn(key));
+    for (const [key, head] of this.#heads) {
+      if (names(head, incarnation)) this.#touched.add(slotIn(key));
     }
   }
 
@@ -243,10 +260,7 @@ export class StoreInvariants implements StoreObserver {
   }
 
   #isNamed(incarnation: string): boolean {
-    for (const [key, value] of this.#items) {
-      if (keyKind(key) === "head" && names({ key, version: 0, value }, incarnation)) return true;
-    }
-    return false;
+    return [...this.#heads.values()].some((head) => names(head, incarnation));
   }
 
   #stateOf(incarnation: string): string {
@@ -264,9 +278,12 @@ export class StoreInvariants implements StoreObserver {
   }
 }
 
-function names(head: Item, incarnation: string): boolean {
-  const { owner, sources } = readHead(head);
+function names({ owner, sources }: Head, incarnation: string): boolean {
   return owner === incarnation || sources.some((source) => source.incarnation === incarnation);
+}
+
+function folderOf(key: string): string {
+  return key.slice(0, key.lastIndexOf("/"));
 }
 
 function slotIn(key: string): Slot {

@@ -90,7 +90,7 @@ function loseLogs(scene: FaultScene): void {
  * Producers send again what was appended, and all of it is in the object store and nowhere else: of
  * who sent it only the images tell.
  */
-function stopAndLoseLogs(scene: FaultScene): void {
+export function stopAndLoseLogs(scene: FaultScene): void {
   const { host, world } = scene.deps;
   if (scene.deps.logLoss() === "never" || host.state !== "up") return;
   loseRepliesAndStop(scene);

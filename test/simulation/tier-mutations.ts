@@ -46,8 +46,8 @@ function hastyStore(store: ObjectStore): ObjectStore {
   };
 }
 
-/** Puts take longer than the journal waits for its segments. */
-function slowStore(store: ObjectStore, { after }: MutatedStart): ObjectStore {
+/** Puts take longer than the journal waits for its segments, and than rounds of compaction take. */
+export function slowStore(store: ObjectStore, { after }: MutatedStart): ObjectStore {
   return {
     ...passing(store),
     putIfAbsent: async (key, parts) => {
@@ -132,7 +132,7 @@ export const tierMutations: readonly KnownMutation[] = [
     regime: "journal",
     crashAt: "segment named",
     foundAs: ["internal"],
-    seedsMax: 4,
+    seedsMax: 8,
     objects: (store, start) => lateObjects(store, "data", start),
   },
   {
@@ -140,7 +140,7 @@ export const tierMutations: readonly KnownMutation[] = [
     regime: "journal",
     crashAt: "checkpoint registered",
     foundAs: ["internal"],
-    seedsMax: 4,
+    seedsMax: 8,
     objects: (store, start) => lateObjects(store, "checkpoint", start),
   },
   {
@@ -148,24 +148,22 @@ export const tierMutations: readonly KnownMutation[] = [
     regime: "local",
     crashAt: "checkpoint registered",
     foundAs: ["internal"],
-    seedsMax: 4,
+    seedsMax: 16,
     objects: (store) => hastyStore(store),
   },
   {
     name: "the index of an image is off by one",
     regime: "local",
     foundAs: ["pollSkip", "lostWrite", "unseen", "internal"],
-    seedsMax: 4,
+    seedsMax: 8,
     patch: shiftIndexes,
   },
   {
     name: "an image forgets the producers",
     regime: "journal",
-    crashAt: "log restarted",
+    prefers: "stopAndLoseLogs",
     foundAs: ["duplicate", "internal"],
-    // About one seed in fifty shows it.
-    seedsFrom: 50,
-    seedsMax: 8,
+    seedsMax: 12,
     patch: () =>
       replaced(ImageWriter.prototype, "finish", (finish) => {
         return function (this: ImageWriter, end) {
@@ -178,7 +176,7 @@ export const tierMutations: readonly KnownMutation[] = [
     regime: "journal",
     crashAt: "log restarted",
     foundAs: lostRecords,
-    seedsMax: 6,
+    seedsMax: 8,
     objects: (store, start) => slowStore(store, start),
     patch: () =>
       replaced(Duties.prototype, "journaled", (journaled) => {
@@ -194,7 +192,7 @@ export const tierMutations: readonly KnownMutation[] = [
     regime: "journal",
     crashAt: "log restarted",
     foundAs: lostRecords,
-    seedsMax: 8,
+    seedsMax: 16,
     patch: () =>
       replaced(FormerJournals.prototype, "keep", (keep) => {
         return function (this: FormerJournals<unknown>, incarnation, owner) {
@@ -207,7 +205,7 @@ export const tierMutations: readonly KnownMutation[] = [
     name: "local retention goes past what the object store has",
     regime: "local",
     foundAs: ["internal"],
-    seedsMax: 4,
+    seedsMax: 8,
     patch: () =>
       replaced(PartitionLog.prototype, "removeLocalBefore", (remove) => {
         return function (this: PartitionLog) {
@@ -219,14 +217,14 @@ export const tierMutations: readonly KnownMutation[] = [
     name: "packed parts are dropped before the cold segment that covers them is named",
     regime: "local",
     foundAs: ["internal"],
-    seedsMax: 3,
+    seedsMax: 24,
     patch: dropPackedEarly,
   },
   {
     name: "a source is dropped before its packs were copied",
     regime: "lossy",
     foundAs: lostRecords,
-    seedsMax: 6,
+    seedsMax: 16,
     broker: (opened) => {
       const { cluster } = opened.broker;
       mutateOwners(opened, ({ slot }) => {
@@ -239,7 +237,7 @@ export const tierMutations: readonly KnownMutation[] = [
     regime: "local",
     crashAt: "segment named",
     foundAs: ["internal"],
-    seedsMax: 6,
+    seedsMax: 8,
     patch: () =>
       replaced(Janitor.prototype, "sweep", () => {
         return () => Promise.resolve({ segments: 0, checkpoints: 0 });
@@ -249,7 +247,7 @@ export const tierMutations: readonly KnownMutation[] = [
     name: "a missing object is taken as the end of the log",
     regime: "local",
     foundAs: ["internal"],
-    seedsMax: 4,
+    seedsMax: 8,
     patch: () =>
       replaced(ColdReads.prototype, "read", (read) => {
         return function (this: ColdReads, range) {
@@ -263,7 +261,7 @@ export const tierMutations: readonly KnownMutation[] = [
     name: "the log start is not stored before objects below it are deleted",
     regime: "local",
     foundAs: ["internal", ...lostRecords],
-    seedsMax: 4,
+    seedsMax: 8,
     store: (store) => forgetfulStore(store, ({ key }) => keyKind(key) === "partition"),
   },
 ];

@@ -1,4 +1,5 @@
 import type { Durability } from "./admin.ts";
+import type { Focus } from "./simulate.ts";
 import type { World } from "./world.ts";
 
 /** What may be deleted of a topic's records: none, what DeleteRecords names, or by retention. */
@@ -29,8 +30,21 @@ export const brokerConfigs: Readonly<Record<string, string>> = {
 const deleteRetentionMsMin = 15_000;
 export const fullReadMsMax = 3_000;
 
-/** The topics that are there for the whole of a run. */
-export function mainTopics(world: World, durability: Durability): readonly SimulatedTopic[] {
+/**
+ * The topics that are there for the whole of a run. `focus`: see SimulationOptions.
+ */
+export function mainTopics(
+  world: World,
+  durability: Durability,
+  focus?: Focus,
+): readonly SimulatedTopic[] {
+  if (focus === "compacted") {
+    const how = { deletion: "nothing", durability, isCompacted: true, isTiered: true } as const;
+    return ["accounts", "addresses"].map((name) => {
+      const made = topic(world, { name, partitions: 1, ...how });
+      return { ...made, configs: { ...made.configs, ...quickCompaction } };
+    });
+  }
   return [
     topic(world, {
       name: "orders",
@@ -57,6 +71,15 @@ export function mainTopics(world: World, durability: Durability): readonly Simul
     }),
   ];
 }
+
+/** Rounds are due as soon as there is anything to clean. */
+const quickCompaction: Readonly<Record<string, string>> = {
+  "segment.ms": "300",
+  "flush.ms": "20",
+  "min.cleanable.dirty.ratio": "0",
+  "min.compaction.lag.ms": "0",
+  "local.retention.ms": "1",
+};
 
 /** One that comes and goes. */
 export function scratchTopic(world: World, name: string, durability: Durability): SimulatedTopic {

@@ -10,8 +10,7 @@ export type TraceLines = Pick<Trace, "add" | "addBytes">;
 export class Trace {
   readonly #kept: string[] | undefined;
   readonly #nowMs: () => number;
-  readonly #encoder = new TextEncoder();
-  #crc = 0;
+  #other = 0;
   #hash = 0x811c9dc5;
   #count = 0;
 
@@ -22,10 +21,15 @@ export class Trace {
 
   add(what: string): void {
     const line = `${this.#nowMs()} ${what}\n`;
-    const bytes = this.#encoder.encode(line);
-    this.#crc = crc32c(bytes, this.#crc);
-    // A second, independent sum: 32 bits of CRC alone could hide a difference in a long run.
-    for (const byte of bytes) this.#hash = Math.imul(this.#hash ^ byte, 0x01000193);
+    let [hash, other] = [this.#hash, this.#other];
+    for (let at = 0; at < line.length; at += 1) {
+      const code = line.charCodeAt(at);
+      hash = Math.imul(hash ^ code, 0x01000193);
+      // A second, independent sum: 32 bits alone could hide a difference in a long run.
+      other = Math.imul(other, 31) + code;
+      other ^= other >>> 15;
+    }
+    [this.#hash, this.#other] = [hash, other | 0];
     this.#count += 1;
     this.#kept?.push(line);
   }
@@ -49,7 +53,7 @@ export class Trace {
 
   get digest(): string {
     const hex = (sum: number): string => (sum >>> 0).toString(16).padStart(8, "0");
-    return `${this.#count}:${hex(this.#crc)}${hex(this.#hash)}`;
+    return `${this.#count}:${hex(this.#other)}${hex(this.#hash)}`;
   }
 
   /** The kept lines, or none. */

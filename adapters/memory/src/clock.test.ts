@@ -40,6 +40,13 @@ describe("the virtual clock", () => {
     expect(clock.wallMs()).toBe(405);
     expect(clock.monotonicMs()).toBe(5);
   });
+
+  it("shows whole milliseconds on the wall, also between them", () => {
+    const clock = new VirtualClock({ wallMs: 1_000 });
+    clock.advance(2.5);
+    expect(clock.wallMs()).toBe(1_002);
+    expect(clock.monotonicMs()).toBe(2.5);
+  });
 });
 
 describe("seeded randomness", () => {

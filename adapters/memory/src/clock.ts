@@ -24,8 +24,9 @@ export class VirtualClock implements Clock {
     this.#wallOffsetMs = start.wallMs;
   }
 
+  /** Whole milliseconds, as clocks on the wall have them, whatever timers were set to. */
   wallMs(): number {
-    return this.#nowMs + this.#wallOffsetMs;
+    return Math.floor(this.#nowMs) + this.#wallOffsetMs;
   }
 
   monotonicMs(): number {

@@ -1,0 +1,71 @@
+import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { added, noOutcome, type Outcome } from "./campaign.ts";
+import { clusterHits } from "./cluster-hits.ts";
+import { codeHash } from "./code-hash.ts";
+import { Report } from "./report.ts";
+
+const of = { code: "a", command: "npm run simulate -- --events 9" };
+const outcome: Outcome = {
+  ...noOutcome,
+  ...{ seeds: 10, events: 900, hits: [{ fault: "kill", step: "idle", hits: 3 }] },
+};
+
+let folder: string;
+let path: string;
+
+beforeEach(() => {
+  folder = mkdtempSync(join(tmpdir(), "millrace-report-"));
+  path = join(folder, "simulation.json");
+});
+afterEach(() => rmSync(folder, { recursive: true }));
+
+describe("a report", () => {
+  test("adds up the runs of one code, over several processes, and goes on after their seeds", () => {
+    const first = new Report(path);
+    first.add(of, { from: 1, seeds: 10 }, outcome);
+    first.save();
+    const second = new Report(path);
+    expect(second.nextSeed(of)).toBe(11);
+    const campaign = second.add(of, { from: 11, seeds: 10 }, outcome);
+    expect(campaign.ranges).toEqual([{ from: 1, seeds: 20 }]);
+    expect(campaign.outcome).toEqual(added(outcome, outcome));
+    expect(campaign.outcome.hits).toEqual([{ fault: "kill", step: "idle", hits: 6 }]);
+  });
+
+  test("counts no seed twice", () => {
+    const report = new Report(path);
+    report.add(of, { from: 1, seeds: 10 }, outcome);
+    expect(() => report.add(of, { from: 10, seeds: 1 }, outcome)).toThrow("run before");
+  });
+
+  test("keeps runs of other code, and of other options, apart", () => {
+    const report = new Report(path);
+    report.add(of, { from: 1, seeds: 10 }, outcome);
+    expect(report.nextSeed({ ...of, code: "b" })).toBe(1);
+    const newer = report.add({ ...of, code: "b" }, { from: 1, seeds: 10 }, outcome);
+    expect(newer.outcome.events).toBe(900);
+    const page = report.page(() => clusterHits);
+    expect(page).toContain("Code `b`, seeds 1 to 10");
+    expect(page).toContain("- `a`, `npm run simulate -- --events 9`: 10 seeds, 900 events");
+    expect(page).toContain("| kill | idle | 3 |");
+    expect(page).toContain("pause in transact head");
+  });
+
+  test("is written as it is read", () => {
+    const report = new Report(path);
+    report.add(of, { from: 1, seeds: 10 }, outcome);
+    report.save();
+    new Report(path).save();
+    expect(JSON.parse(readFileSync(path, "utf8"))).toEqual([
+      { ...of, ranges: [{ from: 1, seeds: 10 }], outcome },
+    ]);
+  });
+});
+
+test("the code's hash is the same as long as the code is", () => {
+  expect(codeHash()).toBe(codeHash());
+  expect(codeHash()).toMatch(/^[0-9a-f]{16}$/u);
+});

@@ -4,6 +4,7 @@ import {
   type Consistency,
   type Item,
   type KeyRange,
+  type KeySeeker,
   MetadataError,
   type MetadataStore,
   type Page,
@@ -23,7 +24,7 @@ export type MetadataFault = "throttled" | "requestLost" | "replyLost" | "lateEff
 
 export interface MetadataFaultRates {
   /**
-   * Of 1000 calls, how many meet the fault. Reads meet `throttled` and `requestLost` only; `stale`
+   * Of 1000 calls, how many meet the fault. Reads, and seeks, meet `throttled` and `requestLost` only; `stale`
    * of 1000 eventual reads show, of each key, one of the states of the last `staleMsMax`.
    */
   readonly perThousand: Readonly<Partial<Record<MetadataFault | "stale", number>>>;
@@ -44,7 +45,7 @@ const transactFaults: readonly MetadataFault[] = [
 ];
 
 /** A store with faults, drawn from a seeded Random, or planned one by one. Counts what it did. */
-export class FaultyMetadataStore implements MetadataStore {
+export class FaultyMetadataStore implements MetadataStore, KeySeeker {
   rates: MetadataFaultRates;
   /** How often each was met; `stale`: items that were not shown in their present state. */
   readonly counts: Record<MetadataFault | "stale", number> = {
@@ -59,6 +60,7 @@ export class FaultyMetadataStore implements MetadataStore {
   readonly #clock: Clock;
   readonly #random: Random;
   readonly #past: PastReads | undefined;
+  readonly #seeker: KeySeeker | undefined;
   readonly #planned: (MetadataFault | "none")[] = [];
 
   constructor(
@@ -69,12 +71,15 @@ export class FaultyMetadataStore implements MetadataStore {
       readonly rates?: MetadataFaultRates;
       /** The inner store, if it remembers what was, for stale reads. */
       readonly past?: PastReads;
+      /** The inner store, if it can seek. */
+      readonly seeker?: KeySeeker;
     },
   ) {
     this.#inner = inner;
     this.#clock = deps.clock;
     this.#random = deps.random;
     this.#past = deps.past;
+    this.#seeker = deps.seeker;
     this.rates = deps.rates ?? { perThousand: {} };
   }
 
@@ -103,6 +108,14 @@ export class FaultyMetadataStore implements MetadataStore {
         : stale.past.rangeLately(range, stale.lately);
     await this.#latency();
     return page;
+  }
+
+  async firstKey(bounds: Pick<KeyRange, "from" | "to">): Promise<string | undefined> {
+    assert(this.#seeker !== undefined, "seeking needs a store that can");
+    await this.#readFault();
+    const key = await this.#seeker.firstKey(bounds);
+    await this.#latency();
+    return key;
   }
 
   async transact(writes: readonly Write[]): Promise<TransactOutcome> {

@@ -7,6 +7,7 @@ import {
   type ItemValue,
   jsonsOf,
   type KeyRange,
+  type KeySeeker,
   MetadataError,
   type MetadataStore,
   type Page,
@@ -32,7 +33,7 @@ type Find = (key: string) => Stored | undefined;
  * Its own reads are all strong. With a clock it remembers what keys had lately, for a
  * FaultyMetadataStore whose eventual reads show it.
  */
-export class MemoryMetadataStore implements MetadataStore, PastReads {
+export class MemoryMetadataStore implements MetadataStore, KeySeeker, PastReads {
   readonly #clock: Clock | undefined;
   readonly #items = new Map<string, Stored>();
   readonly #changes: RecentChanges<Stored> | undefined;
@@ -51,6 +52,13 @@ export class MemoryMetadataStore implements MetadataStore, PastReads {
 
   async range(range: KeyRange): Promise<Page> {
     return this.#range(range, { keys: this.#keys(), find: (key) => this.#items.get(key) });
+  }
+
+  async firstKey({ from, to }: Pick<KeyRange, "from" | "to">): Promise<string | undefined> {
+    this.#checkOpen();
+    const keys = this.#keys();
+    const key = keys[lowerBound(keys, from)];
+    return key === undefined || key >= to ? undefined : key;
   }
 
   async transact(writes: readonly Write[]): Promise<TransactOutcome> {

@@ -82,6 +82,33 @@ describe("a store that fails", () => {
     expect(await kit.run(kit.groups.fetchOffsets("g", "all"))).toHaveLength(1);
   });
 
+  test("that makes what was given up late brings no group back that was deleted since", async () => {
+    const kit = await start();
+    expect(await offsetsOf(kit)).toEqual([]);
+    kit.store.rates = { perThousand: {}, lateMsMax: 60_000 };
+    kit.store.plan("lateEffect", "lateEffect", "none");
+    const first = await kit.run(kit.groups.commit(commitOf(kit, { offsets: [[0, 1]] })));
+    expect(first).toEqual({ kind: "done", results: ["committed"] });
+    expect(await kit.run(kit.groups.delete("g"))).toBe("deleted");
+    await kit.pass(70_000, 1_000);
+    await kit.restart();
+    expect(await offsetsOf(kit)).toEqual([]);
+    expect(await kit.run(kit.groups.delete("g"))).toBe("groupNotFound");
+  });
+
+  test("that makes a write late, after its slot was loaded again, changes nothing", async () => {
+    const kit = await start();
+    await kit.run(kit.groups.commit(commitOf(kit, { offsets: [[0, 1]] })));
+    kit.store.rates = { perThousand: {}, lateMsMax: 60_000 };
+    kit.store.plan(...Array.from({ length: 7 }, () => "lateEffect" as const));
+    // Of another block, whose item is not there: no version keeps it out.
+    await kit.run(kit.groups.commit(commitOf(kit, { offsets: [[1_500, 2]] })));
+    const shown = await offsetsOf(kit);
+    await kit.pass(70_000, 1_000);
+    await kit.restart();
+    expect(await offsetsOf(kit)).toEqual(shown);
+  });
+
   test("at random changes nothing of what was answered, over many restarts", async () => {
     const kit = await start();
     const answered = new Map<number, number>();

@@ -25,8 +25,8 @@ export interface KitPorts {
   };
   readonly random: Random;
   readonly store: MetadataStore & {
-    rates: { readonly perThousand: Readonly<Record<string, number>> };
-    plan(...faults: readonly ("requestLost" | "replyLost" | "none")[]): void;
+    rates: { readonly perThousand: Readonly<Record<string, number>>; readonly lateMsMax?: number };
+    plan(...faults: readonly ("requestLost" | "replyLost" | "lateEffect" | "none")[]): void;
   };
 }
 

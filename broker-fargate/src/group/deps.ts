@@ -1,6 +1,7 @@
 import type {
   Clock,
   Epoch,
+  KeySeeker,
   MetadataStore,
   Random,
   Settings,
@@ -38,6 +39,8 @@ export interface CoordinatorDeps {
   readonly clock: Clock;
   readonly random: Random;
   readonly cluster: CoordinatorCluster;
+  /** Of the cluster's store. Absent: to find the slots with groups, each is read. */
+  readonly seeker?: KeySeeker;
   /** Only groups of slots that this broker leads are its own. */
   readonly view: Pick<ClusterView, "leads" | "viewVersion">;
   readonly settings: GroupSettings;

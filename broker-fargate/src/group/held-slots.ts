@@ -1,4 +1,5 @@
-import { type GroupRules, type Slot, slot as slotOf } from "@millrace/core";
+import { type GroupRules, keys, type Slot } from "@millrace/core";
+import { GuardedWrites } from "../cluster/guarded-writes.ts";
 import type { StoreAccess } from "../cluster/persist.ts";
 import { NotLeaderError } from "../cluster/cluster-view.ts";
 import { FencedError } from "../cluster/slot-claims.ts";
@@ -19,6 +20,7 @@ export class HeldSlots {
   readonly #deps: CoordinatorDeps;
   readonly #options: { readonly metrics: GroupMetrics; readonly rules: () => GroupRules };
   readonly #access: StoreAccess;
+  readonly #guarded: GuardedWrites;
   readonly #open = new Map<Slot, GroupSlot>();
   readonly #opening = new Map<Slot, Promise<GroupSlot>>();
   #openingAll: Promise<void> | undefined;
@@ -34,6 +36,7 @@ export class HeldSlots {
     this.#deps = deps;
     this.#options = options;
     this.#access = { store: deps.cluster.store, clock: deps.clock, random: deps.random };
+    this.#guarded = new GuardedWrites(this.#access);
   }
 
   open(): Iterable<GroupSlot> {
@@ -103,6 +106,7 @@ export class HeldSlots {
     const groups = new GroupSlot({ slot: number, clock, ...this.#options });
     const writer = new SlotWriter({
       access: this.#access,
+      guarded: this.#guarded,
       slot: number,
       ...claimed,
       nextStamp: () => {
@@ -111,6 +115,8 @@ export class HeldSlots {
       },
       onLost: () => this.#lost(groups),
     });
+    // A write of this very process, given up before the slot was lost, must not come after the reads.
+    await this.#guarded.settle(keys.head(number));
     const unwrittenMs = retentionMsOf(settings) / commitRefreshParts;
     await loadSlot(this.#access, groups, { writer, unwrittenMs });
     this.#open.set(number, groups);
@@ -119,8 +125,11 @@ export class HeldSlots {
 
   /** A slot that goes to another broker at this very moment is no failure of the others. */
   async #openWithGroups(range: { readonly first: number; readonly end: number }): Promise<void> {
-    for await (const number of slotsWithGroups(this.#access, range)) {
-      if (this.#open.has(number) || this.#isClosed) continue;
+    const { seeker, view } = this.#deps;
+    const leads = (slot: Slot): boolean => !this.#isClosed && view.leads(slot);
+    for await (const number of slotsWithGroups(this.#access, { ...range, seeker, leads })) {
+      if (this.#isClosed) return;
+      if (this.#open.has(number)) continue;
       try {
         await this.#openSlot(number);
       } catch (error) {
@@ -147,13 +156,8 @@ export class HeldSlots {
 
   async #openStored(): Promise<void> {
     const { slots } = this.#deps.cluster;
-    const openSome = async (first: number): Promise<void> => {
-      const end = Math.min(first + slotsEach, slots);
-      for (let next = first; next < end && !this.#isClosed; next += 1) {
-        // Another's slot is not even read.
-        if (!this.#deps.view.leads(slotOf(next))) continue;
-        await this.#openWithGroups({ first: next, end: next + 1 });
-      }
+    const openSome = (first: number): Promise<void> => {
+      return this.#openWithGroups({ first, end: Math.min(first + slotsEach, slots) });
     };
     const slotsEach = Math.ceil(slots / slotsOpeningMax);
     const firsts = Array.from({ length: Math.ceil(slots / slotsEach) }, (_, at) => at * slotsEach);

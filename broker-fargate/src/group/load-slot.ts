@@ -2,13 +2,14 @@ import {
   ClassicGroup,
   type Item,
   type KeyRange,
+  type KeySeeker,
   keys,
   keysUnder,
   type Slot,
   slot as slotOf,
   UnreadableItemError,
 } from "@millrace/core";
-import { readAll, type StoreAccess } from "../cluster/persist.ts";
+import { readAll, retried, type StoreAccess } from "../cluster/persist.ts";
 import type { GroupSlot } from "./group-slot.ts";
 import type { SlotWriter } from "./slot-writer.ts";
 import { readBlock, readGroup } from "./stored-group.ts";
@@ -50,17 +51,29 @@ export async function loadSlot(
   for (const held of groups.groups.values()) groups.resume(held);
 }
 
+/** Slots, and how they are looked into. */
+export interface SlotSearch {
+  readonly first: number;
+  readonly end: number;
+  /** Others are not even read. */
+  readonly leads: (slot: Slot) => boolean;
+  readonly seeker: KeySeeker | undefined;
+}
+
 /**
  * The slots that hold any group, from `first` on and before `end`: worth opening. Each costs a
- * read, and a second one when other items lie between groups and offsets.
+ * read, and a second one when other items lie between groups and offsets; with a seeker slots
+ * without any item cost none.
  */
-export async function* slotsWithGroups(
-  access: StoreAccess,
-  { first, end }: { readonly first: number; readonly end: number },
-): AsyncGenerator<Slot> {
+export function slotsWithGroups(access: StoreAccess, search: SlotSearch): AsyncIterable<Slot> {
+  const { seeker } = search;
+  return seeker === undefined ? readSlots(access, search) : soughtSlots(access, search, seeker);
+}
+
+async function* readSlots(access: StoreAccess, { end, first, leads }: SlotSearch) {
   for (let number = first; number < end; number += 1) {
     const slot = slotOf(number);
-    if (await hasGroups(access, slot)) yield slot;
+    if (leads(slot) && (await hasGroups(access, slot))) yield slot;
   }
 }
 
@@ -78,12 +91,37 @@ async function firstKey(access: StoreAccess, range: KeyRange): Promise<string | 
   return undefined;
 }
 
+/** From one key that may be a group's to the next: groups come before offsets in their slot. */
+async function* soughtSlots(
+  access: StoreAccess,
+  { end, first, leads }: SlotSearch,
+  seeker: KeySeeker,
+): AsyncGenerator<Slot> {
+  const to = keys.slot(slotOf(end));
+  let from = keys.slot(slotOf(first));
+  for (;;) {
+    const bounds = { from, to };
+    const key = await retried(access, () => seeker.firstKey(bounds));
+    if (key === undefined) return;
+    const slot = slotIn(key);
+    const next = keys.slot(slotOf(slot + 1));
+    const ranges = [`${groupRange(slot)}/`, `${offsetsRange(slot)}/`];
+    const isGroups = ranges.some((range) => key.startsWith(range));
+    if (isGroups && leads(slot)) yield slot;
+    from = isGroups ? next : (ranges.find((range) => range > key) ?? next);
+  }
+}
+
 function groupRange(slot: Slot): string {
   return `${keys.slot(slot)}/group`;
 }
 
 function offsetsRange(slot: Slot): string {
   return `${keys.slot(slot)}/offsets`;
+}
+
+function slotIn(key: string): Slot {
+  return slotOf(Number(key.split("/")[1]));
 }
 
 function blockOf(item: Item): number {

@@ -2,12 +2,13 @@ import {
   type Epoch,
   type Item,
   type ItemValue,
-  keys,
   MetadataError,
   type Slot,
   type Write,
 } from "@millrace/core";
-import { type Refused, type StoreAccess, transact } from "../cluster/persist.ts";
+import type { GuardedWrites } from "../cluster/guarded-writes.ts";
+import { headGuard } from "../cluster/head-guard.ts";
+import type { Refused, StoreAccess } from "../cluster/persist.ts";
 import { batchBytesMax, batchItemsMax, offsetLingerMs } from "./limits.ts";
 
 /** One item under the slot as it is to be; without a value it goes. */
@@ -39,7 +40,9 @@ interface Part {
 }
 
 interface SlotWriterOptions {
-  readonly access: StoreAccess;
+  readonly access: Pick<StoreAccess, "clock">;
+  /** Those of the slot's writers before this one, too. */
+  readonly guarded: GuardedWrites;
   readonly slot: Slot;
   readonly epoch: Epoch;
   /** A number that no other write of this epoch has. */
@@ -55,10 +58,11 @@ interface SlotWriterOptions {
  *
  * Each write is conditional on the item's version as this writer left it, so that one of our own
  * whose reply was given up and that arrives late makes the next one be refused; then the slot is
- * lost, and whoever needs it opens it again from the store. And on the slot's head, which has no newer
- * epoch than ours: an earlier owner's write comes before a claim, and is read after it, or is refused.
- * An overwrite needs that, too: its item's version is what a successor has read, as long as that has
- * not claimed every single item (ownership rule 10).
+ * lost, and whoever needs it opens it again from the store. And on the slot's head as it is known
+ * here: an earlier owner's write comes before a claim, and is read after it, or is refused. An
+ * overwrite needs that, too: its item's version is what a successor has read, as long as that has
+ * not claimed every single item (ownership rule 10). So does a creation of our own that arrives
+ * after its item was deleted: an absent item has no version (see GuardedWrites).
  */
 export class SlotWriter {
   readonly #options: SlotWriterOptions;
@@ -162,7 +166,7 @@ export class SlotWriter {
   }
 
   async #transact(parts: readonly Part[]): Promise<void> {
-    const { access, epoch, slot } = this.#options;
+    const { epoch, guarded, slot } = this.#options;
     const wanted = new Map<string, ItemValue | undefined>();
     for (const part of parts) for (const { key, value } of part.writes) wanted.set(key, value);
     const stamp = this.#options.nextStamp();
@@ -173,12 +177,10 @@ export class SlotWriter {
       writes.push(conditional(key, value && { ...value, epoch, stamp }, version));
     }
     if (writes.length === 0) return;
-    const condition = { is: "epochAtMost", epoch } as const;
-    writes.push({ kind: "check", key: keys.head(slot), condition });
     const isMine = (refused: Refused): boolean =>
       refused.every(({ key, found }) => isWritten(wanted.get(key), found, { epoch, stamp }));
-    const outcome = await transact(access, writes, isMine);
-    if (!outcome.ok) throw new SlotLostError("notCoordinator");
+    const outcome = await guarded.transact([headGuard(slot, epoch)], writes, isMine);
+    if (outcome.kind !== "written") throw new SlotLostError("notCoordinator");
     for (const [key, value] of wanted) this.#written(key, value);
   }
 

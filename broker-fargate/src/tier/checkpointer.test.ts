@@ -260,6 +260,17 @@ describe("a checkpointer", () => {
     expect(rig.keys("data")).toHaveLength(owner.tiered.cold.segments.length);
   });
 
+  it("deletes no object of a commit that is made later than it was looked for", async () => {
+    rig.append(owner, 20);
+    rig.metadataFaults.plan(...Array(7).fill("lateEffect"));
+    rig.metadataFaults.rates = { perThousand: {}, lateMsMax: 100_000 };
+    await rig.pass(checkpointDueMs + 200_000);
+    expect(rig.metadataFaults.counts.lateEffect).toBe(7);
+    expect(owner.tiered.cold.endOffset).toBe(20);
+    expect(await rig.manifest.segments(owner.tiered.at)).toEqual(owner.tiered.cold.segments);
+    expect(rig.keys("data")).toHaveLength(owner.tiered.cold.segments.length);
+  });
+
   it("stores nothing while it can't find out what became of a commit", async () => {
     rig.append(owner, 20);
     rig.metadataFaults.plan(...Array(7).fill("replyLost"));

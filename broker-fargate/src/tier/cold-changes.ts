@@ -26,8 +26,8 @@ export interface ColdChangesDeps {
  * take the place of others, segments below a start that is stored. One after another, so that the
  * manifest never has a gap or an overlap, whatever comes while one is under way.
  *
- * Of a commit that failed nobody may know whether it was made: who made it leaves word how to find
- * out (`mustSettle`), and nothing else is changed before that is known. It is found out soon, though
+ * Of a commit that failed nobody may know whether it was made, or will be: who made it leaves word
+ * how to find out (`mustSettle`), when it can't be made any more, and nothing else is changed before that is known. It is found out soon, though
  * nothing else may be to be changed: if the commit was made, a sweep deletes what it replaced, and
  * readers would look for that for ever.
  *
@@ -180,7 +180,7 @@ export class ColdChanges {
       await this.#deps.manifest.replace(this.#at, parts.filter(isSegment), by);
     } catch (error) {
       const settle = async (): Promise<void> => {
-        const found = await this.#deps.manifest.segments(this.#at);
+        const found = await this.#deps.manifest.settledSegments(this.#at);
         const isMade = by.every((part) => found.some((named) => isSame(named, part)));
         if (isMade) await this.#count(parts, by);
       };

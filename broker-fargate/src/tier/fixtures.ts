@@ -8,7 +8,7 @@ import {
   SeededRandom,
   VirtualClock,
 } from "@millrace/adapter-memory";
-import { ColdLog, epoch, incarnationId, slot, topicId, topicSettings } from "@millrace/core";
+import { ColdLog, epoch, incarnationId, keys, slot, topicId, topicSettings } from "@millrace/core";
 import type {
   ColdPart,
   MetadataStore,
@@ -17,6 +17,7 @@ import type {
   Slot,
   TopicSettings,
   ReadBuffers,
+  Write,
 } from "@millrace/core";
 import { crc32c, jsCodecs, TIER_NONCE_BYTES } from "@millrace/wire";
 import { appendAll, openTestLog, testBatch } from "../../../test/fixtures/partition-log.ts";
@@ -201,6 +202,8 @@ export class CheckpointerRig {
       this.slots.get(at.slot) ??
       new SlotPacks(at.slot, at.openSlot.epoch, { partitions: [], isChanged: false });
     this.slots.set(at.slot, packs);
+    // Takes effect within the call.
+    void this.metadata.transact([headWrite(at.slot, at.openSlot.epoch)]);
     const directory = `partitions/${partition}`;
     const segmentBytes = this.#segmentBytes;
     const config = { segmentBytes, segmentMs: 1e15, segmentIndexBytes: 10_000 };
@@ -283,6 +286,12 @@ export class CheckpointerRig {
   keys(kind: "checkpoint" | "data"): readonly string[] {
     return this.memory.keys.filter((key) => key.includes(`/${kind}/`));
   }
+}
+
+/** `incarnation` owns the slot. */
+export function headWrite(of: Slot, epochOf: number): Write {
+  const value = { owner: incarnation, epoch: epochOf, sources: [] };
+  return { kind: "put", key: keys.head(of), value };
 }
 
 const defaultSettings: TopicSettings = topicSettings(new Map([["remote.storage.enable", "true"]]), {

@@ -1,15 +1,16 @@
 import { MemoryMetadataStore, SeededRandom, VirtualClock } from "@millrace/adapter-memory";
-import { epoch, keys, slot } from "@millrace/core";
-import type { ColdPart, Write } from "@millrace/core";
+import { epoch, slot } from "@millrace/core";
+import type { ColdPart } from "@millrace/core";
 import { describe, expect, it } from "vitest";
 import { FencedError } from "../cluster/slot-claims.ts";
 import type { MarkedPartition } from "../partition/partition-items.ts";
 import { SlotWrites } from "../partition/slot-writes.ts";
-import { partOf, topic } from "./fixtures.ts";
+import { headWrite, partOf, topic } from "./fixtures.ts";
 import { ManifestItems } from "./manifest-items.ts";
 
 function rig(): { readonly store: MemoryMetadataStore; readonly manifest: ManifestItems } {
   const store = new MemoryMetadataStore();
+  void store.transact([headWrite(slot(3), 1)]);
   const access = { store, clock: new VirtualClock(), random: new SeededRandom(1) };
   return { store, manifest: new ManifestItems(access, new SlotWrites(access)) };
 }
@@ -84,9 +85,7 @@ describe("a partition's manifest", () => {
   it("is not changed by an owner whose slot has a newer epoch", async () => {
     const { manifest, store } = rig();
     await manifest.add(placeOf(1), [segment(0, 9)]);
-    const value = { owner: null, epoch: 2, sources: [] };
-    const head: Write = { kind: "put", key: keys.head(slot(3)), value };
-    await store.transact([head]);
+    await store.transact([headWrite(slot(3), 2)]);
     await expect(manifest.add(placeOf(1), [segment(9, 10)])).rejects.toThrow(FencedError);
     await expect(manifest.remove(placeOf(1), [segment(0, 9)])).rejects.toThrow(FencedError);
     expect(await manifest.segments(placeOf(1))).toEqual([segment(0, 9)]);

@@ -29,6 +29,15 @@ export class ManifestItems {
     return parts;
   }
 
+  /**
+   * The same, when no change of this owner that failed can be made any more. Rejects with
+   * MetadataError.
+   */
+  async settledSegments(at: PartitionPlace): Promise<readonly ColdPart[]> {
+    await this.#writes.settled(at.slot);
+    return this.segments(at);
+  }
+
   /** The object that the segment at this base offset names. */
   async objectAt(at: PartitionPlace, baseOffset: number): Promise<string | undefined> {
     const { partition, slot, topicId } = at;

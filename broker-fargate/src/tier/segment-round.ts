@@ -22,8 +22,8 @@ export interface SegmentRoundDeps {
  * they count.
  *
  * Of a commit that failed nobody may know whether it was made. Then the manifest is asked, in this
- * round or before the next segments of the partition: segments that it names count, and objects
- * that it does not name are deleted (ownership rule 19). Nothing is stored before that is known:
+ * round or before the next segments of the partition, when the commit can't be made any more:
+ * segments that it names count, and objects that it does not name are deleted (ownership rule 19). Nothing is stored before that is known:
  * another cut of the same tail would leave items between its own.
  *
  * Where neither the hot log nor the pack gives batches back, in two rounds, a segment that is lost
@@ -135,7 +135,7 @@ export class SegmentRound {
 
   async #settle(owner: TailOwner, parts: readonly ColdPart[]): Promise<boolean> {
     const { manifest, objects, warn } = this.#deps;
-    const found = await manifest.segments(owner.tiered.at);
+    const found = await manifest.settledSegments(owner.tiered.at);
     const named = new Set(found.map(({ object }) => object));
     if (parts.every(({ object }) => named.has(object))) {
       this.#count(owner, parts);

@@ -144,7 +144,7 @@ export class Tier<Owner extends TieredOwner> {
    */
   async load(at: MarkedPartition, startOffset: number): Promise<TieredPartition> {
     const packs = await this.#packsOf(at.slot, at.openSlot);
-    const segments = await this.#manifest.segments(at);
+    const segments = await this.#manifest.settledSegments(at);
     const { partition, topicId } = at;
     const isAbove = ({ nextOffset }: ColdPart): boolean => nextOffset > startOffset;
     const left = new Set(segments.filter((part) => !isAbove(part)));
@@ -267,7 +267,7 @@ export class Tier<Owner extends TieredOwner> {
   async removePartition(place: PartitionPlace): Promise<void> {
     const { cluster, objects } = this.#deps;
     const openSlot = await cluster.openSlot(place.slot);
-    const segments = await this.#manifest.segments(place);
+    const segments = await this.#manifest.settledSegments(place);
     const packs = await this.#packsOf(place.slot, openSlot);
     packs.remove(place.topicId, place.partition);
     if (packs.isChanged) this.checkpointer.slotChanged();

@@ -8,7 +8,8 @@
  *
  * Not promised: that a write whose reply was lost had no effect (a MetadataError says `applied`), or
  * that its effect does not come later, even after other writes: a condition on the version then
- * refuses it; that two transactions on one key at once both get through; anything about time.
+ * refuses it, of an item that was written since and is never deleted; that two transactions on one
+ * key at once both get through; anything about time.
  * Promised: a transaction is applied whole or not at all, and is durable when its promise resolves
  * (power loss included); strong reads see every transaction that resolved before the call.
  */
@@ -20,6 +21,18 @@ export interface MetadataStore {
   /** At most `transactWritesMax` writes, each to a key of its own. */
   transact(writes: readonly Write[]): Promise<TransactOutcome>;
   close(): Promise<void>;
+}
+
+/**
+ * What a store can do besides that keeps the items of all its partitions in one order: find what is
+ * there without asking every partition. LMDB does, DynamoDB does not.
+ */
+export interface KeySeeker {
+  /**
+   * The first key with `from` <= key < `to`, in whatever partition; undefined: there is none. As a
+   * strong read. Throws MetadataError.
+   */
+  firstKey(bounds: Pick<KeyRange, "from" | "to">): Promise<string | undefined>;
 }
 
 /**

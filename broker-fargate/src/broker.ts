@@ -4,6 +4,7 @@ import type { BufferPool } from "./buffer-pool.ts";
 import type { TopicMisses } from "./cluster/alone-view.ts";
 import type { Cluster } from "./cluster/cluster.ts";
 import type { ClusterView } from "./cluster/cluster-view.ts";
+import type { SlotTraffic } from "./cluster/slot-traffic.ts";
 import type { GroupCoordinator } from "./group/coordinator.ts";
 import type { Metrics } from "./metrics/registry.ts";
 import type { Partitions } from "./partition/partitions.ts";
@@ -21,6 +22,8 @@ export interface Broker {
   /** Asked for topics that `cluster` does not know. */
   readonly misses: TopicMisses;
   readonly partitions: Partitions;
+  /** What clients write and read, for spreading slots by load. */
+  readonly traffic: SlotTraffic;
   readonly groups: GroupCoordinator;
   readonly codecs: CodecSet;
   /** Of frames and of records that are read. */

@@ -6,7 +6,7 @@ import { type Life, Lives } from "./lives.ts";
 class Rig {
   readonly done: string[] = [];
   readonly lives: Lives;
-  readonly #begins: (() => void)[] = [];
+  readonly #begins: ((refusal?: string) => void)[] = [];
 
   constructor() {
     const log = { warn: () => undefined } as unknown as Logger;
@@ -20,14 +20,23 @@ class Rig {
     await settled();
   }
 
+  async refused(refusal: string): Promise<void> {
+    this.#begins.shift()?.(refusal);
+    await settled();
+  }
+
   #begin(number: number): Promise<Life> {
     this.done.push(`begin ${number}`);
     const life = {
+      incarnation: `life ${number}`,
       end: async () => void this.done.push(`end ${number}`),
       abandon: async () => void this.done.push(`abandon ${number}`),
     };
-    return new Promise((resolve) => {
-      this.#begins.push(() => resolve(life as unknown as Life));
+    return new Promise((resolve, reject) => {
+      this.#begins.push((refusal) => {
+        if (refusal === undefined) resolve(life as unknown as Life);
+        else reject(refusal as unknown as Error);
+      });
     });
   }
 }
@@ -50,6 +59,18 @@ describe("a life that is over", () => {
     expect(rig.done).toEqual(["begin 1", "abandon 1", "begin 2", "next"]);
     await rig.lives.end();
     expect(rig.done.at(-1)).toBe("end 2");
+  });
+
+  it("whose next one can't begin ends the process, and says why", async () => {
+    const rig = new Rig();
+    rig.lives.onFailed = (cause) => void rig.done.push(String(cause));
+    void rig.lives.begin();
+    await rig.begun();
+    rig.lives.over(1, "fenced");
+    await settled();
+    expect(rig.lives.former).toBe("life 1");
+    await rig.refused("replaced");
+    expect(rig.done).toEqual(["begin 1", "abandon 1", "begin 2", "replaced"]);
   });
 
   it("before it has begun is abandoned when it has, and no other begins beside it", async () => {

@@ -1,4 +1,6 @@
+import type { IncarnationId } from "@millrace/core";
 import type { Logger } from "pino";
+import type { Metrics } from "./metrics/registry.ts";
 import type { OpenBroker } from "./open-broker.ts";
 import type { Listener } from "./server/listener.ts";
 
@@ -6,6 +8,7 @@ import type { Listener } from "./server/listener.ts";
 export interface Life {
   readonly opened: OpenBroker;
   readonly listeners: readonly Listener[];
+  readonly incarnation: IncarnationId;
   /** In good order. */
   end(): Promise<void>;
   /** Its incarnation is over: nothing of it counts any more. */
@@ -18,9 +21,12 @@ export interface Life {
  */
 export class Lives {
   onNext: (life: Life) => void = () => undefined;
+  /** The next life could not begin: the process has to end. */
+  onFailed: (cause: unknown) => void = () => undefined;
   readonly #begin: (lives: Lives) => Promise<Life>;
   readonly #log: Logger;
   #life: Life | undefined;
+  #former: IncarnationId | undefined;
   /** Of those that have begun. */
   #count = 0;
   /** Settled when the newest life has begun, or could not. */
@@ -39,6 +45,11 @@ export class Lives {
     return this.#count;
   }
 
+  /** Of the last life that began. */
+  get former(): IncarnationId | undefined {
+    return this.#former;
+  }
+
   async begin(): Promise<Life> {
     this.#count += 1;
     this.#isOver = false;
@@ -47,6 +58,7 @@ export class Lives {
     this.#beginning = beginning.catch(() => undefined);
     const life = await beginning;
     this.#life = life;
+    this.#former = life.incarnation;
     return life;
   }
 
@@ -58,9 +70,11 @@ export class Lives {
     if (life !== this.#count || this.#isOver || this.#isEnding) return;
     this.#log.warn({ err: cause }, "this incarnation is over; a new one begins");
     this.#isOver = true;
-    this.#replacing ??= this.#replace().finally(() => {
-      this.#replacing = undefined;
-    });
+    this.#replacing ??= this.#replace()
+      .catch((error: unknown) => this.onFailed(error))
+      .finally(() => {
+        this.#replacing = undefined;
+      });
   }
 
   async end(): Promise<void> {
@@ -80,4 +94,16 @@ export class Lives {
       if (!this.#isOver) this.onNext(next);
     }
   }
+}
+
+/** How often another process ended this one's incarnation: each life's metrics are new. */
+export function observeLives(metrics: Metrics, lives: Pick<Lives, "count">): void {
+  metrics.observe(
+    {
+      kind: "counter",
+      name: "millrace_incarnations_fenced_total",
+      help: "Incarnations of this process that other processes ended; after each it began anew.",
+    },
+    () => Math.max(0, lives.count - 1),
+  );
 }

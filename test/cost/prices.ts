@@ -17,6 +17,14 @@ const priceNames = [
   "publicIpv4Hour",
   "zoneGb",
   "logsGb",
+  "lambdaMillion",
+  "lambdaGbSecond",
+  "alarmMetricMonth",
+  "metricMonth",
+  "dashboardMonth",
+  "hostedZoneMonth",
+  "interfaceEndpointHour",
+  "registryGbMonth",
   "mskServerlessHour",
 ] as const;
 

@@ -59,7 +59,8 @@ function commitIdeas({ group, streams }: Counted, dollars: Dollars): readonly st
   const checked = `- **Commits in transactions.** A commit over items that are there is a transaction of its block and a check of the slot's
   head: ${perCommit.toFixed(0)} units, ${dollars({ writeUnits: ofGroup })} a month for the group, and ${dollars({ writeUnits: ofStreams })} for the Streams application. Were every
   block claimed when its slot is opened (one write each, by ownership rule 10), a commit would be one conditional
-  write, a quarter of that.`;
+  write, a quarter of that. The block's version is not condition enough: a block that was deleted and made anew counts from 1
+  again, and a write that takes effect late may find its version there. It takes a condition on who wrote the block last.`;
   const together = `- **Commits of one group together.** They share a write within 10 ms. Forty commits a second hardly meet; with 50 ms
   they would be half as many writes.`;
   return perCommit > 2 ? [checked, together] : [together];

@@ -1,6 +1,8 @@
 /** docs/cost.md: what was counted, as tables, with its price. */
+import { synthesised } from "../../infra/src/fixtures.ts";
 import { type Bill, billLines, type Month, monthlyBill, requestBill, zonesBill } from "./bill.ts";
 import type { Counts, Usage } from "./counts.ts";
+import { deploymentSection } from "./deployment-cost.ts";
 import { ideas, legend } from "./prose.ts";
 import {
   largestFactor,
@@ -41,6 +43,7 @@ export function renderCost(counted: Counted, prices: Prices): string {
     billTable(months, prices),
     idleMonth(months, prices),
     dominance(months, prices),
+    ...smallestDeployment(months, prices),
     zones(counted, prices),
     "## Once",
     onceTable(counted),
@@ -157,6 +160,13 @@ function idleMonth([one]: readonly NamedMonth[], prices: Prices): string {
   const other = prices.of.mskServerlessHour.usd * prices.hoursPerMonth;
   return `An idle month of the smallest cluster is $ ${usd.toFixed(2)}: it buys lunch. An MSK Serverless cluster that nobody uses is
 $ ${other.toFixed(2)}, ${Math.round(other / usd)} times as much.`;
+}
+
+/** That month's cluster and everything that the template makes beside it. */
+export function smallestDeployment([one]: readonly Month[], prices: Prices): readonly string[] {
+  if (one === undefined) return [];
+  const { resources } = synthesised({ brokers: { image: "registry.example/millrace:1" } });
+  return deploymentSection({ resources, prices, cluster: monthlyBill(one, prices).total, table });
 }
 
 function dominance(months: readonly NamedMonth[], prices: Prices): string {

@@ -71,7 +71,7 @@ export const clusterLimitTests: Readonly<Record<string, LimitTest>> = {
   moveSlotsMax: met(
     "the rest is wished for in a later round",
     `${cluster}/leadership.test.ts`,
-    "asks each broker for 64 slots at a time at most, and never one that takes part already",
+    "asks each broker for 128 slots at a time at most, and never one that takes part already",
   ),
   rangedSlotsMax: met(
     "the level of millrace.version is not lowered",
@@ -80,7 +80,7 @@ export const clusterLimitTests: Readonly<Record<string, LimitTest>> = {
   ),
   changedKeysMax: met(
     "followers read everything again",
-    "broker-fargate/src/cluster/version-item.test.ts",
+    "core/src/cluster/version-item.test.ts",
     "a step of the version item that changes very much names nothing",
   ),
   hotSlotsMax: met(

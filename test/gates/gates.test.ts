@@ -113,6 +113,37 @@ const violations: readonly (readonly [string, string, string, string])[] = [
     "only what is published",
   ],
   ["the SDK sets a timer", "sdk/src", "setTimeout(() => undefined, 1);", "'setTimeout'"],
+  [
+    "infra imports an adapter",
+    "infra/src",
+    'import "@millrace/adapter-aws";',
+    "infra takes of the project",
+  ],
+  [
+    "infra imports a function",
+    "infra/src",
+    'import "../../functions/src/log.ts";',
+    "infra takes of the project",
+  ],
+  [
+    "the control plane's API imports an adapter",
+    "control-api/src",
+    'import "@millrace/adapter-node";',
+    "stands on ports",
+  ],
+  ["the control plane's API reads a clock", "control-api/src", "Date.now();", "Date.now"],
+  [
+    "what speaks to clusters imports an adapter",
+    "control-api/src/kafka",
+    'import "@millrace/adapter-aws";',
+    "imports core and the SDK",
+  ],
+  [
+    "the broker's own control plane imports an adapter",
+    "broker-fargate/src/http/control",
+    'import "@millrace/adapter-node";',
+    "the control plane's API",
+  ],
   ["any", "core/src", "export const x: any = 1;", "no-explicit-any"],
   [
     "a non-null assertion",
@@ -241,6 +272,19 @@ describe("the generated files gate", () => {
     write({ "wire/src/generated/12-heartbeat.ts": "export {};\n" });
     const { status, output } = run(process.execPath, generate);
     expect(output).toContain("12-heartbeat.ts");
+    expect(status).not.toBe(0);
+  });
+});
+
+describe("the generated API gate", () => {
+  test("a document of the API, or the SDK's types of it, that was edited by hand is red", () => {
+    bring("docs/openapi.json", "sdk/src/control/generated");
+    const script = join(root, "control-api/tools/openapi.ts");
+    const check = [script, "--check", "--root", tree];
+    expect(run(process.execPath, check)).toMatchObject({ status: 0 });
+    write({ "sdk/src/control/generated/schema.ts": "export {};\n" });
+    const { status, output } = run(process.execPath, check);
+    expect(output).toContain("schema.ts");
     expect(status).not.toBe(0);
   });
 });

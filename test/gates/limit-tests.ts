@@ -14,8 +14,16 @@ import {
 import { metadataHostLimitTests } from "./metadata-host-limit-tests.ts";
 import { clusterLimitTests } from "./cluster-limit-tests.ts";
 import { compactionLimitTests, keyLimitTests } from "./compaction-limit-tests.ts";
+import { controlLimitTests } from "./control-limit-tests.ts";
+import { functionsLimitTests } from "./functions-limit-tests.ts";
 import { journalLimitTests } from "./journal-limit-tests.ts";
 import { memberLimitTests } from "./member-limit-tests.ts";
+import {
+  clusterRecordLimitTests,
+  ecsDriverLimitTests,
+  operationLimitTests,
+  processDriverLimitTests,
+} from "./provisioner-limit-tests.ts";
 import { retentionLimitTests } from "./retention-limit-tests.ts";
 import { sdkLimitTests } from "./sdk-limit-tests.ts";
 import { credentialLimitTests, saslLimitTests } from "./security-limit-tests.ts";
@@ -28,6 +36,10 @@ const group = "broker-fargate/src/group";
 /** By the path of the file that declares them. */
 export const limitTests: Readonly<Record<string, Readonly<Record<string, LimitTest>>>> = {
   "sdk/src/limits.ts": sdkLimitTests,
+  "functions/src/limits.ts": functionsLimitTests,
+  "control-api/src/limits.ts": controlLimitTests,
+  "control-api/src/clusters/limits.ts": clusterRecordLimitTests,
+  "control-api/src/operations/limits.ts": operationLimitTests,
   "core/src/security/limits.ts": credentialLimitTests,
   "broker-fargate/src/server/sasl/limits.ts": saslLimitTests,
   "wire/src/codec/limits.ts": {
@@ -142,6 +154,7 @@ export const limitTests: Readonly<Record<string, Readonly<Record<string, LimitTe
     zeroFillBytes: { tuning: "how many zeros are written at once" },
     ...objectFileLimitTests,
     ...metadataHostLimitTests,
+    ...processDriverLimitTests,
     sideThreadsMax: met(
       "further calls wait",
       "adapters/node/src/worker-pool.test.ts",
@@ -174,7 +187,7 @@ export const limitTests: Readonly<Record<string, Readonly<Record<string, LimitTe
     ),
     sideCopyBytesPerTurnMax: { tuning: "how copying is cut up into turns of the event loop" },
   },
-  "adapters/aws/src/limits.ts": awsLimitTests,
+  "adapters/aws/src/limits.ts": { ...awsLimitTests, ...ecsDriverLimitTests },
   "broker-fargate/src/tier/limits.ts": { ...objectAccessLimitTests, ...tierLimitTests },
   "broker-fargate/src/group/limits.ts": {
     offsetLingerMs: met(

@@ -11,7 +11,10 @@ export interface Tree {
 }
 
 export function treeAt(root: string): Tree {
-  const folders = ["core/src", "wire/src", "adapters", "broker-fargate/src", "cli/src", "sdk/src"];
+  const folders = [
+    ...["core/src", "wire/src", "adapters", "broker-fargate/src", "cli/src", "sdk/src"],
+    ...["control-api/src", "functions/src"],
+  ];
   const limitFiles = folders.flatMap((folder) =>
     readdirSync(join(root, folder), { recursive: true, encoding: "utf8" })
       .filter((path) => /(^|\/)limits\.ts$/u.test(path) && !path.includes("node_modules"))

@@ -29,6 +29,11 @@ export const memberLimitTests: Readonly<Record<string, LimitTest>> = {
     `${cluster}/membership.test.ts`,
     "share a new cluster's slots evenly, a moment after they start together",
   ),
+  startLooksForMs: met(
+    "it looks as seldom as who is alone",
+    `${cluster}/membership.test.ts`,
+    "looks often for a moment after its start, and then as seldom as who is alone",
+  ),
   storeRetryMsMin: {
     tuning: "the first pause before a failed call is made again; nothing is refused at it",
   },
@@ -56,5 +61,15 @@ export const memberLimitTests: Readonly<Record<string, LimitTest>> = {
     "slots are handed over all the same",
     "broker-fargate/src/takeover/quick-moves.test.ts",
     "is carried out though its receiver does not say that it has seen the wish",
+  ),
+  trafficWindowMs: met(
+    "a burst is a small part of what is told",
+    `${cluster}/slot-traffic.test.ts`,
+    "makes little of a burst, and forgets it",
+  ),
+  loadQuietMs: met(
+    "slots move by load",
+    `${cluster}/load-spread.test.ts`,
+    "wait until what is told is of the slots as they are led",
   ),
 };

@@ -3,6 +3,8 @@ import { type LimitTest, met } from "./limit-test.ts";
 
 const producer = "sdk/src/producer/producer.test.ts";
 const consumer = "sdk/src/consumer/consumer.test.ts";
+const pace = "sdk/src/consumer/pace.test.ts";
+const control = "sdk/src/control/control-plane.test.ts";
 const connections = "sdk/src/transport/platformatic/connections.test.ts";
 
 export const sdkLimitTests: Readonly<Record<string, LimitTest>> = {
@@ -20,6 +22,11 @@ export const sdkLimitTests: Readonly<Record<string, LimitTest>> = {
     "`send` and `enqueue` wait",
     producer,
     "enqueue waits while the producer is full",
+  ),
+  turnBytesMax: met(
+    "`enqueue` resolves in the next turn",
+    producer,
+    "a loop that enqueues leaves the event loop its turns, in which full batches go",
   ),
   waitingSendsMax: met("BUFFER_EXHAUSTED", producer, "one send more than may wait is refused"),
   producesInFlightMax: met(
@@ -55,6 +62,16 @@ export const sdkLimitTests: Readonly<Record<string, LimitTest>> = {
     consumer,
     "a consumer that holds enough fetches no more until some of it is taken",
   ),
+  turnMessagesMax: met(
+    "the event loop has its turn",
+    pace,
+    "%s that waits for nothing leaves the event loop its turns",
+  ),
+  idleRestMs: met(
+    "it is not asked again, and the poll of the others waits for nothing",
+    pace,
+    "a partition without news is asked again only after a rest while others are read",
+  ),
   partitionStreakMax: met(
     "another partition has its turn",
     consumer,
@@ -66,4 +83,12 @@ export const sdkLimitTests: Readonly<Record<string, LimitTest>> = {
     consumer,
     "a concurrency outside its bounds is refused",
   ),
+  controlTimeoutMsDefault: met(
+    "REQUEST_TIMED_OUT",
+    control,
+    "fails in time where nobody answers, and at once by the caller's signal",
+  ),
+  controlRetryMsMax: { tuning: "how long what passes is tried again" },
+  operationLookMsMin: { tuning: "how soon an operation is looked at again" },
+  operationLookMsMax: { tuning: "the longest of these waits" },
 };

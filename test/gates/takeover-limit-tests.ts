@@ -28,6 +28,21 @@ export const takeoverLimitTests: Readonly<Record<string, LimitTest>> = {
     `${takeover}/move.test.ts`,
     "that is called off lets appends go on, in order, and loses none",
   ),
+  memoryBytesMax: met(
+    "further entries lie on the disk",
+    `${takeover}/former-entries.test.ts`,
+    "take no more memory together than they may: the rest lies on the disk, and reads the same",
+  ),
+  journalReadsAtOnceMax: met(
+    "the other journals are read next",
+    `${takeover}/former-entries.test.ts`,
+    "are read two at a time, and one that hangs holds up no other",
+  ),
+  memberCloseMsMax: met(
+    "the process ends as if it had died",
+    `${takeover}/stop-without-stores.test.ts`,
+    "ends in time while %s, and loses nothing",
+  ),
   drainMsMax: { tuning: "how long a stopping process waits; then others take its slots by force" },
   drainPollMs: { tuning: "how often it looks" },
 };

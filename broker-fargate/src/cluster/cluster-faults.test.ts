@@ -1,5 +1,5 @@
 import type { MetadataFault, VirtualClock } from "@millrace/adapter-memory";
-import { keys } from "@millrace/core";
+import { keys, topicId } from "@millrace/core";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import type { TopicOutcome } from "./cluster.ts";
@@ -118,6 +118,7 @@ describe("changes of topics, when the store fails", () => {
   it("of unknown outcome are followed up until memory says what the store says", async () => {
     const test = await openTestCluster();
     const { store, cluster, clock, memory } = test;
+    expect((await createTopic(test, "b")).kind).toBe("done");
     store.plan("replyLost");
     const rates = store.rates;
     store.rates = { perThousand: { throttled: 1000 } };
@@ -131,6 +132,25 @@ describe("changes of topics, when the store fails", () => {
     await drained(clock);
     expect(seen).toEqual(["created a"]);
     expect((await createTopic(test, "a")).kind).toBe("refused");
+  });
+
+  it("are not made late, after others of the same name", async () => {
+    const test = await openTestCluster();
+    const { store, cluster, clock, memory } = test;
+    store.plan("lateEffect", "none");
+    expect((await createTopic(test, "a")).kind).toBe("done");
+    store.plan("lateEffect", "none");
+    const former = cluster.topics.byName("a")?.id ?? topicId("1".repeat(32));
+    expect((await settled(clock, cluster.deleteTopic("a"))).kind).toBe("done");
+    await settled(clock, cluster.deletionDone(former));
+    // Of the same version as the former one.
+    expect((await createTopic(test, "a")).kind).toBe("done");
+    const id = cluster.topics.byName("a")?.id;
+    clock.advance(60_000);
+    await drained(clock);
+    expect(store.counts.lateEffect).toBe(2);
+    expect((await memory.get(keys.topic("a")))?.value["id"]).toBe(id);
+    expect(await memory.get(keys.deletion(former))).toBeUndefined();
   });
 
   it("are refused without a trace when the store was never reached", async () => {

@@ -43,6 +43,7 @@ import { type JoinedCluster, joinCluster } from "./join-cluster.ts";
 import { MemberView } from "./member-view.ts";
 import type { Membership } from "./membership.ts";
 import { type OpenedCluster, openCluster } from "./open-cluster.ts";
+import { OwnWrites } from "./own-writes.ts";
 import type { StoreAccess } from "./persist.ts";
 import { ProducerIdBlocks } from "./producer-ids.ts";
 import { type OpenSlot, SlotClaims } from "./slot-claims.ts";
@@ -162,10 +163,10 @@ export class Cluster {
       joined === undefined
         ? {}
         : { others: { haveSeen: () => joined.membership.othersHaveSeen() } };
+    const own = new OwnWrites(access, incarnation, () => this.#follower?.version ?? 0);
     this.#topics = new Topics({
       ...access,
-      catalog,
-      incarnation,
+      ...{ catalog, incarnation, own },
       rules: () => ({
         layers: this.#configs.layers,
         numPartitions: this.settings.numPartitions,
@@ -177,12 +178,12 @@ export class Cluster {
       ...others,
     });
     const lookNow = (): Promise<void> => this.#follower?.lookNow() ?? Promise.resolve();
-    this.users = new Users({ ...access, ...others, lookNow }, opened.users);
+    this.users = new Users({ ...access, ...others, lookNow, own }, opened.users);
     this.#follower =
       joined === undefined
         ? undefined
         : followCluster({
-            ...{ access, joined, users: this.users },
+            ...{ access, joined, own, users: this.users },
             ...{ topics: this.#topics, configs: this.#configs },
           });
   }

@@ -66,6 +66,28 @@ describe("the controller", () => {
     expect(after(new Controller(0).decide(seen), seen)).toEqual([1, 2, 1, 2].map(life));
   });
 
+  it("waits a moment where everybody starts, so that each takes its own slots back", () => {
+    const leadership = led([7, 8, 2, 3], { controller: life(2) });
+    const starting = member(7, 1);
+    const early = sight(7, { leadership, open: [starting], nowMs: firstSpreadMs - 1 });
+    expect(after(new Controller(0).decide(early), early)).toBeUndefined();
+    expect(new Controller(0).nextMs(early.nowMs)).toBe(firstSpreadMs);
+    const late = sight(7, { leadership, open: [starting], nowMs: firstSpreadMs });
+    expect(after(new Controller(0).decide(late), late)).toEqual([7, 7, 7, 7].map(life));
+  });
+
+  it("waits for nobody where the others run, or where there were no others", () => {
+    const nowMs = firstSpreadMs - 1;
+    const [first, second] = [member(1), member(2)];
+    const running = { ...second, heartbeat: { ...second.heartbeat, counter: 9 } };
+    const leadership = led([1, 2, 3], { controller: life(1) });
+    const joined = sight(1, { leadership, open: [first, running], nowMs });
+    expect(after(new Controller(0).decide(joined), joined)).toBeDefined();
+    const leaders = led([4, 4]).leaders.map((one) => one && { ...one, brokerId: brokerId(1) });
+    const alone = sight(1, { leadership: led([], { leaders }), open: [first], nowMs });
+    expect(after(new Controller(0).decide(alone), alone)).toEqual([1, 1].map(life));
+  });
+
   it("does not take for gone who registered after the heartbeats were read", () => {
     const leadership = led([1, 2, 9], { controller: life(1) });
     const early = sight(1, { leadership, counterMax: 8 });
@@ -110,10 +132,10 @@ describe("the controller", () => {
     const controller = new Controller(1_000);
     const early = sight(1, { leadership, nowMs: 1_000 + firstSpreadMs - 1 });
     expect(after(controller.decide(early), early)).toBeUndefined();
-    expect(controller.nextMs(leadership, early.nowMs)).toBe(1_000 + firstSpreadMs);
+    expect(controller.nextMs(early.nowMs)).toBe(1_000 + firstSpreadMs);
     const late = { ...early, nowMs: 1_000 + firstSpreadMs };
     expect(after(controller.decide(late), late)).toEqual([1, 2].map(life));
-    expect(controller.nextMs(late.leadership, late.nowMs)).toBe(Number.POSITIVE_INFINITY);
+    expect(controller.nextMs(late.nowMs)).toBe(Number.POSITIVE_INFINITY);
   });
 
   it("wishes nothing where it is another's to wish", () => {

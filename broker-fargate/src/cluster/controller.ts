@@ -4,6 +4,8 @@ import {
   deadMembers,
   deadToActOn,
   drained,
+  type Epoch,
+  heartbeatMs,
   type IncarnationId,
   isCompatible,
   type Leadership,
@@ -19,7 +21,7 @@ import {
   takenFrom,
   type Watch,
 } from "@millrace/core";
-import { firstSpreadMs } from "./limits.ts";
+import { firstSpreadMs, loadQuietMs } from "./limits.ts";
 import { type HeardMember, newestOf } from "./members.ts";
 
 /** What a broker sees of its cluster after a look, and decides on. */
@@ -57,6 +59,8 @@ export class Controller {
   #wishes = new Map<string, number>();
   /** Until then nothing is wished for balance: somebody could not do what was wished last. */
   #restUntilMs = 0;
+  /** The newest epoch that was given, and since when it is seen to be. */
+  #newest: { readonly epoch: Epoch; readonly sinceMs: number } | undefined;
 
   constructor(startedMs: number) {
     this.#startedMs = startedMs;
@@ -69,9 +73,9 @@ export class Controller {
   }
 
   /** When a look may have something to decide before the next regular one; in monotonic ms. */
-  nextMs({ epoch }: Leadership, nowMs: number): number {
+  nextMs(nowMs: number): number {
     const firstMs = this.#startedMs + firstSpreadMs;
-    return epoch === 0 && nowMs < firstMs ? firstMs : Number.POSITIVE_INFINITY;
+    return nowMs < firstMs ? firstMs : Number.POSITIVE_INFINITY;
   }
 
   #takeover(sight: Sight): Acts | undefined {
@@ -100,9 +104,19 @@ export class Controller {
     return { change, dead: declared, why };
   }
 
-  /** In a new cluster whoever comes first waits a moment, so that little has to be moved later. */
-  #isFirstWait({ leadership, nowMs }: Sight): boolean {
-    return leadership.epoch === 0 && nowMs - this.#startedMs < firstSpreadMs;
+  /**
+   * Where all brokers start, be the cluster new or not, whoever comes first waits a moment, so that
+   * little has to be moved later: each takes back what its former life led, when it registers. Who
+   * knows of no other broker does not wait.
+   */
+  #isFirstWait({ leadership, nowMs, open, self }: Sight): boolean {
+    if (nowMs - this.#startedMs >= firstSpreadMs) return false;
+    if (leadership.epoch === 0) return true;
+    const own = open.find(({ incarnation }) => incarnation === self)?.brokerId;
+    const isRunning = open.some(({ heartbeat, incarnation }) => {
+      return incarnation !== self && heartbeat.counter * heartbeatMs > firstSpreadMs;
+    });
+    return !isRunning && leadership.leaders.some((one) => one && one.brokerId !== own);
   }
 
   #wish(sight: Sight, stuck: ReadonlySet<string>): Acts | undefined {
@@ -112,9 +126,7 @@ export class Controller {
     const isResting = nowMs < this.#restUntilMs;
     const live = liveOf(sight);
     const receivers = receiversOf(sight, live);
-    const loads = new Map<IncarnationId, Load>(
-      live.map(({ incarnation, heartbeat }) => [incarnation, heartbeat.load]),
-    );
+    const loads = this.#loadsOf(live, sight);
     const isOff = (move: Move): boolean => stuck.has(wishName(move));
     const leaving = live.filter((one) => one.heartbeat.isDraining).map((one) => one.incarnation);
     const change = (before: Leadership): LeadershipChange => {
@@ -125,6 +137,16 @@ export class Controller {
       return isResting ? "unchanged" : spread(before, { receivers, loads });
     };
     return { change, dead: [], why: stuck.size > 0 ? "moves called off" : "moves wished" };
+  }
+
+  /** By heartbeat, once they tell of slots as they are led now: until then of nobody. */
+  #loadsOf(
+    live: readonly HeardMember[],
+    { leadership: { epoch }, nowMs }: Sight,
+  ): ReadonlyMap<IncarnationId, Load> {
+    if (this.#newest?.epoch !== epoch) this.#newest = { epoch, sinceMs: nowMs };
+    if (nowMs - this.#newest.sinceMs < loadQuietMs) return new Map();
+    return new Map(live.map(({ incarnation, heartbeat }) => [incarnation, heartbeat.load]));
   }
 
   #stuckMoves({ leadership, nowMs }: Sight): ReadonlySet<string> {

@@ -9,12 +9,12 @@ import {
   parseSettings,
   readConfigs,
   type Settings,
+  versionMoved,
   type Write,
 } from "@millrace/core";
 import { KeyedQueue } from "./keyed-queue.ts";
 import { type OpenedCluster, readStoredConfigs, type StoredConfigs } from "./open-cluster.ts";
 import { type StoreAccess, transact } from "./persist.ts";
-import { versionMoved } from "./version-item.ts";
 import type { Intent, Unavailable } from "./topics.ts";
 
 export type ConfigOutcome =

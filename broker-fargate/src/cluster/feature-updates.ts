@@ -10,6 +10,7 @@ import {
   millraceVersionFeature,
   readHeartbeat,
   readMember,
+  versionMoved,
   type Write,
 } from "@millrace/core";
 import {
@@ -20,7 +21,6 @@ import {
 } from "./leadership-writes.ts";
 import { read, readAll, transact } from "./persist.ts";
 import type { Intent } from "./topics.ts";
-import { versionMoved } from "./version-item.ts";
 
 export type FeaturesOutcome =
   /** Every level is what was asked, or could be. */

@@ -248,6 +248,34 @@ describe("a change by one of several brokers", () => {
     expect(await all.settled(b.cluster.pendingDeletions())).toHaveLength(1);
   });
 
+  it("is not deleted by a former one's deletion that another broker gave up", async () => {
+    await make(a, "t");
+    await all.advance(2_000);
+    const id = a.cluster.topics.byName("t")?.id ?? topicId("1".repeat(32));
+    b.store.rates = { perThousand: {}, lateMsMax: 30_000 };
+    const transact = b.store.transact.bind(b.store);
+    // It can't settle, and goes on to heartbeat.
+    b.store.transact = (writes) => {
+      const isHeartbeat = writes.every(({ key }) => key.startsWith("heartbeat/"));
+      if (!isHeartbeat) b.store.plan("lateEffect");
+      return transact(writes);
+    };
+    const lost = await all.settled(b.cluster.deleteTopic("t"));
+    expect(lost.kind).toBe("unavailable");
+    const isHere = (await all.memory.get(keys.topic("t"))) !== undefined;
+    if (isHere) await all.settled(a.cluster.deleteTopic("t"));
+    const forgotten = a.cluster.deletionDone(id);
+    await expect(all.settled(forgotten)).rejects.toMatchObject({ retriable: true, applied: "no" });
+    expect(await all.memory.get(keys.deletion(id))).toBeDefined();
+    b.store.transact = transact;
+    await make(a, "t");
+    const namesake = a.cluster.topics.byName("t")?.id;
+    await all.advance(40_000);
+    expect((await all.memory.get(keys.topic("t")))?.value["id"]).toBe(namesake);
+    await all.settled(a.cluster.deletionDone(id));
+    expect(await all.memory.get(keys.deletion(id))).toBeUndefined();
+  });
+
   it("keeps the note of a deletion until every live broker knows of it", async () => {
     await make(a, "t");
     await all.advance(2_000);

@@ -1,9 +1,12 @@
 import {
   type Catalog,
+  changedSince,
   keys,
   keysUnder,
   MetadataError,
   readTopic,
+  readVersion,
+  type SeenVersion,
   type StoredTopic,
   type Topic,
   type TopicId,
@@ -14,7 +17,6 @@ import { confirmedMissesMax, followedTopicsInFlightMax } from "./limits.ts";
 import { read, readAll, type StoreAccess } from "./persist.ts";
 import type { Topics } from "./topics.ts";
 import type { Users } from "./users.ts";
-import { changedSince, readVersion, type SeenVersion } from "./version-item.ts";
 
 export interface FollowerDependencies extends StoreAccess {
   readonly catalog: Catalog;

@@ -3,6 +3,7 @@ import { beforeEach, describe, expect, it } from "vitest";
 import { type MemberCluster, MemberClusters } from "../../../test/fixtures/member-clusters.ts";
 import { createTopic } from "../../../test/fixtures/test-cluster.ts";
 import { FormatError } from "./format-error.ts";
+import { ReplacedError } from "./replaced.ts";
 
 let all: MemberClusters;
 
@@ -72,6 +73,20 @@ describe("a cluster that is joined", () => {
     const item = await all.memory.get(keys.heartbeat(a.cluster.incarnation));
     expect(item?.value["draining"]).toBe(true);
     expect(a.cluster.features.finalized).toMatchObject([{ maxVersionLevel: 9 }]);
+  });
+
+  it("is left to the newer of two processes with one broker id, whose slots it has", async () => {
+    const [older, , other] = await three();
+    const newer = await all.join(1);
+    await all.advance(2_000);
+    expect(older.overs.map(({ reason }) => reason)).toEqual(["replaced"]);
+    // Its next life would take the slots back, and the newer process's next life again, for ever.
+    const { incarnation: former } = older.cluster;
+    await expect(all.join(1, undefined, { former })).rejects.toThrow(ReplacedError);
+    expect(newer.overs).toEqual([]);
+    expect(newer.cluster.view.leads(slotOf(newer))).toBe(true);
+    // Who was only taken for dead begins anew.
+    await all.join(3, undefined, { former: other.cluster.incarnation });
   });
 
   it("opens no slot before somebody opens them, and then through whom it was given", async () => {

@@ -2,9 +2,12 @@ import {
   type BrokerId,
   type ClusterFormat,
   type Epoch,
+  type IncarnationId,
   keys,
   type MemberListener,
   MetadataError,
+  readVersion,
+  type SeenVersion,
   type SupportedVersions,
 } from "@millrace/core";
 import { FinalisedFeatures } from "./finalised-features.ts";
@@ -14,13 +17,15 @@ import type { LateDependencies, MembershipLog, Over } from "./membership-deps.ts
 import { type OpenedMetadata, openFormat, openMetadata } from "./open-cluster.ts";
 import { read, type StoreAccess } from "./persist.ts";
 import { registerIncarnation } from "./register.ts";
-import { readVersion, type SeenVersion } from "./version-item.ts";
+import { assertNotReplaced } from "./replaced.ts";
 
 /** What a broker needs to be a member of a cluster. */
 export interface MemberOptions extends LateDependencies {
   /** As they are advertised; an address of its own is shown as a connection's listener says. */
   readonly listeners: readonly MemberListener[];
   readonly rack: string | undefined;
+  /** This process's incarnation before, which is over. */
+  readonly former?: IncarnationId;
   readonly log: MembershipLog;
   /** This incarnation is over, and everything of it has to stop; called once. */
   readonly onOver: (over: Over) => void;
@@ -44,7 +49,7 @@ export interface JoinedCluster extends OpenedMetadata {
  * cover the finalised one joins, and takes no slot.
  *
  * A store that does not answer is asked again, for ever: the process waits, and is not ready yet.
- * Throws FormatError.
+ * Throws FormatError, and ReplacedError where the process has lived before.
  */
 export async function joinCluster(
   access: StoreAccess,
@@ -66,6 +71,10 @@ export async function joinCluster(
     }
   };
   sayFault();
+  const { former } = member;
+  if (former !== undefined) {
+    await asked(() => assertNotReplaced(access.store, { brokerId, former }));
+  }
   const newcomer = { ...member, brokerId, slots: format.slots };
   const wasCompatible = features.isCompatible;
   const registered = await asked(() => registerIncarnation({ ...access, features }, newcomer));

@@ -1,12 +1,14 @@
 import {
+  changedSince,
   type IncarnationId,
   keys,
+  leaderOf,
   type Leadership,
   type LeadershipChange,
-  leaderOf,
   moved,
-  type Receiver,
   reassigned,
+  type Receiver,
+  type SeenVersion,
   type Slot,
   slotsOf,
 } from "@millrace/core";
@@ -16,7 +18,6 @@ import {
   type ReadLeadership,
   readLeadershipNow,
 } from "./leadership-writes.ts";
-import { changedSince, type SeenVersion } from "./version-item.ts";
 
 export type LeadershipListener = (now: Leadership, before: Leadership) => void;
 

@@ -9,11 +9,11 @@ import {
   readLeadership,
   readWithoutLeaders,
   UnreadableItemError,
+  versionMoved,
   type Write,
 } from "@millrace/core";
 import type { FinalisedFeatures } from "./finalised-features.ts";
 import { read, type Refused, type StoreAccess, transact } from "./persist.ts";
-import { versionMoved } from "./version-item.ts";
 
 /** The leadership item as it was read. */
 export interface ReadLeadership {

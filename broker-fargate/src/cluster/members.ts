@@ -105,3 +105,13 @@ export function newestOf(members: readonly HeardMember[]): readonly HeardMember[
   for (const member of members) newest.set(member.brokerId, member);
   return [...newest.values()];
 }
+
+/** Whether all of them beside `self` have seen the changes up to the version. */
+export function isSeen(
+  members: readonly HeardMember[],
+  { self, version }: { readonly self: IncarnationId; readonly version: number },
+): boolean {
+  return members.every(({ heartbeat, incarnation }) => {
+    return incarnation === self || heartbeat.seen >= version;
+  });
+}

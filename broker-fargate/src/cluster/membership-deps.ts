@@ -1,9 +1,7 @@
-import type { BrokerId, IncarnationId, Load } from "@millrace/core";
+import type { BrokerId, IncarnationId, Load, SeenVersion } from "@millrace/core";
 import type { FinalisedFeatures } from "./finalised-features.ts";
-import type { HeardMember } from "./members.ts";
 import type { StoreAccess } from "./persist.ts";
 import type { Registered } from "./register.ts";
-import type { SeenVersion } from "./version-item.ts";
 
 /** Why an incarnation is over. `replaced`: a newer incarnation of the same broker has its slots. */
 export interface Over {
@@ -20,8 +18,6 @@ export interface HeartbeatSource {
 
 /** May come later, by `Membership.use`. */
 export interface LateDependencies {
-  /** Tells other brokers to look at leadership now. Polls alone suffice. */
-  readonly nudgePeers?: NudgePeers;
   /** Closes the journal of an incarnation that is dead and leads nothing (ownership rule 11 b – d). */
   readonly closeJournal?: (incarnation: IncarnationId) => Promise<void>;
 }
@@ -44,5 +40,3 @@ export interface MembershipLog {
   info(about: object, message: string): void;
   warn(about: object, message: string): void;
 }
-
-export type NudgePeers = (peers: readonly HeardMember[]) => void;

@@ -1,8 +1,8 @@
 import { SeededRandom } from "@millrace/adapter-memory";
 import { keys, slotsOf } from "@millrace/core";
 import { describe, expect, it } from "vitest";
-import { haveSeenMsMax } from "./limits.ts";
-import type { MembershipDependencies } from "./membership-deps.ts";
+import { haveSeenMsMax, startLooksForMs } from "./limits.ts";
+import { settled } from "../../../test/fixtures/test-cluster.ts";
 import { type KitBroker, kitSlots, MembershipKit } from "../../../test/fixtures/membership-kit.ts";
 
 async function three(kit: MembershipKit): Promise<readonly [KitBroker, KitBroker, KitBroker]> {
@@ -28,6 +28,48 @@ describe("members of a cluster", () => {
       expect(membership.hasEvidence).toBe(true);
       expect(membership.leadership).toEqual(kit.leadership);
     }
+  });
+
+  it("each have their own slots back when all of them end and start again, one a little later", async () => {
+    const kit = new MembershipKit();
+    const before = await three(kit);
+    for (const broker of before) {
+      await settled(kit.clock, broker.membership.close());
+      await kit.closeItem(broker.incarnation);
+      kit.forget(broker);
+    }
+    const had = kit.leadership.leaders.map((one) => one?.brokerId);
+    const first = await kit.join(1);
+    await kit.advance(300);
+    const second = await kit.join(2);
+    await kit.advance(600);
+    const brokers = [first, second, await kit.join(3)];
+    const tookMs = await kit.until(() => kit.isEverySlotLedBy(brokers));
+    expect(tookMs).toBeLessThan(100);
+    expect(kit.leadership.leaders.map((one) => one?.brokerId)).toEqual(had);
+    await kit.advance(20_000);
+    expect(kit.leadership.leaders.map((one) => one?.brokerId)).toEqual(had);
+  });
+
+  it("share slots soon with one that starts some seconds later than the first", async () => {
+    const kit = new MembershipKit();
+    const first = await kit.join(1);
+    first.moverMs = 50;
+    await kit.until(() => kit.isEverySlotLedBy([first]));
+    await kit.advance(4_000);
+    const second = await kit.join(2);
+    const tookMs = await kit.until(() => spreadOf(kit.counts([first, second])) <= 1);
+    expect(tookMs).toBeLessThan(2_000);
+  });
+
+  it("looks often for a moment after its start, and then as seldom as who is alone", async () => {
+    const kit = new MembershipKit();
+    const { store } = await kit.join(1);
+    await kit.advance(startLooksForMs);
+    const [callsAtFirst, sinceMs] = [store.calls, 20_000];
+    expect(callsAtFirst).toBeGreaterThan((2 * startLooksForMs) / 600);
+    await kit.advance(sinceMs);
+    expect(store.calls - callsAtFirst).toBeLessThanOrEqual(3 * 5);
   });
 
   it("take over from one that stands still within 3.5 s, each at one epoch", async () => {
@@ -224,24 +266,16 @@ describe("members of a cluster", () => {
     },
   );
 
-  it("nudge the others when they have changed leadership, and as newcomers", async () => {
+  it("look at once when they are nudged", async () => {
     const kit = new MembershipKit();
-    const nudged: string[] = [];
-    const nudging = (id: number): Pick<MembershipDependencies, "nudgePeers"> => {
-      return {
-        nudgePeers: (peers) => nudged.push(`${id} > ${peers.map((one) => one.brokerId).join()}`),
-      };
-    };
-    await kit.join(1, nudging(1));
-    await kit.join(2, nudging(2));
-    expect(nudged).toEqual(["1 > ", "2 > 1"]);
-    kit.brokers[0]?.membership.nudge();
+    const first = await kit.join(1);
+    await kit.until(() => kit.isEverySlotLedBy([first]));
+    await kit.advance(startLooksForMs + 1_000);
+    await kit.join(2);
+    expect(first.membership.live).toHaveLength(1);
+    first.membership.nudge();
     await kit.advance(100);
-    expect(kit.brokers[0]?.membership.live).toHaveLength(2);
-    nudged.length = 0;
-    await kit.until(() => kit.isEverySlotLedBy(kit.brokers));
-    await kit.advance(50);
-    expect(nudged).toEqual(["1 > 2"]);
+    expect(first.membership.live).toHaveLength(2);
   });
 
   it("hand nothing over to one that is gone, and take the slots back at a new epoch", async () => {

@@ -7,22 +7,22 @@ import {
   type IncarnationId,
   keys,
   type Leadership,
-  MetadataError,
   mayAnswer,
+  MetadataError,
   newWatch,
   ObjectError,
-  type Slot,
+  readVersion,
   sawHeartbeats,
+  type Slot,
   stillAfterMs,
   stillMs,
-  type Timer,
   type Watch,
   wroteHeartbeat,
 } from "@millrace/core";
 import { type Acts, Controller, idleDeadOf, liveOf, type Sight } from "./controller.ts";
 import { KnownLeadership, type LeadershipListener } from "./known-leadership.ts";
-import { haveSeenMsMax } from "./limits.ts";
-import { type HeardMember, Members, readHeartbeats } from "./members.ts";
+import { haveSeenMsMax, startLooksForMs } from "./limits.ts";
+import { type HeardMember, isSeen, Members, readHeartbeats } from "./members.ts";
 import type {
   HeartbeatSource,
   LateDependencies,
@@ -33,8 +33,9 @@ import { MoveLooks } from "./move-looks.ts";
 import { nextDeathMs } from "./next-death.ts";
 import { read } from "./persist.ts";
 import { Rhythm } from "./rhythm.ts";
+import { tidy } from "./tidy.ts";
+import { TurnWatch } from "./turn-watch.ts";
 import { untilSo } from "./until-so.ts";
-import { readVersion } from "./version-item.ts";
 
 /**
  * A broker as a member of its cluster, for one incarnation: heartbeats, looks at those of the
@@ -64,44 +65,41 @@ export class Membership {
   #counter = 0;
   /** When the last look that succeeded began. */
   #readBegunMs: number | undefined;
-  #turnedMs: number;
-  #turning: Timer | undefined;
+  readonly #turns: TurnWatch;
   #acting: Promise<void> | undefined;
   #isDraining = false;
   #source: HeartbeatSource = { durable: () => 0, load: () => ({ total: 0, slots: [] }) };
   #state: "running" | "over" | "closed" = "running";
 
   constructor(deps: MembershipDependencies) {
-    const { brokerId, clock, registered, store } = deps;
     this.#deps = deps;
+    const { brokerId, clock, registered, store } = deps;
     this.incarnation = registered.incarnation;
     this.#members = new Members(store);
     this.#watch = newWatch(this.incarnation);
-    this.#turnedMs = clock.monotonicMs();
-    this.#controller = new Controller(this.#turnedMs);
+    this.#turns = new TurnWatch(clock);
+    const startedMs = this.#turns.turnedMs;
+    this.#controller = new Controller(startedMs);
     this.#leadership = new KnownLeadership(deps, {
       self: { brokerId, incarnation: this.incarnation },
       read: registered,
       onTaken: (slots) => this.#endTaken(slots),
     });
-    const rhythm = { ...deps, everyMs: () => this.#everyMs() };
     this.#heartbeats = new Rhythm({
-      ...{ ...rhythm, run: () => this.#heartbeat() },
+      ...{ ...deps, everyMs: () => this.#everyMs(), run: () => this.#heartbeat() },
       onStore: () => undefined,
     });
     this.#looks = new Rhythm({
-      ...{ ...rhythm, run: () => this.#look() },
+      ...{ ...deps, everyMs: () => this.#lookEveryMs(startedMs), run: () => this.#look() },
       onStore: (now, err) => this.#storeIs(now, err),
     });
   }
 
   /** Heartbeats and looks from now on. Resolves after the first look that succeeds. */
   async start(): Promise<void> {
-    this.#turn();
+    this.#turns.begin();
     void this.#heartbeats.now();
     await this.#looks.now();
-    // Who was alone until now looks seldom.
-    this.#changed(this.isRunning);
   }
 
   get leadership(): Leadership {
@@ -126,9 +124,15 @@ export class Membership {
   /** Whether a coordinator may answer from memory (ownership rule 16). */
   get hasEvidence(): boolean {
     if (!this.isRunning) return false;
-    const [readBegunMs, turnedMs] = [this.#readBegunMs, this.#turnedMs];
+    const [readBegunMs, turnedMs] = [this.#readBegunMs, this.#turns.turnedMs];
     const evidence = { readBegunMs, turnedMs, isOnlyMember: this.#isOnlyMember };
     return mayAnswer(evidence, this.#deps.clock.monotonicMs());
+  }
+
+  /** Since the last look that succeeded began; 0 before the first. */
+  get evidenceAgeMs(): number {
+    const nowMs = this.#deps.clock.monotonicMs();
+    return nowMs - (this.#readBegunMs ?? nowMs);
   }
 
   /** What heartbeats tell from now on. */
@@ -176,13 +180,13 @@ export class Membership {
   async writeMoved(slots: readonly Slot[], to: IncarnationId): Promise<"moved" | "refused"> {
     const receiver = this.live.find(({ incarnation }) => incarnation === to);
     if (receiver === undefined) return "refused";
-    this.#changed(await this.#leadership.writeMoved(slots, receiver));
+    await this.#leadership.writeMoved(slots, receiver);
     return "moved";
   }
 
   /** The slots, whose heads this broker released, are its own again, at a new epoch. As above. */
   async writeTakenBack(slots: readonly Slot[]): Promise<void> {
-    this.#changed(await this.#leadership.writeTakenBack(slots));
+    await this.#leadership.writeTakenBack(slots);
   }
 
   /** Its slots are to go to the others, and it gets no more. */
@@ -193,24 +197,24 @@ export class Membership {
 
   /**
    * Resolves when all live members have seen the changes that were made before the call, or after
-   * `haveSeenMsMax`. Throws MetadataError.
+   * `haveSeenMsMax`; with whether all members have that are not over. Throws MetadataError.
    */
-  async othersHaveSeen(): Promise<void> {
-    const { version } = readVersion(await read(this.#deps, keys.version));
+  async othersHaveSeen(): Promise<boolean> {
+    const by = { self: this.incarnation, ...readVersion(await read(this.#deps, keys.version)) };
     await untilSo({
       clock: this.#deps.clock,
-      isSo: () =>
-        !this.isRunning || this.#others.every(({ heartbeat }) => heartbeat.seen >= version),
+      isSo: () => !this.isRunning || isSeen(this.live, by),
       onLook: (listener) => this.onLook(listener),
       msMax: haveSeenMsMax,
     });
+    return isSeen(this.#members.open, by);
   }
 
   /** Stops, and takes its heartbeat away, so that nobody waits for it. */
   async close(): Promise<void> {
     if (this.#state === "closed") return;
     this.#state = "closed";
-    this.#turning?.cancel();
+    this.#turns.end();
     await Promise.all([this.#heartbeats.close(), this.#looks.close(), this.#acting]);
     try {
       const key = keys.heartbeat(this.incarnation);
@@ -224,10 +228,6 @@ export class Membership {
     }
   }
 
-  get #others(): readonly HeardMember[] {
-    return this.live.filter(({ incarnation }) => incarnation !== this.incarnation);
-  }
-
   get #isOnlyMember(): boolean {
     return this.#members.open.every(({ incarnation }) => incarnation === this.incarnation);
   }
@@ -236,11 +236,12 @@ export class Membership {
     return this.#isOnlyMember ? aloneHeartbeatMs : heartbeatMs;
   }
 
-  /** Shows that the event loop comes round: without a stall, and without a call of the store. */
-  #turn(): void {
-    const { clock } = this.#deps;
-    this.#turnedMs = clock.monotonicMs();
-    this.#turning = clock.after(heartbeatMs, () => this.#turn());
+  /**
+   * Others that start, too, are noticed soon. Heartbeats stay seldom: to become so is like dying.
+   */
+  #lookEveryMs(startedMs: number): number {
+    const isStarting = this.#deps.clock.monotonicMs() - startedMs < startLooksForMs;
+    return isStarting ? heartbeatMs : this.#everyMs();
   }
 
   #storeIs(now: "away" | "back", err: MetadataError | undefined): void {
@@ -283,7 +284,7 @@ export class Membership {
     for (const listener of this.#lookListeners) listener();
     if (this.#moveLooks.isAwaited(this.leadership, this.incarnation)) this.#heartbeats.by(begunMs);
     this.#looks.by(nextDeathMs(this.#watch, this.incarnation));
-    this.#looks.by(this.#controller.nextMs(this.leadership, begunMs));
+    this.#looks.by(this.#controller.nextMs(begunMs));
     this.#looks.by(this.#moveLooks.nextMs(this.leadership, begunMs));
   }
 
@@ -339,7 +340,7 @@ export class Membership {
   #end(over: Over): void {
     if (!this.isRunning) return;
     this.#state = "over";
-    this.#turning?.cancel();
+    this.#turns.end();
     void this.#heartbeats.close();
     void this.#looks.close();
     for (const listener of this.#endListeners) listener();
@@ -378,23 +379,8 @@ export class Membership {
       const isChanged = await this.#leadership.write(acts.change);
       this.#watch = declaredDead(this.#watch, acts.dead);
       if (isChanged) this.#deps.log.info({ why: acts.why }, "leadership was changed");
-      this.#changed(isChanged);
     }
-    if (sight.leadership.controller === this.incarnation) await this.#tidy(sight);
-  }
-
-  /** The controller's housekeeping: heartbeats of those that are over, journals of the dead. */
-  async #tidy(sight: Sight): Promise<void> {
-    for (const incarnation of this.#members.leftOver) {
-      const key = keys.heartbeat(incarnation);
-      await this.#deps.store.transact([{ kind: "delete", key }]);
-    }
-    const { closeJournal } = this.#deps;
-    if (closeJournal === undefined) return;
-    for (const dead of idleDeadOf(sight)) await closeJournal(dead);
-  }
-
-  #changed(isChanged: boolean): void {
-    if (isChanged) this.#deps.nudgePeers?.(this.#others);
+    if (sight.leadership.controller !== this.incarnation) return;
+    await tidy(this.#deps, { leftOver: this.#members.leftOver, dead: idleDeadOf(sight) });
   }
 }

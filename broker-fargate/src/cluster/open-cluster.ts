@@ -20,12 +20,12 @@ import {
   type StoredUser,
   type SupportedVersions,
   takeEverySlot,
+  versionMoved,
   type Write,
 } from "@millrace/core";
 import { FinalisedFeatures } from "./finalised-features.ts";
 import { FormatError } from "./format-error.ts";
 import { read, readAll, type StoreAccess, transact } from "./persist.ts";
-import { versionMoved } from "./version-item.ts";
 
 /** Everything that a start reads from the store, or writes to it, before the broker listens. */
 export interface OpenedCluster {
@@ -148,8 +148,11 @@ async function takeLeadership(
 }
 
 /** An incarnation's random bits are its own: finding them means that a lost reply was a success. */
-function isMine(leadership: Leadership, bits: string): boolean {
-  return leadership.leaders.some((leader) => leader?.incarnation.endsWith(`-${bits}`));
+function isMine({ leaders }: Leadership, bits: string): boolean {
+  // Of many slots in a row that one leads, the first says it.
+  return leaders.some((leader, slot) => {
+    return leader !== leaders[slot - 1] && leader?.incarnation.endsWith(`-${bits}`) === true;
+  });
 }
 
 function newest(leadership: Leadership): {

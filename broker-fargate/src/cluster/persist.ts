@@ -16,7 +16,7 @@ export interface StoreAccess {
 }
 
 /** How often a failing call is tried, and the longest waits between tries: 20, 40, 80 … ms. */
-const attemptsMax = 7;
+export const attemptsMax = 7;
 const firstBackoffMs = 20;
 
 export type Refused = readonly { readonly key: string; readonly found: Item | undefined }[];
@@ -67,7 +67,11 @@ export async function* readAll(
   }
 }
 
-async function retried<Result>(access: StoreAccess, call: () => Promise<Result>): Promise<Result> {
+/** A read with bounded retries. */
+export async function retried<Result>(
+  access: StoreAccess,
+  call: () => Promise<Result>,
+): Promise<Result> {
   for (let attempt = 1; ; attempt += 1) {
     try {
       return await call();
@@ -80,13 +84,14 @@ async function retried<Result>(access: StoreAccess, call: () => Promise<Result>)
 }
 
 /** Waits between half and the whole of the attempt's time, so that callers do not meet again. */
-function backOff(access: StoreAccess, attempt: number): Promise<void> {
+export function backOff(access: StoreAccess, attempt: number): Promise<void> {
   const longestMs = firstBackoffMs * 2 ** (attempt - 1);
   const waitMs = longestMs / 2 + access.random.below(longestMs / 2);
   return new Promise((resolve) => access.clock.after(waitMs, resolve));
 }
 
-function given(error: MetadataError, mayBeApplied: boolean): MetadataError {
+/** What the last of several tries failed with, as it speaks for all of them. */
+export function given(error: MetadataError, mayBeApplied: boolean): MetadataError {
   if (!mayBeApplied || error.applied === "maybe") return error;
   const { message, retriable } = error;
   return new MetadataError(message, { retriable, applied: "maybe", cause: error });

@@ -7,12 +7,13 @@ import {
   type Item,
   keys,
   type Leadership,
-  type MemberListener,
   memberItem,
+  type MemberListener,
   newIncarnationId,
   registered,
   type SupportedVersions,
   takenFrom,
+  versionMoved,
   type Write,
 } from "@millrace/core";
 import {
@@ -25,7 +26,6 @@ import {
 } from "./leadership-writes.ts";
 import { hexOf } from "./open-cluster.ts";
 import { read, transact } from "./persist.ts";
-import { versionMoved } from "./version-item.ts";
 
 /** What a broker tells of itself when it joins. */
 export interface Newcomer {

@@ -2,10 +2,10 @@ import {
   type Catalog,
   type CatalogView,
   type ChangeDecision,
+  collisionKey,
   type ConfigChange,
   type CreatePartitionsRequest,
   type CreateTopicRequest,
-  collisionKey,
   decideCreatePartitions,
   decideCreateTopic,
   decideTopicConfigs,
@@ -14,24 +14,25 @@ import {
   keys,
   keysUnder,
   MetadataError,
-  type Refused,
   readTopic,
+  type Refused,
   refused,
   type StoredTopic,
   type Topic,
   type TopicId,
-  type TopicRules,
   topicId,
   topicItem,
   topicNameFault,
+  type TopicRules,
   UnreadableItemError,
+  versionMoved,
   type Write,
 } from "@millrace/core";
 import { KeyedQueue } from "./keyed-queue.ts";
 import { hexOf } from "./open-cluster.ts";
+import type { OwnWrites } from "./own-writes.ts";
 import { read, readAll, type StoreAccess, transact } from "./persist.ts";
 import { RecentDeletions } from "./recent-deletions.ts";
-import { versionMoved } from "./version-item.ts";
 
 /** The store did not answer: the change may have happened, and will be seen if it did. */
 export interface Unavailable {
@@ -64,6 +65,7 @@ export interface Deletion {
 export interface TopicsDependencies extends StoreAccess {
   readonly catalog: Catalog;
   readonly incarnation: IncarnationId;
+  readonly own: Pick<OwnWrites, "transact" | "settled">;
   readonly rules: () => TopicRules;
   readonly onChange: (change: TopicChange) => void;
   /** Absent: nobody else changes topics. */
@@ -74,9 +76,10 @@ export interface TopicsDependencies extends StoreAccess {
 export interface OtherBrokers {
   /**
    * Resolves when every live broker has seen the changes that were made before the call, or after
-   * a bounded wait. Throws MetadataError.
+   * a bounded wait; with whether no broker can change any more what it had not seen. Throws
+   * MetadataError.
    */
-  haveSeen(): Promise<void>;
+  haveSeen(): Promise<boolean>;
 }
 
 type Done = "done" | "lost";
@@ -187,8 +190,12 @@ export class Topics {
     return deletions;
   }
 
+  /** Throws MetadataError also where another broker may yet change what it takes for that topic. */
   async forget(id: TopicId): Promise<void> {
-    await this.#deps.others?.haveSeen();
+    if ((await this.#deps.others?.haveSeen()) === false) {
+      const message = `a broker does not know yet that topic ${id} is deleted`;
+      throw new MetadataError(message, { retriable: true, applied: "no" });
+    }
     await transact(this.#deps, [{ kind: "delete", key: keys.deletion(id) }], () => true);
   }
 
@@ -265,7 +272,7 @@ export class Topics {
         : { kind: "put", key, value, condition };
     let version = condition?.is === "version" ? condition.version + 1 : 1;
     const writes: readonly Write[] = [put, versionMoved([key]), ...this.#guard(topic, condition)];
-    const outcome = await transact(this.#deps, writes, (found) => {
+    const outcome = await this.#deps.own.transact(writes, (found) => {
       const mine = found.find((entry) => entry.key === key)?.found;
       if (mine === undefined || readTopic(mine).stamp !== stamp) return false;
       version = mine.version;
@@ -282,7 +289,8 @@ export class Topics {
 
   /**
    * A topic that was deleted and made again begins anew with version 1, which must not pass for the
-   * former one's: the note of its deletion tells, until every live broker knows of it.
+   * former one's: the note of its deletion tells, until every broker knows of it, and has no change
+   * under way that began before.
    */
   #guard({ id }: Topic, condition: Write["condition"]): readonly Write[] {
     if (this.#deps.others === undefined || condition?.is !== "version") return [];
@@ -300,7 +308,7 @@ export class Topics {
     // The note of the deletion is written with it, so finding the note proves the deletion.
     const noted = async (): Promise<boolean> =>
       (await read(this.#deps, keys.deletion(topic.id))) !== undefined;
-    const outcome = await transact(this.#deps, writes, noted);
+    const outcome = await this.#deps.own.transact(writes, noted);
     if (outcome.ok) {
       this.#deps.catalog.remove(topic.name);
       this.#deleted.add(topic.name);
@@ -342,10 +350,14 @@ export class Topics {
     if (others !== undefined && this.#deleted.has(name)) await others.haveSeen();
   }
 
-  /** After a change of unknown outcome: reads until the store answers, so that memory is right. */
+  /**
+   * After a change of unknown outcome: reads, when it can't be made any more, until the store
+   * answers, so that memory is right.
+   */
   #followLater(name: string): void {
     this.#deps.clock.after(followAgainMs, () => {
-      void this.follow(name).catch((error: unknown) => {
+      const settled = this.#deps.own.settled().then(() => this.follow(name));
+      void settled.catch((error: unknown) => {
         if (!(error instanceof MetadataError)) throw error;
         this.#followLater(name);
       });

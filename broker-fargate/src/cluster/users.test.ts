@@ -9,6 +9,7 @@ import { type CredentialChange, changedUser, keys, usersMax } from "@millrace/co
 import { beforeEach, describe, expect, it } from "vitest";
 import { MemberClusters } from "../../../test/fixtures/member-clusters.ts";
 import { openTestCluster, settled } from "../../../test/fixtures/test-cluster.ts";
+import { OwnWrites } from "./own-writes.ts";
 import { type GoneCredential, type UserOutcome, Users } from "./users.ts";
 
 const mechanism = "SCRAM-SHA-512";
@@ -45,8 +46,9 @@ describe("the users of a broker that is alone", () => {
       rates: { perThousand: { replyLost: 300 }, latencyMsMax: 4 },
     });
     const test = await openTestCluster({ memory });
-    const access = { store, clock, random: test.random, lookNow: () => Promise.resolve() };
-    const users = new Users(access, []);
+    const access = { store, clock, random: test.random };
+    const own = new OwnWrites(access, test.cluster.incarnation, () => 0);
+    const users = new Users({ ...access, lookNow: () => Promise.resolve(), own }, []);
     for (let i = 0; i < 20; i += 1) {
       expect(await settled(clock, set(users, "alice", i))).toMatchObject({ kind: "done" });
       expect(await settled(clock, remove(users, "alice"))).toMatchObject({ kind: "done" });
@@ -61,7 +63,8 @@ describe("the users of a broker that is alone", () => {
       return { user, version: 1 };
     });
     const access = { store: cluster.store, clock, random: new SeededRandom(1) };
-    const users = new Users({ ...access, lookNow: () => Promise.resolve() }, stored);
+    const own = new OwnWrites(access, cluster.incarnation, () => 0);
+    const users = new Users({ ...access, lookNow: () => Promise.resolve(), own }, stored);
     expect(await settled(clock, set(users, "one-more"))).toMatchObject({ reason: "tooManyUsers" });
   });
 });

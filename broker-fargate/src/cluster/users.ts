@@ -8,17 +8,17 @@ import {
   readUser,
   type ScramMechanism,
   type StoredUser,
-  type User,
   unescapedName,
+  type User,
   userItem,
   usersMax,
-  type Write,
+  userWrites,
 } from "@millrace/core";
 import { KeyedQueue } from "./keyed-queue.ts";
 import { hexOf } from "./open-cluster.ts";
-import { read, readAll, type StoreAccess, transact } from "./persist.ts";
+import type { OwnWrites } from "./own-writes.ts";
+import { read, readAll, type StoreAccess } from "./persist.ts";
 import type { OtherBrokers, Unavailable } from "./topics.ts";
-import { versionMoved } from "./version-item.ts";
 
 export type UserOutcome = { readonly kind: "done" } | CredentialRefusal | Unavailable;
 
@@ -37,6 +37,7 @@ export interface GoneCredential {
 export interface UsersDependencies extends StoreAccess {
   /** Follows what other brokers changed before the call. Throws MetadataError. */
   readonly lookNow: () => Promise<void>;
+  readonly own: Pick<OwnWrites, "transact" | "settled">;
   /** Absent: nobody else changes users. */
   readonly others?: OtherBrokers;
 }
@@ -139,16 +140,10 @@ export class Users {
       if (before === undefined && this.size >= usersMax) return tooManyUsers;
       const written = changed.user;
       const isGone = written.credentials.size === 0;
-      const value = userItem(written);
-      const condition: Write["condition"] =
-        before === undefined ? { is: "absent" } : { is: "version", version: before.version };
-      const write: Write = isGone
-        ? { kind: "delete", key, condition }
-        : { kind: "put", key, value, condition };
-      const outcome = await transact(this.#deps, [write, versionMoved([key])], (refused) => {
+      const outcome = await this.#deps.own.transact(userWrites(before, written), (refused) => {
         const found = refused.find((entry) => entry.key === key)?.found;
         if (found === undefined || isGone) return isGone && found === undefined;
-        return JSON.stringify(found.value) === JSON.stringify(value);
+        return JSON.stringify(found.value) === JSON.stringify(userItem(written));
       });
       if (outcome.ok) {
         const version = (before?.version ?? 0) + 1;
@@ -177,10 +172,14 @@ export class Users {
     }
   }
 
-  /** After a change of unknown outcome: reads until the store answers, so that memory is right. */
+  /**
+   * After a change of unknown outcome: reads, when it can't be made any more, until the store
+   * answers, so that memory is right.
+   */
   #followLater(name: string): void {
     this.#deps.clock.after(followAgainMs, () => {
-      void this.follow(keys.user(name)).catch((error: unknown) => {
+      const settled = this.#deps.own.settled().then(() => this.follow(keys.user(name)));
+      void settled.catch((error: unknown) => {
         if (!(error instanceof MetadataError)) throw error;
         this.#followLater(name);
       });

@@ -4,6 +4,7 @@
  * when there is something to report, or when no time is left: at once where the client sends
  * nothing more, since it may be gone, and what it allowed to wait may be 24 days.
  */
+import type { Slot } from "@millrace/core";
 import { ErrorCode, type FetchResponsePartitionDataInput } from "@millrace/wire";
 import type { Broker } from "../broker.ts";
 import {
@@ -38,6 +39,8 @@ export interface FetchWish {
 
 export interface PartitionRead {
   readonly entry: SessionPartition;
+  /** Undefined where nothing could be read. */
+  readonly slot: Slot | undefined;
   readonly answer: FetchResponsePartitionDataInput;
   readonly bytes: number;
   /** What counts for `minBytes`, as in Kafka: bytes that are there, cut to what is asked for. */
@@ -86,6 +89,11 @@ async function confirmedRound(broker: Broker, round: FetchRound): Promise<FetchR
     return { ...read, answer: { ...read.answer, errorCode } };
   };
   return { ...round, reads: await Promise.all(round.reads.map(confirm)) };
+}
+
+/** What is about to be sent, by slot. */
+export function countTraffic({ traffic }: Broker, round: FetchRound): void {
+  for (const { bytes, slot } of round.reads) if (slot !== undefined) traffic.count(slot, bytes);
 }
 
 /** The memory of a round's records is used again: nobody may read them any more. */
@@ -207,7 +215,8 @@ async function readAll(
     availableBytes += read.availableBytes;
     const { errorCode, divergingEpoch } = read.answer;
     isUrgent ||= errorCode !== ErrorCode.NONE || divergingEpoch !== undefined;
-    reads.push({ entry, ...read });
+    const slot = typeof found === "number" ? undefined : found.slot;
+    reads.push({ entry, slot, ...read });
   }
   return { reads, availableBytes, isUrgent };
 }
@@ -241,7 +250,7 @@ interface ReadBudget {
   readonly atLeastOneBatch: boolean;
 }
 
-interface OneRead extends Omit<PartitionRead, "entry"> {
+interface OneRead extends Omit<PartitionRead, "entry" | "slot"> {
   /** Set where there are records that are being fetched from the object store. */
   readonly arriving?: Promise<void>;
 }

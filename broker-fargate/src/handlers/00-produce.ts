@@ -203,6 +203,7 @@ function appendTo(broker: Broker, append: Append): Answer | Promise<Answer> {
         waitFor: append.request.acks === acksAll ? "durable" : "appended",
         zstd: append.version < zstdFromVersion ? "refused" : "allowed",
       });
+      if (result.kind !== "refused") broker.traffic.count(owner.slot, records.length);
       return answerOf(index, result, owner);
     },
     (errorCode) => refused(index, errorCode),

@@ -21,7 +21,12 @@ import {
   zeroUuid,
 } from "@millrace/wire";
 import type { Broker } from "../broker.ts";
-import { type FetchRound, giveBack, readWhenEnough } from "../fetch/read-when-enough.ts";
+import {
+  countTraffic,
+  type FetchRound,
+  giveBack,
+  readWhenEnough,
+} from "../fetch/read-when-enough.ts";
 import {
   type FetchPosition,
   FetchSessions,
@@ -81,6 +86,7 @@ export function fetchHandler(broker: Broker): Handler<FetchRequest, FetchRespons
         turns,
         memory: context.replyMemory,
       });
+      countTraffic(broker, round);
       context.whenReplySent(() => giveBack(broker, round));
       if (session !== undefined) {
         return withLeaders(broker, context, incrementalResponse(session, round));

@@ -16,6 +16,7 @@ import {
 import type { Broker } from "../broker.ts";
 import { aloneView, noMisses } from "../cluster/alone-view.ts";
 import type { ClusterView } from "../cluster/cluster-view.ts";
+import { SlotTraffic } from "../cluster/slot-traffic.ts";
 import { Rig, turn } from "../partition/fixtures.ts";
 import type { Handler, ReplyMemory, RequestContext } from "./handler.ts";
 import { ThreeBrokers } from "./three-brokers.ts";
@@ -39,7 +40,9 @@ export class HandlerKit {
       partitions,
       random,
     };
-    this.broker = { ...parts, buffers, settings, misses: noMisses } as unknown as Broker;
+    const traffic = new SlotTraffic(clock, cluster.slots);
+    const kit = { ...parts, buffers, settings, misses: noMisses, traffic };
+    this.broker = kit as unknown as Broker;
   }
 
   static async start(): Promise<HandlerKit> {

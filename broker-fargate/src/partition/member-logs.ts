@@ -10,6 +10,7 @@ import type { Clock, TopicSettings } from "@millrace/core";
 import { splitBatches } from "@millrace/wire";
 import type { FormerEntry } from "../takeover/former-entries.ts";
 import type { TieredPartition } from "../tier/tiered-partition.ts";
+import type { LeftFiles } from "./left-files.ts";
 import { logConfigOf } from "./log-config.ts";
 import { type LogOpenerDeps, type OpenedPartition, partitionDirectory } from "./log-opener.ts";
 import type { MarkedPartition } from "./partition-items.ts";
@@ -20,6 +21,8 @@ export type FormerEntriesOf = (at: MarkedPartition) => readonly FormerEntry[];
 export interface MemberLogsDeps extends LogOpenerDeps {
   readonly clock: Clock;
   readonly formerEntriesOf: FormerEntriesOf;
+  /** Of earlier ownerships in this life. */
+  readonly leftFiles: Pick<LeftFiles, "gone">;
 }
 
 /**
@@ -39,7 +42,7 @@ export class MemberLogs {
    * before ended: then acknowledged records are gone, and the partition is offline. And as Tier does.
    */
   async open(place: MarkedPartition, settings: TopicSettings): Promise<OpenedPartition> {
-    const { disk, formerEntriesOf, items, tier } = this.#deps;
+    const { disk, formerEntriesOf, items, leftFiles, tier } = this.#deps;
     assert(tier !== undefined, "a member of a cluster has an object store");
     const directory = partitionDirectory(place);
     const startOffset = await items.startOffset(place);
@@ -49,6 +52,7 @@ export class MemberLogs {
     const all = formerEntriesOf(place);
     const entries = all.filter(({ lastOffset }) => lastOffset >= startOffset);
     const deleted = all.filter(({ lastOffset }) => lastOffset < startOffset);
+    await leftFiles.gone(place);
     await disk.removeFolder(directory);
     const log = await this.#begin(place, { settings, startOffset, tiered, entries, deleted });
     try {

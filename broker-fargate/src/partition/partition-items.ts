@@ -35,8 +35,12 @@ export class PartitionItems {
     this.#writes = writes;
   }
 
-  /** The offset below which the partition's log is known to be durable; undefined: not listed. */
+  /**
+   * The offset below which the partition's log is known to be durable; undefined: not listed. No
+   * change that failed is made after it was read, nor of the start.
+   */
   async dirtyFrom(at: PartitionPlace): Promise<number | undefined> {
+    await this.#writes.settled(at.slot);
     const item = await read(this.#access, dirtyKey(at));
     const offset = item?.value["recoveryPoint"];
     assert(offset === undefined || typeof offset === "number", "a dirty mark names an offset");
@@ -55,6 +59,7 @@ export class PartitionItems {
 
   /** Where the log begins, if it was moved; 0 otherwise. */
   async startOffset(at: PartitionPlace): Promise<number> {
+    await this.#writes.settled(at.slot);
     const item = await read(this.#access, keys.partition(at.slot, at.topicId, at.partition));
     const offset = item?.value["startOffset"] ?? 0;
     assert(typeof offset === "number", "a partition's start is an offset");
@@ -69,6 +74,7 @@ export class PartitionItems {
 
   /** Deletes what there is of a deleted topic's partition. */
   async removeAll(at: PartitionPlace, openSlot: () => Promise<OpenSlot>): Promise<void> {
+    await this.#writes.settled(at.slot);
     for (const key of [dirtyKey(at), keys.partition(at.slot, at.topicId, at.partition)]) {
       if ((await read(this.#access, key)) === undefined) continue;
       await this.#change({ ...at, openSlot: await openSlot() }, { kind: "delete", key });

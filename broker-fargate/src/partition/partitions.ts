@@ -1,4 +1,4 @@
-import { DiskError, assert, inLanes, Lanes } from "@millrace/core";
+import { assert, Lanes } from "@millrace/core";
 import type { ColdPart, Slot, TopicId } from "@millrace/core";
 import { closeJournalItem } from "./close-journal-item.ts";
 import { copySlot } from "./copy-slot.ts";
@@ -12,6 +12,7 @@ import { journalRoot } from "./journal-files.ts";
 import { partitionLimits } from "./limits.ts";
 import type { PartitionLimits } from "./limits.ts";
 import { FormerLives } from "./former-lives.ts";
+import { LeftFiles, removeFiles } from "./left-files.ts";
 import { GivenUpCold } from "./given-up-cold.ts";
 import { HotRepairs } from "./hot-repairs.ts";
 import { LoadedPartitions } from "./loaded-partitions.ts";
@@ -58,6 +59,7 @@ export class Partitions {
   readonly #lanes: Lanes;
   readonly #removals: TopicRemovals;
   readonly #givenUpCold: GivenUpCold;
+  readonly #leftFiles: LeftFiles;
   readonly #stopListening: (() => void)[] = [];
   #closed = false;
 
@@ -84,6 +86,7 @@ export class Partitions {
       ...{ clock, limits, journal, producerIdExpirationMs, warn },
       onSyncFailed: onFailed,
     });
+    this.#leftFiles = new LeftFiles({ duties: this.#duties, limits, warn });
     const tierDeps = { ...deps, writes, journalItems, wire, warn, cover: this.#cover };
     this.#tier = openTier({ ...tierDeps, ...member });
     this.#givenUpCold = new GivenUpCold({
@@ -91,7 +94,7 @@ export class Partitions {
       roundOver: async () => this.#tier?.checkpointer.idle(),
     });
     const repairs = new HotRepairs(deps);
-    const logs = { ...deps, wire, items, tier: this.#tier, repairs };
+    const logs = { ...deps, wire, items, tier: this.#tier, repairs, leftFiles: this.#leftFiles };
     const opener = member === undefined ? new LogOpener(logs) : undefined;
     const memberLogs = member === undefined ? undefined : new MemberLogs({ ...logs, ...member });
     this.#loader = this.#newLoader(opener ?? memberLogs, { items, repairs, wire });
@@ -99,7 +102,7 @@ export class Partitions {
     this.handover = this.#newHandover();
     this.#removals = this.#newRemovals(items);
     const { metrics } = deps;
-    if (metrics !== undefined) observePartitions(metrics, { duties: this.#duties, journal });
+    if (metrics !== undefined) observePartitions(metrics, { clock, duties: this.#duties, journal });
   }
 
   /** Throws JournalDamagedError, DiskError, MetadataError: then nobody may serve. */
@@ -226,6 +229,7 @@ export class Partitions {
     await this.#tier?.janitor.close();
     await this.#tier?.checkpointer.finish();
     await this.#formerLives?.idle();
+    await this.#leftFiles.close();
     await this.#duties.finish();
     for (const owner of owners) {
       owner.close();
@@ -252,6 +256,7 @@ export class Partitions {
     this.#tier?.checkpointer.abandon();
     void this.#tier?.janitor.close();
     void this.#removals.close();
+    void this.#leftFiles.close();
     for (const owner of this.#owners.all()) owner.close();
     this.journal.close();
   }
@@ -305,16 +310,19 @@ export class Partitions {
       loaded: (slots) => this.#loaded(slots),
       checkpoint: async () => this.#tier?.checkpointer.takeAll(),
       isSlotHeld: (slot) => this.#tier?.isSlotHeld(slot) ?? true,
-      close: (owners) => this.#close(owners),
+      close: async (owners) => {
+        await this.#close(owners);
+        for (const owner of owners) this.#leftFiles.remove(owner);
+      },
       closeCold: async (slot, how) => this.#tier?.closeSlot(slot, how),
-      ...{ journal: this.journal, warn: this.#warn },
+      journal: this.journal,
     });
   }
 
   #newRemovals(items: PartitionItems): TopicRemovals {
     return new TopicRemovals({
       ...{ ...this.#deps, items, retryMs: this.#limits.removalRetryMs, warn: this.#warn },
-      release: (topicId) => this.#close(this.#owners.ofTopic(topicId)),
+      release: (topicId) => this.#closeForGood(this.#owners.ofTopic(topicId)),
       released: async (topicId, partition) => {
         await this.#opening.get(nameOf({ topicId, partition }))?.catch(() => undefined);
         assert(this.find(topicId, partition) === undefined, "a deleted topic is not loaded");
@@ -361,12 +369,16 @@ export class Partitions {
     );
   }
 
-  /** What waits on them is refused. Resolves when nothing of them is under way. */
+  /** What waits on them is refused. Resolves when nothing of them is under way, but of files. */
   async #close(owners: readonly PartitionOwner[]): Promise<void> {
     for (const owner of owners) this.#owners.remove(owner);
     for (const owner of owners) owner.close();
     for (const owner of owners) await this.#tier?.checkpointer.forget(owner);
-    await inLanes(owners, this.#limits.syncsInFlightMax, (owner) => this.#quiesce(owner));
+  }
+
+  async #closeForGood(owners: readonly PartitionOwner[]): Promise<void> {
+    await this.#close(owners);
+    await removeFiles(owners, { duties: this.#duties, limits: this.#limits });
     for (const owner of owners) this.#formerLives?.covered(owner);
   }
 
@@ -377,18 +389,6 @@ export class Partitions {
       return slots.has(cluster.slotOfPartition(topicId as TopicId, Number(partition)));
     });
     await Promise.allSettled(loading.map(([, opening]) => opening));
-  }
-
-  /** Nobody syncs or writes the closed owner's files any more. */
-  async #quiesce(owner: PartitionOwner): Promise<void> {
-    this.#duties.forget(owner);
-    try {
-      await owner.log.sync();
-    } catch (error) {
-      if (!(error instanceof DiskError)) throw error;
-    }
-    this.#duties.forget(owner);
-    await owner.log.remove();
   }
 
   #isTiering({ partition, topicId }: Pick<PartitionPlace, "topicId" | "partition">): boolean {

@@ -1,4 +1,3 @@
-import { DiskError } from "@millrace/core";
 import type { Slot } from "@millrace/core";
 import type { AppendJournal } from "./append-journal.ts";
 import type { PartitionOwner } from "./owner.ts";
@@ -18,11 +17,10 @@ export interface SlotHandoverDeps {
   readonly checkpoint: () => Promise<unknown>;
   /** Whether registered checkpoints tell all that is packed of the slot at its present epoch. */
   readonly isSlotHeld: (slot: Slot) => boolean;
-  /** Closes them; resolves when nothing of them is under way, and their files are gone. */
+  /** Closes them; resolves when nothing of them is under way. Their files go later. */
   readonly close: (owners: readonly PartitionOwner[]) => Promise<void>;
   /** The object store's side of the slot is another owner's. */
   readonly closeCold: (slot: Slot, how: "released" | "lost") => Promise<void>;
-  readonly warn: (what: string, cause: unknown) => void;
 }
 
 /**
@@ -68,15 +66,9 @@ export class SlotHandover {
 
   /** The slots are another broker's, or nobody's. Never rejects: there is no way back. */
   async close(slots: ReadonlySet<Slot>, how: "released" | "lost"): Promise<void> {
-    const { close, closeCold, loaded, ownersOf, warn } = this.#deps;
+    const { close, closeCold, loaded, ownersOf } = this.#deps;
     await loaded(slots);
-    try {
-      await close(ownersOf(slots));
-    } catch (error) {
-      if (!(error instanceof DiskError)) throw error;
-      // A folder of a cache; whoever opens the partition again removes it first.
-      warn("files of a partition that went to another broker could not be removed", error);
-    }
+    await close(ownersOf(slots));
     for (const slot of slots) await closeCold(slot, how);
   }
 }

@@ -1,4 +1,5 @@
-import { epoch, incarnationId, slot, topicId } from "@millrace/core";
+import { MemoryDisk } from "@millrace/adapter-memory";
+import { DiskError, epoch, type IncarnationId, incarnationId, slot, topicId } from "@millrace/core";
 import { describe, expect, it } from "vitest";
 import { FormerEntries, type FormerEntry } from "./former-entries.ts";
 
@@ -19,13 +20,17 @@ const journals = new Map([
 
 async function loaded(): Promise<FormerEntries> {
   const entries = new FormerEntries((incarnation, _, take) => {
-    for (const one of journals.get(incarnation) ?? []) take(one);
+    for (const one of journals.get(incarnation) ?? []) take([one]);
     return Promise.resolve();
-  });
+  }, place());
   // Whichever is read first.
   await entries.load(second, [at.slot]);
   await entries.load(first, [at.slot]);
   return entries;
+}
+
+function place(): { readonly disk: MemoryDisk } {
+  return { disk: new MemoryDisk() };
 }
 
 function offsets(entries: readonly FormerEntry[]): readonly number[] {
@@ -56,11 +61,100 @@ describe("what former owners' journals hold", () => {
     const entries = new FormerEntries((_, __, take) => {
       tries += 1;
       if (tries === 1) return Promise.reject(new Error("away"));
-      take(entry(1, 0));
+      take([entry(1, 0)]);
       return Promise.resolve();
-    });
+    }, place());
     await expect(entries.load(first, [at.slot])).rejects.toThrow("away");
     await entries.load(first, [at.slot]);
     expect(offsets(entries.entriesOf(at, [{ incarnation: first, epoch: epoch(1) }]))).toEqual([0]);
+  });
+});
+
+describe("the journals of many former owners", () => {
+  const limits = { memoryBytesMax: 2_500, journalReadsAtOnceMax: 2 };
+  const lives = Array.from(
+    { length: 5 },
+    (_, at): IncarnationId => incarnationId(`${at + 1}-${"c".repeat(32)}`),
+  );
+  /** Of life n: a thousand bytes of n, at offset n. */
+  const thousand = (life: number): FormerEntry => ({
+    ...entry(life, life),
+    records: new Uint8Array(1_000).fill(life),
+  });
+  const source = (life: number) => ({
+    incarnation: incarnationId(`${life}-${"c".repeat(32)}`),
+    epoch: epoch(life),
+  });
+  const lifeOf = (incarnation: IncarnationId): number => lives.indexOf(incarnation) + 1;
+
+  it("take no more memory together than they may: the rest lies on the disk, and reads the same", async () => {
+    const { disk } = place();
+    const entries = new FormerEntries(
+      (incarnation, _, take) => {
+        take([thousand(lifeOf(incarnation))]);
+        return Promise.resolve();
+      },
+      { disk, limits },
+    );
+    await Promise.all(lives.map((one) => entries.load(one, [at.slot])));
+    expect(entries.memoryBytes).toBe(2_000);
+    expect(entries.diskBytes).toBe(3_000);
+    const read = entries.entriesOf(at, [1, 2, 3, 4, 5].map(source));
+    expect(read.map(({ records }) => records)).toEqual(
+      [1, 2, 3, 4, 5].map((life) => thousand(life).records),
+    );
+    entries.covered(at);
+    expect([entries.memoryBytes, entries.diskBytes]).toEqual([0, 0]);
+    const file = disk.open("former/entries", { create: "never" });
+    expect(file?.size()).toBe(0);
+  });
+
+  it("leave nothing in memory or on the disk of a reading that failed", async () => {
+    const entries = new FormerEntries(
+      (_, __, take) => {
+        for (let count = 0; count < 4; count += 1) take([thousand(1)]);
+        return Promise.reject(new Error("away"));
+      },
+      { ...place(), limits },
+    );
+    await expect(entries.load(source(1).incarnation, [at.slot])).rejects.toThrow("away");
+    expect([entries.memoryBytes, entries.diskBytes]).toEqual([0, 0]);
+  });
+
+  it("are read two at a time, and one that hangs holds up no other", async () => {
+    let [running, most] = [0, 0];
+    const entries = new FormerEntries(
+      async (incarnation, _, take) => {
+        running += 1;
+        most = Math.max(most, running);
+        if (incarnation === lives[0]) await new Promise(() => undefined);
+        await Promise.resolve();
+        take([thousand(lifeOf(incarnation))]);
+        running -= 1;
+      },
+      { ...place(), limits },
+    );
+    void entries.load(source(1).incarnation, [at.slot]);
+    await Promise.all(
+      [2, 3, 4, 5].map((life) => entries.load(source(life).incarnation, [slot(9)])),
+    );
+    expect(most).toBe(2);
+  });
+
+  it("fail to be read with DiskError once the life has ended, or where the disk fails", async () => {
+    const { disk } = place();
+    const entries = new FormerEntries(
+      (incarnation, _, take) => {
+        take([thousand(lifeOf(incarnation))]);
+        return Promise.resolve();
+      },
+      { disk, limits: { ...limits, memoryBytesMax: 0 } },
+    );
+    await entries.load(source(1).incarnation, [at.slot]);
+    const [first] = entries.entriesOf(at, [source(1)]);
+    disk.failNext({ operation: "write", times: 1 });
+    await expect(entries.load(source(2).incarnation, [at.slot])).rejects.toThrow(DiskError);
+    entries.close();
+    expect(() => first?.records).toThrow(DiskError);
   });
 });

@@ -1,4 +1,7 @@
-import type { Epoch, IncarnationId, Slot, Source, TopicId } from "@millrace/core";
+import { type Disk, type Epoch, type IncarnationId, Lanes } from "@millrace/core";
+import type { Slot, Source, TopicId } from "@millrace/core";
+import { FormerSpill, type Spilled } from "./former-spill.ts";
+import { type FormerLimits, formerLimits } from "./limits.ts";
 
 /** One append of a former owner, as its journal has it. */
 export interface FormerEntry {
@@ -8,44 +11,62 @@ export interface FormerEntry {
   readonly epoch: Epoch;
   readonly baseOffset: number;
   readonly lastOffset: number;
-  /** Whole batches. */
+  /** Whole batches. Read from the disk each time, where memory had no room: throws DiskError then. */
   readonly records: Uint8Array;
 }
 
 /**
  * Reads a closed incarnation's journal: `take` gets its entries of these slots, in the order of
- * their seqs. Rejects where an object of it is missing, or the object store does not answer.
+ * their seqs, those of one object together. Rejects where an object of it is missing, or the object
+ * store does not answer.
  */
 export type ReadFormerJournal = (
   incarnation: IncarnationId,
   slots: ReadonlySet<Slot>,
-  take: (entry: FormerEntry) => void,
+  take: (entries: readonly FormerEntry[]) => void,
 ) => Promise<void>;
 
 export type FormerPartition = Pick<FormerEntry, "topicId" | "partition">;
 
 /**
- * What the journals of former owners hold of this broker's slots: in memory from the takeover until
- * its own checkpoints hold it, bounded by what a journal may have that is not trimmed. A journal is
- * read once for the slots that are asked for together, and again for those that are asked for later.
+ * What the journals of former owners hold of this broker's slots, from the takeover until its own
+ * checkpoints hold it. A journal is read once for the slots that are asked for together, and again
+ * for those that are asked for later; each is bounded by what a journal may have that is not
+ * trimmed. All of them together are bounded in memory: what is more lies on the disk meanwhile, in a
+ * file of this life, so that who takes over from many brokers at once needs no more memory.
  */
 export class FormerEntries {
   readonly #read: ReadFormerJournal;
+  readonly #limits: FormerLimits;
+  readonly #reading: Lanes;
+  readonly #spill: FormerSpill;
   readonly #slots = new Map<Slot, FormerSlot>();
+  #memoryBytes = 0;
 
-  constructor(read: ReadFormerJournal) {
+  constructor(
+    read: ReadFormerJournal,
+    place: { readonly disk: Disk; readonly limits?: FormerLimits },
+  ) {
     this.#read = read;
+    this.#limits = place.limits ?? formerLimits;
+    this.#reading = new Lanes(this.#limits.journalReadsAtOnceMax);
+    this.#spill = new FormerSpill(place.disk, "former");
+  }
+
+  /** Of records, about. */
+  get memoryBytes(): number {
+    return this.#memoryBytes;
+  }
+
+  get diskBytes(): number {
+    return this.#spill.bytes;
   }
 
   /** Resolves when what the journal has of the slots is here. Rejects as its reading does. */
   async load(incarnation: IncarnationId, slots: readonly Slot[]): Promise<void> {
     const missing = slots.filter((slot) => !this.#of(slot).loaded.has(incarnation));
     if (missing.length > 0) {
-      const wanted = new Set(missing);
-      const found: FormerEntry[] = [];
-      const reading = this.#read(incarnation, wanted, (entry) => found.push(entry)).then(() => {
-        for (const entry of found) this.#keep(incarnation, entry);
-      });
+      const reading = this.#reading.run(() => this.#readAll(incarnation, new Set(missing)));
       for (const slot of missing) {
         const { loaded } = this.#of(slot);
         loaded.set(incarnation, reading);
@@ -69,7 +90,7 @@ export class FormerEntries {
       .filter(({ released }) => released !== true)
       .toSorted((a, b) => a.epoch - b.epoch)
       .flatMap((source) => entries.filter((kept) => isOf(kept, source)))
-      .map(({ entry }) => entry);
+      .map((kept) => this.#entryOf(kept));
   }
 
   /** The slot's partitions that have entries. */
@@ -81,12 +102,21 @@ export class FormerEntries {
   /** The object store has what they tell of the partition. Whether that was the slot's last one. */
   covered(at: FormerPartition & { readonly slot: Slot }): boolean {
     const former = this.#slots.get(at.slot);
+    for (const kept of former?.entries.get(keyOf(at)) ?? []) this.#drop(kept);
     return former?.entries.delete(keyOf(at)) === true && former.entries.size === 0;
   }
 
   /** The slot is copied, or another's: nobody asks for its entries any more. */
   forget(slot: Slot): void {
+    for (const all of this.#slots.get(slot)?.entries.values() ?? []) {
+      for (const kept of all) this.#drop(kept);
+    }
     this.#slots.delete(slot);
+  }
+
+  /** This life ends. Whoever still loads a partition fails with DiskError where it lies there. */
+  close(): void {
+    this.#spill.close();
   }
 
   #of(slot: Slot): FormerSlot {
@@ -97,18 +127,60 @@ export class FormerEntries {
     return former;
   }
 
-  #keep(incarnation: IncarnationId, entry: FormerEntry): void {
-    const { entries } = this.#of(entry.slot);
-    const key = keyOf(entry);
+  async #readAll(incarnation: IncarnationId, slots: ReadonlySet<Slot>): Promise<void> {
+    const found: KeptEntry[] = [];
+    try {
+      await this.#read(incarnation, slots, (entries) => {
+        for (const kept of this.#kept(incarnation, entries)) found.push(kept);
+      });
+    } catch (error) {
+      for (const kept of found) this.#drop(kept);
+      throw error;
+    }
+    for (const kept of found) this.#keep(kept);
+  }
+
+  /** Those of one object, in memory or on the disk. Throws DiskError. */
+  #kept(incarnation: IncarnationId, entries: readonly FormerEntry[]): readonly KeptEntry[] {
+    const records = entries.map((entry) => entry.records);
+    const bytes = records.reduce((sum, { length }) => sum + length, 0);
+    const isRoom = this.#memoryBytes + bytes <= this.#limits.memoryBytesMax;
+    if (isRoom) this.#memoryBytes += bytes;
+    const places = isRoom ? records : this.#spill.keep(records);
+    return entries.map((entry, at) => {
+      return { incarnation, entry: told(entry), place: places[at] ?? new Uint8Array() };
+    });
+  }
+
+  #entryOf({ entry, place }: KeptEntry): FormerEntry {
+    const spill = this.#spill;
+    return {
+      ...entry,
+      get records() {
+        return place instanceof Uint8Array ? place : spill.read(place);
+      },
+    };
+  }
+
+  #drop({ place }: KeptEntry): void {
+    if (place instanceof Uint8Array) this.#memoryBytes -= place.length;
+    else this.#spill.drop(place);
+  }
+
+  #keep(kept: KeptEntry): void {
+    const { entries } = this.#of(kept.entry.slot);
+    const key = keyOf(kept.entry);
     const before = entries.get(key);
-    if (before === undefined) entries.set(key, [{ incarnation, entry }]);
-    else before.push({ incarnation, entry });
+    if (before === undefined) entries.set(key, [kept]);
+    else before.push(kept);
   }
 }
 
 interface KeptEntry {
   readonly incarnation: IncarnationId;
-  readonly entry: FormerEntry;
+  readonly entry: Omit<FormerEntry, "records">;
+  /** Its records, or where they lie on the disk. */
+  readonly place: Uint8Array | Spilled;
 }
 
 interface FormerSlot {
@@ -116,6 +188,11 @@ interface FormerSlot {
   readonly loaded: Map<IncarnationId, Promise<void>>;
   /** By partition, of one journal after another, each in the order of its seqs. */
   readonly entries: Map<string, KeptEntry[]>;
+}
+
+function told(entry: FormerEntry): KeptEntry["entry"] {
+  const { baseOffset, epoch, lastOffset, partition, slot, topicId } = entry;
+  return { baseOffset, epoch, lastOffset, partition, slot, topicId };
 }
 
 function isOf({ entry, incarnation }: KeptEntry, source: Source): boolean {

@@ -71,7 +71,7 @@ export function readFormer(deps: FenceDeps): ReadFormerJournal {
       for (const entry of entriesOf(found, ({ slot }) => slots.has(slot))) {
         if (entry.kind === "records") wanted.push(entry);
       }
-      for (const entry of ofOwnMemory(wanted, found.bytes.length)) take(entry);
+      if (wanted.length > 0) take(ofOwnMemory(wanted, found.bytes.length));
     }
   };
 }

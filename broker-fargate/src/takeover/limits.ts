@@ -1,3 +1,7 @@
+import { assert } from "@millrace/core";
+import { journalLimits } from "../journal/limits.ts";
+import { shutdownGraceMsMax } from "../limits.ts";
+
 /** Heads that are read at the same time. */
 export const headReadsInFlightMax = 32;
 /** Heads that one transaction claims or releases; its other item is the incarnation's own. */
@@ -19,5 +23,31 @@ export const moveRetryMs = 250;
 export const moveStoppedMsMax = 1_500;
 /** How long a broker that stops waits for the others to take its slots. */
 export const drainMsMax = 20_000;
-/** How often it looks whether they have. */
+/** How long a process that stops waits for its stores after that; then it ends all the same. */
+export const memberCloseMsMax = 60_000;
+/** How often a process that stops looks whether the others have its slots. */
 export const drainPollMs = 50;
+
+/** Bounds of what former owners' journals take here, however many there are. */
+export interface FormerLimits {
+  /** Of their records in memory; what is more lies on the disk until checkpoints hold it. */
+  readonly memoryBytesMax: number;
+  /** Journals that are read at the same time; the others' slots open later. */
+  readonly journalReadsAtOnceMax: number;
+}
+
+export const formerLimits: FormerLimits = {
+  memoryBytesMax: 128 * 1024 * 1024,
+  journalReadsAtOnceMax: 2,
+};
+
+const readAheadBytes = journalLimits.readsInFlightMax * journalLimits.firstReadBytes;
+assert(
+  formerLimits.memoryBytesMax + formerLimits.journalReadsAtOnceMax * readAheadBytes <=
+    journalLimits.journalBytesMax,
+  "a takeover from many takes no more memory than the own journal may",
+);
+assert(
+  drainMsMax + shutdownGraceMsMax + memberCloseMsMax <= 90_000,
+  "a process has ended before its task is killed, after 120 s at most on Fargate",
+);

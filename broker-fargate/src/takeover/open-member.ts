@@ -5,6 +5,7 @@
 import {
   type Clock,
   decideGracefulEnd,
+  type Disk,
   DiskError,
   type IncarnationId,
   type Item,
@@ -23,21 +24,25 @@ import type { Cluster } from "../cluster/cluster.ts";
 import type { Membership } from "../cluster/membership.ts";
 import { read, type StoreAccess, transact } from "../cluster/persist.ts";
 import { FencedError } from "../cluster/slot-claims.ts";
+import type { SlotTraffic } from "../cluster/slot-traffic.ts";
 import type { GroupCoordinator } from "../group/coordinator.ts";
 import { ClosedJournals } from "../journal/closed-journals.ts";
 import type { FenceDeps } from "../journal/fence.ts";
 import { type JournalLimits, journalLimits } from "../journal/limits.ts";
 import { ObjectJournal } from "../journal/object-journal.ts";
+import type { Metrics } from "../metrics/registry.ts";
 import { JournalItems } from "../partition/journal-item.ts";
 import type { PartitionPlace } from "../partition/partition-items.ts";
 import type { Partitions } from "../partition/partitions.ts";
 import type { MemberParts, WarningLog } from "../partition/partitions-deps.ts";
 import { UnknownPartitionError } from "../partition/partitions-deps.ts";
 import { ObjectAccess } from "../tier/object-access.ts";
+import { objectMeter } from "../tier/tier-metrics.ts";
 import type { CopyableSlot } from "./copied-heads.ts";
 import { FormerEntries } from "./former-entries.ts";
 import { closeFormerJournal, readFormer } from "./former-journal.ts";
-import { drainMsMax, drainPollMs } from "./limits.ts";
+import { drainMsMax, drainPollMs, type FormerLimits } from "./limits.ts";
+import { observeMember } from "./member-metrics.ts";
 import { Mover } from "./mover.ts";
 import { SlotOpener } from "./slot-opener.ts";
 import { type PartitionRef, type SlotWork, Takeover } from "./takeover.ts";
@@ -47,12 +52,16 @@ export interface OpenMemberDeps {
   readonly clock: Clock;
   readonly random: Random;
   readonly objects: ObjectStore;
+  /** Of this life. */
+  readonly disk: Disk;
   readonly crc32c: Crc32c;
   readonly cluster: Cluster;
   readonly membership: Membership;
+  readonly metrics: Metrics;
   readonly log: WarningLog;
   /** Smaller ones for tests. */
   readonly journalLimits?: JournalLimits;
+  readonly formerLimits?: FormerLimits;
   /** This incarnation is over: a new one has to begin. Called once or more. */
   readonly onOver: (cause: unknown) => void;
 }
@@ -60,6 +69,7 @@ export interface OpenMemberDeps {
 interface OpenedParts {
   readonly partitions: Partitions;
   readonly groups: GroupCoordinator;
+  readonly traffic: SlotTraffic;
 }
 
 /** What works on slots as leadership says, from `begin` on. */
@@ -84,7 +94,9 @@ export class Member {
     const { clusterId, incarnation } = cluster;
     this.#deps = deps;
     this.#access = { store, clock, random };
-    const objects = new ObjectAccess({ store: deps.objects, clock, random });
+    const { metrics } = deps;
+    const meter = objectMeter(metrics);
+    const objects = new ObjectAccess({ store: deps.objects, clock, random, meter });
     const limits = deps.journalLimits ?? journalLimits;
     const items = new JournalItems(this.#access);
     const reads = { objects, crc32c, cluster: clusterId, limits };
@@ -94,7 +106,9 @@ export class Member {
     });
     const fence: FenceDeps = { ...reads, access: this.#access };
     const closeJournal = (other: IncarnationId): Promise<void> => closeFormerJournal(fence, other);
-    this.#former = new FormerEntries(readFormer(fence));
+    const { disk, formerLimits } = deps;
+    const place = { disk, ...(formerLimits === undefined ? {} : { limits: formerLimits }) };
+    this.#former = new FormerEntries(readFormer(fence), place);
     this.#opener = new SlotOpener({
       ...{ ...this.#access, incarnation, closeJournal, former: this.#former },
       isCopied: (slot) => this.#isCopied(slot),
@@ -108,6 +122,17 @@ export class Member {
         const message = "a former owner's journal is lost: the slot's partitions are offline";
         deps.log.error({ err, slot }, message);
       },
+    });
+    observeMember(metrics, {
+      ledSlots: () => slotsOf(membership.leadership, incarnation).length,
+      evidenceAgeMs: () => membership.evidenceAgeMs,
+      takeover: {
+        opening: () => this.#running?.takeover.openingSlots ?? 0,
+        adopting: () => this.#running?.takeover.adoptingSlots ?? 0,
+      },
+      lostSlots: () => this.#opener.lostSlots,
+      claimsRefused: () => this.#opener.claimsRefused,
+      former: this.#former,
     });
     cluster.useOpener(this.#opener);
     membership.use({ closeJournal });
@@ -129,7 +154,7 @@ export class Member {
   /** From now on slots are opened, adopted and moved as leadership says. */
   begin(parts: OpenedParts): void {
     const { clock, cluster, membership, onOver } = this.#deps;
-    const { groups, partitions } = parts;
+    const { groups, partitions, traffic } = parts;
     const { incarnation } = cluster;
     const opener = this.#opener;
     const warn = this.#warn;
@@ -156,8 +181,10 @@ export class Member {
       mover.look();
     });
     this.#running = { ...parts, takeover, mover, ignoreLeadership };
-    const load = (): { total: number; slots: [] } => ({ total: 0, slots: [] });
-    membership.tell({ durable: () => this.#journal.durableSeq, load });
+    membership.tell({
+      durable: () => this.#journal.durableSeq,
+      load: () => traffic.load(this.parts.leads),
+    });
     begin(slotsOf(membership.leadership, incarnation));
     mover.look();
   }
@@ -180,6 +207,7 @@ export class Member {
     this.#running?.ignoreLeadership();
     await this.#running?.mover.close();
     await this.#running?.takeover.close();
+    this.#former.close();
   }
 
   /**

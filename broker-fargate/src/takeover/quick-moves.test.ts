@@ -1,4 +1,4 @@
-import { keys, type Slot } from "@millrace/core";
+import { keys, type Slot, type TopicId } from "@millrace/core";
 import { describe, expect, it } from "vitest";
 import { receiverSeenMsMax } from "../cluster/limits.ts";
 import { ClusterRig, otherThan, type RigBroker } from "../../../test/fixtures/cluster-rig.ts";
@@ -7,6 +7,7 @@ import type { RigCall } from "../../../test/fixtures/rig-life.ts";
 interface Scene {
   readonly rig: ClusterRig;
   readonly slot: Slot;
+  readonly topic: TopicId;
   readonly from: RigBroker;
   readonly to: RigBroker;
 }
@@ -19,7 +20,7 @@ async function scene(seed = 1): Promise<Scene> {
   await rig.append(topic, 0);
   const slot = rig.slotOf(topic);
   const from = await rig.leaderOf(slot);
-  return { rig, slot, from, to: otherThan(from, brokers) };
+  return { rig, slot, topic, from, to: otherThan(from, brokers) };
 }
 
 function writes(key: string): (call: RigCall) => boolean {
@@ -44,6 +45,31 @@ describe("a move, by polls alone", () => {
       expect(closedMs).toBeLessThan(200);
     },
   );
+
+  it("does not wait for the partitions' files to be removed; a slot that comes back does", async () => {
+    const at = await scene();
+    const { from, rig, slot, to, topic } = at;
+    let remove: () => void = () => undefined;
+    const held = new Promise<void>((resolve) => {
+      remove = resolve;
+    });
+    const removeFolder = from.disk.removeFolder.bind(from.disk);
+    from.disk.removeFolder = (folder) => held.then(() => removeFolder(folder));
+    await rig.wish([slot], from, to);
+    await rig.until(() => isLedBy(at, to), 2_000);
+    await rig.settled();
+    expect(await rig.append(topic, 1)).toBe(1);
+    await rig.wish([slot], to, from);
+    await rig.until(() => isLedBy(at, from), 5_000);
+    await rig.settled();
+    const opening = from.partitions.open(topic, 0);
+    await rig.pass(3_000);
+    expect(from.partitions.find(topic, 0)).toBeUndefined();
+    remove();
+    await rig.run(opening);
+    expect(await rig.values(topic)).toEqual([0, 1]);
+    expect([from.over, to.over]).toEqual([[], []]);
+  });
 
   it("is carried out though its receiver does not say that it has seen the wish", async () => {
     const at = await scene();

@@ -2,6 +2,7 @@ import { SeededRandom } from "@millrace/adapter-memory";
 import type { Slot, TopicId } from "@millrace/core";
 import { describe, expect, it } from "vitest";
 import { batchOf } from "../partition/fixtures.ts";
+import { formerLimits } from "./limits.ts";
 import { ClusterRig, type RigBroker } from "../../../test/fixtures/cluster-rig.ts";
 
 const partitions = 6;
@@ -33,6 +34,8 @@ class Walk {
         firstSweepMs: 9_000,
         sweepEveryMs: 15_000,
       },
+      // Every other walk keeps nearly all of former journals on the disk.
+      formerLimits: { ...formerLimits, ...(seed % 2 === 0 ? { memoryBytesMax: 300 } : {}) },
     });
   }
 

@@ -18,10 +18,16 @@ export type ReadHeads = ReadonlyMap<Slot, Item | undefined>;
 export class SlotHeads {
   readonly #access: StoreAccess;
   readonly #incarnation: IncarnationId;
+  #refused = 0;
 
   constructor(access: StoreAccess, incarnation: IncarnationId) {
     this.#access = access;
     this.#incarnation = incarnation;
+  }
+
+  /** Writes that somebody else was faster than. */
+  get refused(): number {
+    return this.#refused;
   }
 
   /** Strong reads, several at a time. Rejects with MetadataError. */
@@ -59,12 +65,14 @@ export class SlotHeads {
       if (writes.length === 0) return;
       const outcome = await transact(this.#access, [...writes, checkOpen(mine)], () => false);
       if (outcome.ok) return;
+      this.#refused += 1;
     }
   }
 
   /** One head alone, while this incarnation owns it at its epoch: no need to look at the journal. */
   async writeOwn(write: Write): Promise<"written" | "refused"> {
     const outcome = await transact(this.#access, [write], () => false);
+    if (!outcome.ok) this.#refused += 1;
     return outcome.ok ? "written" : "refused";
   }
 }

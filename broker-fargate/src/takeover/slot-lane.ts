@@ -11,6 +11,7 @@ export class SlotLane {
   /** Resolves with those for which it is to be tried again. */
   readonly #work: (slots: readonly Slot[]) => Promise<readonly Slot[]>;
   readonly #waiting = new Set<Slot>();
+  #underWay = 0;
   #running: Promise<void> | undefined;
   #retry: Timer | undefined;
   #isClosed = false;
@@ -23,6 +24,11 @@ export class SlotLane {
     this.#clock = options.clock;
     this.#retryMs = options.retryMs;
     this.#work = options.work;
+  }
+
+  /** For which it is not done yet, whether under way or to be tried again. */
+  get size(): number {
+    return this.#waiting.size + this.#underWay;
   }
 
   add(slots: Iterable<Slot>): void {
@@ -42,8 +48,10 @@ export class SlotLane {
     this.#retry?.cancel();
     const slots = [...this.#waiting];
     this.#waiting.clear();
+    this.#underWay = slots.length;
     this.#running = this.#work(slots).then((failed) => {
       this.#running = undefined;
+      this.#underWay = 0;
       for (const slot of failed) this.#waiting.add(slot);
       if (failed.length === 0) this.#run();
       else if (!this.#isClosed) this.#retry = this.#clock.after(this.#retryMs, () => this.#run());

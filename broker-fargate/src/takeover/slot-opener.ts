@@ -1,5 +1,5 @@
 import { assert, decideDrop, decideRelease, readHead, sourcesMax } from "@millrace/core";
-import type { Slot, Source } from "@millrace/core";
+import type { Epoch, Head, IncarnationId, Slot, Source } from "@millrace/core";
 import { NotLeaderError } from "../cluster/cluster-view.ts";
 import type { StoreAccess } from "../cluster/persist.ts";
 import { FencedError, type OpenSlot } from "../cluster/slot-claims.ts";
@@ -105,6 +105,16 @@ export class SlotOpener {
     return this.#open.get(slot)?.sources ?? this.#claimer.sourcesOf(slot);
   }
 
+  /** Open slots of which nobody knows what former owners' journals had. */
+  get lostSlots(): number {
+    return [...this.#open.values()].filter(({ lost }) => lost !== undefined).length;
+  }
+
+  /** Writes of heads that somebody else was faster than. */
+  get claimsRefused(): number {
+    return this.#heads.refused;
+  }
+
   /** Why nobody knows what former owners' journals had of the slot. */
   lostOf(slot: Slot): Error | undefined {
     return this.#open.get(slot)?.lost;
@@ -141,8 +151,10 @@ export class SlotOpener {
       const { incarnation } = this.#deps;
       const me = { slot, incarnation, epoch, heldAt: epoch, isSpent: () => true };
       const write = decideDrop(item, me);
-      if (write === undefined || !this.#isCopied(slot)) return false;
-      if ((await this.#heads.writeOwn(write)) === "refused") continue;
+      // Where an earlier write of this very kind has been made, its reply was lost.
+      const isDone = item !== undefined && isDropped(readHead(item), me);
+      if (!isDone && (write === undefined || !this.#isCopied(slot))) return false;
+      if (write !== undefined && (await this.#heads.writeOwn(write)) === "refused") continue;
       if (this.#open.get(slot) === open) this.#open.set(slot, { epoch: open.epoch, sources: [] });
       this.#deps.former.forget(slot);
       return true;
@@ -262,4 +274,8 @@ export class SlotOpener {
     const head = readHead(item);
     return head.owner === this.#deps.incarnation && head.epoch === epoch;
   }
+}
+
+function isDropped(head: Head, me: { readonly incarnation: IncarnationId; epoch: Epoch }): boolean {
+  return head.owner === me.incarnation && head.epoch === me.epoch && head.sources.length === 0;
 }

@@ -268,8 +268,12 @@ describe("a former owner's journal with an object missing", () => {
     const records = batchOf([50]);
     const more = await rig.run(served.append({ waitFor: "durable", records }));
     expect(more).toMatchObject({ kind: "appended" });
+    const metrics = (): string => taker.broker.broker.metrics.exposition();
+    expect(metrics()).toMatch(/^millrace_takeover_lost_slots [1-9]/mu);
+    expect(metrics()).toMatch(/^millrace_takeover_slots\{stage="adopting"\} [1-9]/mu);
     rig.objects.findLost();
     await rig.pass(12_000);
+    expect(metrics()).toContain("\nmillrace_takeover_lost_slots 0\n");
     const found = await rig.run(taker.partitions.open(topic, lost));
     expect(await rig.run(valuesOf(found))).toEqual([lost]);
   });

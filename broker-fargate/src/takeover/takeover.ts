@@ -66,6 +66,16 @@ export class Takeover {
     this.#opening.add(slots);
   }
 
+  /** Slots that are not open yet. */
+  get openingSlots(): number {
+    return this.#opening.size;
+  }
+
+  /** Slots that serve, and of which not all is copied yet, or nobody has looked whether it is. */
+  get adoptingSlots(): number {
+    return this.#adopting.size;
+  }
+
   /** Resolves when nothing of it is under way. */
   async close(): Promise<void> {
     this.#isClosed = true;

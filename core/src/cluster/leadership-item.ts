@@ -63,14 +63,23 @@ function readCounts({ key, value }: Item): Pick<Leadership, "epoch" | "incarnati
   return { epoch: epoch(newest), incarnations };
 }
 
+interface Assigned {
+  readonly leader: SlotLeader;
+  readonly slots: Slot[];
+}
+
 function listAssignments({ leaders }: Leadership): JsonValue[] {
   // An epoch belongs to one incarnation, so it tells assignments apart.
-  const byEpoch = new Map<number, { readonly leader: SlotLeader; readonly slots: Slot[] }>();
-  for (const [number, leader] of leaders.entries()) {
+  const byEpoch = new Map<number, Assigned>();
+  let group: Assigned | undefined;
+  for (let number = 0; number < leaders.length; number += 1) {
+    const leader = leaders[number];
     if (leader === undefined) continue;
-    const group = byEpoch.get(leader.epoch) ?? { leader, slots: [] };
+    if (group?.leader.epoch !== leader.epoch) {
+      group = byEpoch.get(leader.epoch) ?? { leader, slots: [] };
+      byEpoch.set(leader.epoch, group);
+    }
     group.slots.push(number as Slot);
-    byEpoch.set(leader.epoch, group);
   }
   const groups = [...byEpoch.values()];
   return groups.map(({ leader, slots }) => {

@@ -298,7 +298,7 @@ describe("leadership", () => {
 });
 
 describe("a spread", () => {
-  it("asks each broker for 64 slots at a time at most, and never one that takes part already", () => {
+  it("asks each broker for 128 slots at a time at most, and never one that takes part already", () => {
     const cluster = clusterOf(1, 1024);
     for (const id of [2, 3]) cluster.join(id);
     cluster.change((b) => spread(b, { receivers: cluster.live, loads: noLoads }));

@@ -36,7 +36,7 @@ export const aloneEvidenceMsMax: number = 7_000;
 /** A move that is not done by then is called off. */
 export const moveMsMax: number = 10_000;
 /** Slots that one broker is asked to give away, or to take, at a time, for balance. */
-export const moveSlotsMax: number = 64;
+export const moveSlotsMax: number = 128;
 /** Slots of a heartbeat whose load is told, the hottest. */
 export const hotSlotsMax: number = 16;
 /** Keys that a write of the version item names. */

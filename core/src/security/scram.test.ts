@@ -1,3 +1,4 @@
+import { createHash, createHmac, pbkdf2Sync } from "node:crypto";
 import { inlineHashing } from "@millrace/adapter-memory";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
@@ -38,6 +39,23 @@ describe("an exchange of SCRAM", () => {
     const begun = await exchange("n,,n=user,r=rOprNGfwEbeRWgbNEkqO");
     expect(begun.text).toBe(`${nonce},s=W22ZaJ0SNY7soEsUEjb6gQ==,i=4096`);
     expect(end(begun, final)).toBe("v=6rriTRBi23WpRR/wtup+mMhUZUn/dB5nLTJRsjl95G4=");
+  });
+
+  it("takes a nonce with the client's own before it once more, as librdkafka's before 2.6.1", async () => {
+    const own = "rOprNGfwEbeRWgbNEkqO";
+    const begun = await exchange(`n,,n=user,r=${own}`);
+    const withoutProof = `c=biws,${nonce.replace(own, own + own)}`;
+    const said = text(`n=user,r=${own},${begun.text},${withoutProof}`);
+    const salted = pbkdf2Sync("pencil", begun.keys.salt, 4096, 32, "sha256");
+    const clientKey = createHmac("sha256", salted).update("Client Key").digest();
+    const storedKey = createHash("sha256").update(clientKey).digest();
+    const signature = createHmac("sha256", storedKey).update(said).digest();
+    const proof = Buffer.from(clientKey.map((byte, at) => byte ^ (signature[at] ?? 0))).toString(
+      "base64",
+    );
+    expect(end(begun, `${withoutProof},p=${proof}`)).toMatch(/^v=/);
+    const other = `${withoutProof}x,p=${proof}`;
+    expect(end(begun, other)).toBeUndefined();
   });
 
   it.each([

@@ -101,7 +101,8 @@ export function endExchange(
 ): Uint8Array | undefined {
   const final = readClientFinal(token);
   const { client, keys, mechanism, nonce, text } = exchange;
-  if (final === undefined || final.nonce !== nonce) return undefined;
+  // librdkafka before 2.6.1 puts its own nonce before the whole one once more; Kafka takes that, too.
+  if (final === undefined || !final.nonce.endsWith(nonce)) return undefined;
   const isBound = final.channelBinding === client.header || final.channelBinding === plainHeader;
   if (!isBound) return undefined;
   const { hash } = scramTraits[mechanism];

@@ -1,4 +1,6 @@
-import { changedKeysMax, type Item, keys, type Write } from "@millrace/core";
+import type { Item, Write } from "../ports/metadata-store.ts";
+import { keys } from "./keys.ts";
+import { changedKeysMax } from "./limits.ts";
 
 /**
  * The write that goes, unconditionally, into every transaction that changes leadership, topics or

@@ -95,4 +95,4 @@ test("the faults hit what they are meant to hit", async () => {
   for (const fault of ["kill", "graceful stop", "link reset", "crash before", "crash after"]) {
     expect(table.total(fault)).toBeGreaterThan(0);
   }
-});
+}, 90_000);

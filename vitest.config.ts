@@ -15,13 +15,13 @@ const config: ViteUserConfig = defineConfig({
           maxWorkers: "100%",
           sequence: { groupOrder: 0 },
           include: [
-            "{core,wire,adapters,broker-fargate,cli,sdk,tools,examples}/**/*.test.ts",
+            "{core,wire,adapters,broker-fargate,cli,sdk,control-api,functions,infra,tools,examples}/**/*.test.ts",
             "test/{bench,cluster,contract,cost,simulation,model,gates,fuzz,compat,durability,soak}/**/*.test.ts",
           ],
           exclude: [
             ...exclude,
             "test/fuzz/listener/**",
-            "test/contract/{s3,dynamodb}/**",
+            "test/contract/{s3,dynamodb,ecs}/**",
             "sdk/test/process/**",
           ],
           testTimeout: 30_000,
@@ -46,7 +46,7 @@ const config: ViteUserConfig = defineConfig({
         // Not part of `npm test`: installs a client or a server from its registry.
         test: {
           name: "clients",
-          include: ["test/{clients,contract/s3,contract/dynamodb}/**/*.test.ts"],
+          include: ["test/{clients,contract/s3,contract/dynamodb,contract/ecs}/**/*.test.ts"],
           exclude,
           testTimeout: 300_000,
           hookTimeout: 300_000,

@@ -16,6 +16,7 @@ import { mkdirSync, readdirSync, renameSync, rmSync, statSync, writeFileSync } f
 import { createRequire } from "node:module";
 import { basename, dirname, join, resolve } from "node:path";
 import { build, type BuildResult, type OutputFile, type Plugin } from "esbuild";
+import { type ApartFrom, apartInside, importOf, sharedWith, withoutApart } from "./bundle-apart.ts";
 
 const root = join(import.meta.dirname, "..");
 const keptMs = 24 * 60 * 60 * 1000;
@@ -31,6 +32,7 @@ const nonAscii = /[^\0-\x7f]/g;
 /** What decides how the sources are read, besides the sources. */
 const alsoInputs: readonly string[] = [
   "tools/bundle.ts",
+  "tools/bundle-apart.ts",
   "tsconfig.json",
   "package.json",
   "core/package.json",
@@ -38,9 +40,13 @@ const alsoInputs: readonly string[] = [
   "adapters/aws/package.json",
   "adapters/node/package.json",
   "broker-fargate/package.json",
+  "control-api/package.json",
+  "sdk/package.json",
   // npm writes it whenever it changes anything that is installed.
   "node_modules/.package-lock.json",
 ];
+
+const onDemand = /^(?:@aws-sdk\/|@hono\/zod-openapi$|@platformatic\/kafka$|zod$)/;
 
 /**
  * Packages with native code look for their binary beside their own files, where a bundle is not.
@@ -53,8 +59,8 @@ const nativePackages: Plugin = {
       path: createRequire(importer).resolve(path),
       external: true,
     }));
-    // Large, and loaded only by a broker whose objects go to S3.
-    building.onResolve({ filter: /^@aws-sdk\// }, ({ path, importer }) => ({
+    // Large, and loaded only by a broker whose objects go to S3, or whose control plane is asked.
+    building.onResolve({ filter: onDemand }, ({ path, importer }) => ({
       path: createRequire(importer).resolve(path),
       external: true,
     }));
@@ -73,6 +79,31 @@ const nativePackages: Plugin = {
 interface BinarySearch {
   path(packageFolder: string): string;
 }
+
+/** Modules of Node's that a start does not need, though something that it loads imports them. */
+const nodeModulesWhenUsed: Plugin = {
+  name: "modules of Node's, loaded when used",
+  setup(building) {
+    const namespace = "when-used";
+    building.onResolve(
+      { filter: /^node:(fs\/promises|zlib)$/ },
+      ({ path, namespace: importing }) =>
+        importing === namespace ? { path, external: true } : { path, namespace },
+    );
+    building.onLoad({ filter: /.*/, namespace }, ({ path }) => {
+      const names = Object.keys(createRequire(import.meta.url)(path));
+      const getters = names.map((name) => `get ${name}() { return (loaded ??= load()).${name}; }`);
+      const load = `let loaded; const load = () => require(${JSON.stringify(path)});`;
+      return { contents: `${load}\nmodule.exports = {\n${getters.join(",\n")}\n};` };
+    });
+  },
+};
+
+/**
+ * Imported with `import()`, and a bundle of its own: what a dynamic import reaches within one bundle
+ * is all wrapped in functions, core too, which takes a start 10 % more.
+ */
+const apartEntry = "broker-fargate/src/http/control/own-control.ts";
 
 type Bundle = BuildResult<{ metafile: true; write: false }>;
 
@@ -119,14 +150,44 @@ function threadInside(thread: Bundle): Plugin {
   };
 }
 
-function bundleSources(entry: string, thread: Bundle): Promise<Bundle> {
+function bundleSources(entry: string, plugins: readonly Plugin[]): Promise<Bundle> {
+  const url = 'const bundleUrl = require("node:url").pathToFileURL(__filename).href;';
   return build({
     ...common,
     entryPoints: [entry],
     sourcemap: "linked",
-    banner: { js: 'const bundleUrl = require("node:url").pathToFileURL(__filename).href;' },
-    plugins: [nativePackages, threadInside(thread)],
+    banner: { js: `${url} let bundleShared;` },
+    plugins: [nativePackages, nodeModulesWhenUsed, ...plugins],
   });
+}
+
+/** What a start does not load, with all of it that the rest does not have anyway. */
+async function bundleApart(rest: Bundle): Promise<{ bundle: Bundle; from: ApartFrom }> {
+  const shared = sharedWith(root, new Set(Object.keys(rest.metafile.inputs)));
+  const bundle = await build({
+    ...common,
+    entryPoints: [apartEntry],
+    banner: { js: "const bundleUrl = module.url, bundleShared = module.shared;" },
+    plugins: [nativePackages, shared.plugin],
+  });
+  const text = outputOf(bundle, ".cjs").text.replaceAll(nonAscii, "?");
+  return { bundle, from: { entry: apartEntry, text, shared: shared.used } };
+}
+
+/** The bundle that runs, and all whose inputs it is made of. */
+async function bundleAll(entry: string): Promise<{ made: Bundle; bundles: readonly Bundle[] }> {
+  const thread = await bundleThread();
+  const inside = threadInside(thread);
+  const rest = await bundleSources(entry, [inside, withoutApart(apartEntry)]);
+  if (!imports(rest, apartEntry)) return { made: rest, bundles: [thread, rest] };
+  const apart = await bundleApart(rest);
+  const made = await bundleSources(entry, [inside, apartInside(entry, apart.from)]);
+  return { made, bundles: [thread, apart.bundle, made] };
+}
+
+function imports({ metafile }: Bundle, entry: string): boolean {
+  const all = Object.values(metafile.inputs).flatMap((input) => input.imports);
+  return all.some(({ path }) => importOf(entry).test(path));
 }
 
 /**
@@ -164,13 +225,12 @@ function removeOld(directory: string): void {
 
 async function main(directory: string, entry: string): Promise<void> {
   const startedAt = Date.now();
-  const thread = await bundleThread();
-  const made = await bundleSources(entry, thread);
+  const { bundles, made } = await bundleAll(entry);
   const text = outputOf(made, ".cjs").text.replaceAll(nonAscii, "?");
   const name = `${createHash("sha256").update(text).digest("hex").slice(0, 16)}.cjs`;
-  const sources = [thread, made].flatMap(({ metafile }) => Object.keys(metafile.inputs));
+  const sources = bundles.flatMap(({ metafile }) => Object.keys(metafile.inputs));
   const inputs = [...new Set([...sources, ...alsoInputs])].filter(
-    (path) => !path.startsWith("native-binary:"),
+    (path) => !/^(?:native-binary|when-used|shared|apart):/.test(path),
   );
   mkdirSync(directory, { recursive: true });
   writeWhole(join(directory, `${name}.map`), outputOf(made, ".map").contents);

@@ -23,7 +23,12 @@ const steps: readonly Step[] = [
     count: lastNumber(/on (\d+) files?/),
     unit: "files",
   },
-  ...["tsconfig.json", "core/tsconfig.json", "wire/tsconfig.json"].map(
+  ...[
+    "tsconfig.json",
+    "core/tsconfig.json",
+    "wire/tsconfig.json",
+    "examples/typed-pipeline/tsconfig.json",
+  ].map(
     (project): Step => ({
       name: project === "tsconfig.json" ? "types" : `types ${project.split("/")[0]}`,
       command: bin("tsc"),
@@ -44,6 +49,13 @@ const steps: readonly Step[] = [
     command: process.execPath,
     args: [join(root, "wire/generator/generate.ts"), "--check"],
     count: lastNumber(/(\d+) files/),
+    unit: "files",
+  },
+  {
+    name: "generated api",
+    command: process.execPath,
+    args: [join(root, "control-api/tools/openapi.ts"), "--check"],
+    count: lastNumber(/from the API: (\d+) files/),
     unit: "files",
   },
   {

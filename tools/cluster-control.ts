@@ -5,8 +5,8 @@
 import { rmSync } from "node:fs";
 import { connect, createServer, type Server, type Socket } from "node:net";
 import { createInterface } from "node:readline";
+import { isListening } from "@millrace/adapter-node/process-driver";
 import { type Asked, ClusterUsageError } from "./cluster-options.ts";
-import { isListening } from "./cluster-processes.ts";
 
 export interface Told {
   readonly ok: boolean;

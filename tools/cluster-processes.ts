@@ -4,8 +4,9 @@
  */
 import { type ChildProcess, spawn } from "node:child_process";
 import { closeSync, mkdirSync, openSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { connect, type NetConnectOpts } from "node:net";
+import type { NetConnectOpts } from "node:net";
 import { join } from "node:path";
+import { isListening, storeSettings } from "@millrace/adapter-node/process-driver";
 import { clusterPaths, type ClusterPaths, type SharedStores } from "./cluster-options.ts";
 
 export interface ClusterPlan extends SharedStores {
@@ -119,16 +120,6 @@ export class ClusterProcess {
   }
 }
 
-export function isListening(at: NetConnectOpts): Promise<boolean> {
-  return new Promise((resolve) => {
-    const socket = connect(at, () => {
-      socket.destroy();
-      resolve(true);
-    });
-    socket.on("error", () => resolve(false));
-  });
-}
-
 const startMsMax = 60_000;
 
 export class ClusterProcesses {
@@ -217,26 +208,20 @@ export class ClusterProcesses {
 
   #brokerArgs(broker: number): readonly string[] {
     const { directory, httpPort, settings, metadata, objects } = this.plan;
-    const shared: Record<string, string | undefined> = {
+    const shared = {
       "node.id": String(broker),
-      "millrace.metadata.store": this.metadataUri,
-      "millrace.metadata.store.endpoint": metadata?.endpoint,
-      "millrace.metadata.store.region": metadata?.region,
-      "millrace.object.store": objects?.uri ?? `file:${this.paths.objects}`,
-      "millrace.object.store.endpoint": objects?.endpoint,
-      "millrace.object.store.region": objects?.region,
-      // What stands in for S3 is seldom reached by a bucket's own host name.
-      "millrace.object.store.path.style": objects?.endpoint === undefined ? undefined : "true",
+      ...storeSettings({
+        metadata: { ...metadata, uri: this.metadataUri },
+        objects: { ...objects, uri: objects?.uri ?? `file:${this.paths.objects}` },
+      }),
     };
-    const entries = Object.entries(shared).filter(([, value]) => value !== undefined);
     const http = httpPort === undefined ? "off" : String(httpPort + broker - 1);
     return [
       ...["--data", join(directory, `broker-${broker}`)],
       ...["--port", String(this.portOf(broker)), "--http-port", http],
-      ...[...entries.map(([key, value]) => `${key}=${value}`), ...settings].flatMap((one) => [
-        "--set",
-        one,
-      ]),
+      ...[...Object.entries(shared).map(([key, value]) => `${key}=${value}`), ...settings].flatMap(
+        (one) => ["--set", one],
+      ),
     ];
   }
 }

@@ -5,6 +5,7 @@
  */
 import { existsSync, readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
+import { isListening } from "@millrace/adapter-node/process-driver";
 import { ask, listenForAsks, type Told } from "./cluster-control.ts";
 import {
   type Asked,
@@ -14,12 +15,7 @@ import {
   ClusterUsageError,
   readClusterCommand,
 } from "./cluster-options.ts";
-import {
-  type ClusterProcess,
-  ClusterProcesses,
-  fromSources,
-  isListening,
-} from "./cluster-processes.ts";
+import { type ClusterProcess, ClusterProcesses, fromSources } from "./cluster-processes.ts";
 import { clusterScreen } from "./cluster-screen.ts";
 import { openSlotReader, type SlotReader } from "./cluster-slots.ts";
 

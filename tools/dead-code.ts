@@ -5,7 +5,7 @@ import { join } from "node:path";
 
 const root = process.argv[2] ?? join(import.meta.dirname, "..");
 const sources = globSync(
-  "{core,wire,adapters,broker-fargate,cli,sdk,test,tools,examples}/**/*.ts",
+  "{core,wire,adapters,broker-fargate,cli,sdk,control-api,functions,infra,test,tools,examples}/**/*.ts",
   {
     cwd: root,
     exclude: (name) => name === "node_modules",

@@ -9,6 +9,7 @@ import { flushCompileCache } from "node:module";
 import { join, resolve } from "node:path";
 import type { TlsOptions } from "node:tls";
 import { setFlagsFromString } from "node:v8";
+import { DynamoDbMetadataStore, S3ObjectStore } from "@millrace/adapter-aws";
 import {
   crc32c,
   FileObjectStore,
@@ -23,6 +24,7 @@ import {
   watchTurns,
   WorkerPool,
 } from "@millrace/adapter-node";
+import { HostedMetadataStore } from "@millrace/adapter-node/hosted-store";
 import {
   AssertionError,
   type Clock,
@@ -37,17 +39,19 @@ import {
 import { destination, type Logger, pino } from "pino";
 import manifest from "../package.json" with { type: "json" };
 import { BufferPool } from "./buffer-pool.ts";
+import type { ControlFetch } from "./http/app.ts";
+import { lazyControl, type Serving } from "./http/lazy-control.ts";
 import { type HttpListener, serveHttp } from "./http/serve.ts";
 import { shutdownGraceMsMax } from "./limits.ts";
 import { type ListenerAddresses, listenerAddresses } from "./listener-address.ts";
 import { observeTurns } from "./metrics/event-loop-watch.ts";
-import type { Metrics } from "./metrics/registry.ts";
 import { observeProcess } from "./metrics/process-usage.ts";
-import { type Life, Lives } from "./lives.ts";
+import { type Life, Lives, observeLives } from "./lives.ts";
 import { type Configuration, openBroker, type Ports } from "./open-broker.ts";
 import { sideWorkEntry } from "./side-work/entry.ts";
 import { type Options, readOptions, UsageError, usage } from "./options.ts";
 import { advertisedOf, openListeners } from "./server/listeners.ts";
+import { readTls } from "./server/tls.ts";
 import { TlsFault } from "./server/tls-fault.ts";
 import { startScreen } from "./start-screen.ts";
 
@@ -91,11 +95,12 @@ async function run(options: Options): Promise<void> {
   if (lock.kind === "held") throw new UsageError(`${dataDirectory} is in use by another broker`);
   const readiness = { reasons: starting };
   const host = addresses.bind[0]?.host;
-  const serving: { metrics?: Metrics } = {};
+  const serving: Serving = {};
   const openHttpNow =
     options.http === "on"
       ? opensWithin(httpOpensWithinMs, () => {
-          return openHttp({ settings, host, readiness, log, metrics: () => serving.metrics });
+          const control = lazyControl({ serving, configuration, tls, log });
+          return openHttp({ settings, host, readiness, log, serving, control });
         })
       : () => Promise.resolve(undefined);
   const node = await openNode({ dataDirectory, options, configuration, log });
@@ -103,10 +108,11 @@ async function run(options: Options): Promise<void> {
     return beginLife({ node, configuration, addresses, tls, log, readiness, lives });
   };
   const lives = new Lives(live, log);
+  lives.onFailed = (error) => fail(describe(error), exitFailure);
   const life = await lives.begin();
-  serving.metrics = life.opened.broker.metrics;
-  lives.onNext = ({ opened }) => {
-    serving.metrics = opened.broker.metrics;
+  Object.assign(serving, { life, store: node.store });
+  lives.onNext = (next) => {
+    serving.life = next;
   };
   const http = await openHttpNow();
   setFlagsFromString("--regexp-optimization");
@@ -139,8 +145,8 @@ async function tlsOf({
   security,
 }: Pick<Settings, "security">): Promise<ReadonlyMap<string, TlsOptions>> {
   if (security.every(({ tls }) => tls === undefined)) return new Map();
-  const { readTls } = await import("./server/tls.ts");
-  return readTls(security, readFileSync);
+  const { createSecureContext } = await import("node:tls");
+  return readTls(security, { readFile: readFileSync, createSecureContext });
 }
 
 /** One life of the broker: what ends when another process has ended its incarnation. */
@@ -163,6 +169,7 @@ async function beginLife(at: {
   const member = {
     listeners: addresses.bind.map((address) => advertisedOf(address, addresses.advertised)),
     onOver: (cause: unknown) => lives.over(number, cause),
+    ...(lives.former === undefined ? {} : { former: lives.former }),
   };
   const isMember = settings.metadataStore !== undefined;
   const opened = await openBroker(isMember ? { ...ports, asMember: member } : ports, configuration);
@@ -172,6 +179,7 @@ async function beginLife(at: {
   setFlagsFromString("--no-regexp-optimization");
   const { listeners, server } = await openListeners(opened, { addresses, log, tls: at.tls });
   observeProcess(metrics, readProcessUsage);
+  observeLives(metrics, lives);
   const turns = observeTurns(metrics);
   const stopWatching = watchTurns((busyMs) => turns.observe(busyMs / 1000));
   const stop = async (graceMs: number): Promise<void> => {
@@ -180,7 +188,7 @@ async function beginLife(at: {
     await server.close(graceMs);
   };
   return {
-    ...{ opened, listeners },
+    ...{ opened, listeners, incarnation: opened.broker.cluster.incarnation },
     end: async () => {
       // A member's slots go to the others while it answers: clients are told who has them.
       if (isMember) await opened.leave();
@@ -206,6 +214,7 @@ function readConfiguration(options: Options, log: Logger): Configuration {
 interface Node {
   /** For the n-th life, from 1 on. */
   ports(life: number): Ports;
+  readonly store: MetadataStore;
   close(): Promise<void>;
 }
 
@@ -228,10 +237,10 @@ async function openNode(at: {
   });
   const clock = new SystemClock();
   const random = new SystemRandom();
-  const store =
+  const { store, ...seeking } =
     metadataStore === undefined
-      ? LmdbMetadataStore.open(join(dataDirectory, "metadata"))
-      : await openSharedMetadata(metadataStore, { clock, random });
+      ? openOwnMetadata(join(dataDirectory, "metadata"))
+      : { store: await openSharedMetadata(metadataStore, { clock, random }) };
   const space = (): { readonly totalBytes: number; readonly usableBytes: number } => {
     const { blocks, bsize, bavail } = statfsSync(dataDirectory);
     return { totalBytes: blocks * bsize, usableBytes: bavail * bsize };
@@ -250,11 +259,12 @@ async function openNode(at: {
       : withSlowReads(openedObjects, clock, delayMs);
   const hashing = nodeHashing;
   const shared = { clock, random, hashing, store, codecs, crc32c, sideWork, folder, log, buffers };
-  const own = objects === undefined ? shared : { ...shared, objects };
+  const own = { ...shared, ...seeking, ...(objects === undefined ? {} : { objects }) };
   const cache = join(dataDirectory, "cache");
   // A member's disk is no more than a cache of one life.
   if (metadataStore !== undefined) await rm(cache, { recursive: true, force: true });
   return {
+    store,
     ports: (life) => {
       if (metadataStore === undefined) {
         const disk = new NodeDisk(dataDirectory, syncLogPath === undefined ? {} : { onSynced });
@@ -272,16 +282,19 @@ async function openNode(at: {
   };
 }
 
+function openOwnMetadata(folder: string): Pick<Ports, "store" | "seeker"> {
+  const store = LmdbMetadataStore.open(folder);
+  return { store, seeker: store };
+}
+
 /** What shares a store with others is loaded only where it is used. */
 async function openSharedMetadata(
   settings: MetadataStoreSettings,
   { clock, random }: { readonly clock: Clock; readonly random: Random },
 ): Promise<MetadataStore> {
   if (settings.kind === "hosted") {
-    const { HostedMetadataStore } = await import("@millrace/adapter-node/hosted-store");
     return new HostedMetadataStore({ socketPath: settings.socket, clock, random });
   }
-  const { DynamoDbMetadataStore } = await import("@millrace/adapter-aws");
   const { endpoint, region, table } = settings;
   return DynamoDbMetadataStore.open({
     ...{ clock, random, table },
@@ -296,7 +309,6 @@ async function openObjects(
   { clock, log, random }: { readonly clock: Clock; readonly random: Random; readonly log: Logger },
 ): Promise<ObjectStore> {
   if (settings.kind === "files") return FileObjectStore.open(settings.folder);
-  const { S3ObjectStore } = await import("@millrace/adapter-aws");
   const { addressing, bucket, endpoint, prefix, region } = settings;
   return S3ObjectStore.open({
     ...{ clock, random, addressing, bucket, prefix, crc32c },
@@ -343,14 +355,15 @@ function openHttp(at: {
   readonly host: string | undefined;
   readonly readiness: { readonly reasons: readonly string[] };
   readonly log: Logger;
-  /** Undefined while the broker is not open yet. */
-  readonly metrics: () => Metrics | undefined;
+  readonly serving: Serving;
+  readonly control: () => Promise<ControlFetch>;
 }): Promise<HttpListener> {
   return serveHttp(
     { host: at.host, port: at.settings.httpPort },
     {
+      control: at.control,
       notReady: () => at.readiness.reasons,
-      metrics: () => at.metrics()?.exposition() ?? "",
+      metrics: () => at.serving.life?.opened.broker.metrics.exposition() ?? "",
       failed: (error) => at.log.error({ err: error }, "the HTTP port failed"),
     },
   );

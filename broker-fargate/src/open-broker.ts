@@ -9,6 +9,8 @@ import type {
   Clock,
   Disk,
   Hashing,
+  IncarnationId,
+  KeySeeker,
   MemberListener,
   MetadataStore,
   ObjectStore,
@@ -23,6 +25,7 @@ import type { Broker } from "./broker.ts";
 import type { BufferPool } from "./buffer-pool.ts";
 import { Cluster, type ClusterOptions } from "./cluster/cluster.ts";
 import { liveBrokers } from "./cluster/live-brokers.ts";
+import { SlotTraffic } from "./cluster/slot-traffic.ts";
 import { compactionTools } from "./compaction/compaction-format.ts";
 import type { CompactionLimits } from "./compaction/limits.ts";
 import { LogCleaner } from "./compaction/log-cleaner.ts";
@@ -38,6 +41,8 @@ import { Retention } from "./retention/retention.ts";
 import { routesOf } from "./routes.ts";
 import { Dispatcher } from "./server/dispatcher.ts";
 import { limitedLog } from "./server/log.ts";
+import { endsWithin } from "./takeover/ends-within.ts";
+import { type FormerLimits, memberCloseMsMax } from "./takeover/limits.ts";
 import { memberPartitionLimits } from "./takeover/member-limits.ts";
 import { type Member, openMember } from "./takeover/open-member.ts";
 import { memberTierLimits, type TierLimits } from "./tier/limits.ts";
@@ -48,6 +53,8 @@ export interface Ports {
   readonly hashing: Hashing;
   readonly disk: Disk;
   readonly store: MetadataStore;
+  /** Of the same store, if it can. */
+  readonly seeker?: KeySeeker;
   /** Where tiered topics' logs go; none by default. */
   readonly objects?: ObjectStore;
   readonly codecs: CodecSet;
@@ -72,7 +79,10 @@ export interface Ports {
 export interface MemberPorts {
   /** As they are advertised to clients, and to the other brokers. */
   readonly listeners: readonly MemberListener[];
+  /** This process's incarnation before, if it had one: see ReplacedError. */
+  readonly former?: IncarnationId;
   readonly journalLimits?: JournalLimits;
+  readonly formerLimits?: FormerLimits;
   /** This incarnation is over: it is to be abandoned, and a new one opened. Called once or more. */
   readonly onOver: (cause: unknown) => void;
 }
@@ -82,7 +92,7 @@ export interface OpenBroker {
   readonly dispatcher: Dispatcher;
   /** Hands a member's slots over to the others, who serve them from then on. */
   leave(): Promise<void>;
-  /** Syncs and closes everything but the ports. */
+  /** Syncs and closes everything but the ports. A member's takes no longer than it may. */
   close(): Promise<void>;
   /** A member's end when it is over: nothing is written any more. */
   abandon(): void;
@@ -103,19 +113,21 @@ export async function openBroker(ports: Ports, configuration: Configuration): Pr
   const cluster = await openCluster(ports, { store, clock, random, brokerId, configs, versions });
   const { view } = cluster;
   cluster.useLiveBrokers(() => liveBrokers(view));
-  const member = openMemberOf(ports, cluster);
+  const member = openMemberOf(ports, cluster, metrics);
   const parts = member === undefined ? {} : { member: member.parts };
   const limits = limitsOf(ports);
   const partitions = await Partitions.open({ ...ports, ...limits, ...parts, cluster, metrics });
   // Settings are looked up at each use: a dynamic change of the broker's configs makes new ones.
   const groups = new GroupCoordinator({
     ...{ clock, random, cluster, view, metrics },
+    ...(ports.seeker === undefined ? {} : { seeker: ports.seeker }),
     get settings() {
       return cluster.settings;
     },
   });
   groups.open();
-  member?.begin({ partitions, groups });
+  const traffic = new SlotTraffic(clock, cluster.slots);
+  member?.begin({ partitions, groups, traffic });
   const idleLogs = new IdleLogs({
     disk: ports.disk,
     wire: wireFormat(ports),
@@ -143,7 +155,7 @@ export async function openBroker(ports: Ports, configuration: Configuration): Pr
   const log = limitedLog(ports.log, clock);
   const broker: Broker = {
     ...{ clock, random, cluster, view, partitions, groups, codecs, crc32c, buffers, metrics, log },
-    ...{ hashing, misses: cluster },
+    ...{ hashing, misses: cluster, traffic },
     get settings() {
       return cluster.settings;
     },
@@ -154,12 +166,14 @@ export async function openBroker(ports: Ports, configuration: Configuration): Pr
   return {
     broker,
     dispatcher,
-    ...endings({ member, groups, retention, cleaner, partitions, cluster }),
+    ...endings({ clock, log: ports.log, member, groups, retention, cleaner, partitions, cluster }),
   };
 }
 
 /** How a broker's parts end, in their order. */
 function endings(parts: {
+  readonly clock: Clock;
+  readonly log: Logger;
   readonly member: Member | undefined;
   readonly groups: GroupCoordinator;
   readonly retention: Retention;
@@ -167,29 +181,36 @@ function endings(parts: {
   readonly partitions: Partitions;
   readonly cluster: Cluster;
 }): Pick<OpenBroker, "leave" | "close" | "abandon"> {
-  const { cleaner, cluster, groups, member, partitions, retention } = parts;
+  const { cleaner, clock, cluster, groups, log, member, partitions, retention } = parts;
+  const close = async (): Promise<void> => {
+    await member?.close();
+    await groups.close();
+    await retention.close();
+    await cleaner.close();
+    await partitions.close();
+    await member?.endJournal();
+    await cluster.membership?.close();
+  };
+  const abandon = (): void => {
+    // First, so that whatever ends below acknowledges nothing more.
+    partitions.abandon();
+    void member?.close();
+    void groups.close();
+    void retention.close();
+    void cleaner.close();
+    void cluster.membership?.close();
+  };
   return {
     leave: async () => {
       await member?.drain();
     },
     close: async () => {
-      await member?.close();
-      await groups.close();
-      await retention.close();
-      await cleaner.close();
-      await partitions.close();
-      await member?.endJournal();
-      await cluster.membership?.close();
+      if (member === undefined) return close();
+      if (await endsWithin(clock, memberCloseMsMax, close())) return;
+      log.warn({}, "a store is away: what is left to be done the others find in the journal");
+      abandon();
     },
-    abandon: () => {
-      // First, so that whatever ends below acknowledges nothing more.
-      partitions.abandon();
-      void member?.close();
-      void groups.close();
-      void retention.close();
-      void cleaner.close();
-      void cluster.membership?.close();
-    },
+    abandon,
   };
 }
 
@@ -207,18 +228,20 @@ function openCluster(ports: Ports, options: ClusterOptions): Promise<Cluster> {
   const { asMember, log } = ports;
   if (asMember === undefined) return Cluster.open(options);
   const { listeners, onOver } = asMember;
+  const former = asMember.former === undefined ? {} : { former: asMember.former };
   const rack = options.configs?.get("broker.rack");
-  return Cluster.join({ ...options, member: { listeners, rack, log, onOver } });
+  return Cluster.join({ ...options, member: { listeners, rack, log, onOver, ...former } });
 }
 
-function openMemberOf(ports: Ports, cluster: Cluster): Member | undefined {
-  const { asMember, clock, crc32c, log, objects, random, store } = ports;
+function openMemberOf(ports: Ports, cluster: Cluster, metrics: Metrics): Member | undefined {
+  const { asMember, clock, crc32c, disk, log, objects, random, store } = ports;
   const { membership } = cluster;
   if (asMember === undefined || membership === undefined) return undefined;
   assert(objects !== undefined, "a member of a cluster has an object store");
-  const { journalLimits, onOver } = asMember;
+  const { formerLimits, journalLimits, onOver } = asMember;
   return openMember({
-    ...{ clock, crc32c, log, objects, random, store, cluster, membership, onOver },
+    ...{ clock, crc32c, disk, log, objects, random, store, cluster, membership, metrics, onOver },
     ...(journalLimits === undefined ? {} : { journalLimits }),
+    ...(formerLimits === undefined ? {} : { formerLimits }),
   });
 }

@@ -33,7 +33,8 @@ export const usage = `millrace broker
 
   --data DIR            where everything is kept (default: ./data)
   --port PORT           Kafka clients connect here (default: 9092; 0 takes a free one)
-  --http-port PORT      health and metrics (default: 8080; 0 takes a free one; "off" for none)
+  --http-port PORT      health, metrics and the control plane's API (default: 8080; 0 takes a free
+                        one; "off" for none)
   --config FILE         a server.properties
   --set KEY=VALUE       one configuration value, Kafka's names; may be repeated
   --help

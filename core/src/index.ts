@@ -2,7 +2,9 @@ export * from "./assert.ts";
 export * from "./ids.ts";
 export * from "./lanes.ts";
 export * from "./side-queue.ts";
+export * from "./ports/broker-driver.ts";
 export * from "./ports/clock.ts";
+export * from "./ports/cluster-stores.ts";
 export * from "./ports/disk.ts";
 export * from "./ports/hashing.ts";
 export * from "./ports/metadata-store.ts";
@@ -36,6 +38,7 @@ export * from "./cluster/leadership-changes.ts";
 export * from "./cluster/leadership-item.ts";
 export * from "./cluster/member.ts";
 export * from "./cluster/spread.ts";
+export * from "./cluster/version-item.ts";
 export * from "./cluster/watch.ts";
 export * from "./cluster/slots.ts";
 export * from "./cluster/topic.ts";
@@ -141,5 +144,12 @@ export type {
 export * from "./security/mechanisms.ts";
 export * from "./security/plain.ts";
 export * from "./security/scram.ts";
+export { userWrites } from "./security/user-writes.ts";
 export { type ClientFirst, readClientFirst } from "./security/scram-messages.ts";
-export { base64Text, isSameSecret, utf8Bytes } from "./security/text-bytes.ts";
+export {
+  base64Bytes,
+  base64Text,
+  isSameSecret,
+  utf8Bytes,
+  utf8Text,
+} from "./security/text-bytes.ts";

@@ -16,6 +16,42 @@ export type {
   RebalanceEvent,
   RunOptions,
 } from "./consumer/options.ts";
+export type { ControlPlaneOptions } from "./control/asking.ts";
+export {
+  ClusterControl,
+  ControlCredentials,
+  ControlGroups,
+  ControlTopics,
+} from "./control/cluster-control.ts";
+export {
+  ControlApiKeys,
+  ControlClusters,
+  ControlOperations,
+  ControlPlane,
+  controlPlane,
+  type IfVersion,
+  type WaitOptions,
+} from "./control/control-plane.ts";
+export { ControlPlaneError } from "./control/problem-error.ts";
+export type {
+  ApiKey,
+  Cluster,
+  ClusterChange,
+  ClusterCredential,
+  Connection,
+  ControlGroup,
+  ControlGroupSummary,
+  ControlTopic,
+  ControlTopicChange,
+  ControlTopicSummary,
+  CreatedApiKey,
+  CreatedClusterCredential,
+  NewApiKey,
+  NewCluster,
+  NewControlTopic,
+  Operation,
+  Principal,
+} from "./control/types.ts";
 export {
   AuthenticationError,
   BrokerError,

@@ -1,11 +1,13 @@
 /** The limits of the SDK. Those that an option can change are its defaults. */
 
 /** Of one batch of records, before compression. A record above it makes a batch of its own. */
-export const batchBytesDefault: number = 256 * 1024;
+export const batchBytesDefault: number = 512 * 1024;
 /** Of one Produce request to one broker; Kafka's `max.request.size`. */
 export const requestBytesMax: number = 1024 * 1024;
 /** Of records that a producer holds and no broker has acknowledged; then `send` waits. */
 export const bufferedBytesDefault: number = 32 * 1024 * 1024;
+/** Of records that `enqueue` takes in one turn of the event loop: what is full can go meanwhile. */
+export const turnBytesMax: number = 1024 * 1024;
 /** Of sends that wait for room, or for their topic; one more is refused as BUFFER_EXHAUSTED. */
 export const waitingSendsMax: number = 100_000;
 /** Of Produce requests that one broker has not answered. */
@@ -28,10 +30,22 @@ export const partitionFetchBytesMax: number = 1024 * 1024;
 export const consumerBufferBytesMax: number = 32 * 1024 * 1024;
 /** Of messages of one partition that are handed out before another one has its turn. */
 export const partitionStreakMax: number = 500;
+/** Of messages that one turn of the event loop hands out: fetches and heartbeats need theirs too. */
+export const turnMessagesMax: number = 500;
 /** How long a Fetch waits for the first byte. */
 export const fetchWaitMsMax: number = 500;
+/** How long a partition without news is not asked again while others have messages to take. */
+export const idleRestMs: number = 50;
 /** Of handlers of one partition at a time. */
 export const handlerConcurrencyMax: number = 1_000;
 
 if (batchBytesDefault > requestBytesMax) throw new Error("a batch must fit into a request");
+if (idleRestMs >= fetchWaitMsMax) throw new Error("resting must be shorter than a long poll");
 if (fetchWaitMsMax >= requestTimeoutMsDefault) throw new Error("a long poll must end in time");
+/** How long one request to the control plane may take. */
+export const controlTimeoutMsDefault: number = 30_000;
+/** How long a request to the control plane is tried again. */
+export const controlRetryMsMax: number = 20_000;
+/** How often an operation that is waited for is looked at: at first, and after a while. */
+export const operationLookMsMin: number = 250;
+export const operationLookMsMax: number = 5_000;

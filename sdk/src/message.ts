@@ -190,6 +190,8 @@ export interface Message<S extends TopicSchemas = TopicSchemas, Name extends str
 
 type Awaitable<T> = T | Promise<T>;
 
+const noHeaders: MessageHeaders = new MessageHeaders([]);
+
 /** One side of a topic at work. Throws, or rejects with, a `ValidationError`. */
 interface Side {
   encode(value: unknown, target: ValidationTarget): Awaitable<Uint8Array>;
@@ -279,6 +281,24 @@ function recordOf(
   return { key, value, headers: encodeHeaders(headers), timestampMs };
 }
 
+interface Decoded {
+  readonly record: FetchedRecord;
+  readonly key: unknown;
+  readonly value: unknown;
+}
+
+function messageOf(topic: string, partition: number, { record, key, value }: Decoded): Message {
+  return {
+    topic,
+    partition,
+    offset: record.offset,
+    timestamp: record.timestampMs,
+    key: key as Message["key"],
+    value,
+    headers: record.headers.length === 0 ? noHeaders : new MessageHeaders(record.headers),
+  };
+}
+
 /** Encodes and decodes the messages of one topic. */
 export class MessageFormat {
   readonly topic: string;
@@ -308,18 +328,19 @@ export class MessageFormat {
   }
 
   decode(record: FetchedRecord, partition: number): Awaitable<Message> {
-    const at = { topic: this.topic, partition, offset: record.offset };
-    const key = this.#decodeKey(record.key, { ...at, side: "key" });
-    const value = this.#decodeValue(record.value, { ...at, side: "value" });
-    const message = (decodedKey: unknown, decodedValue: unknown): Message => ({
-      ...{ topic: this.topic, partition, offset: record.offset },
-      timestamp: record.timestampMs,
-      key: decodedKey as Message["key"],
-      value: decodedValue,
-      headers: new MessageHeaders(record.headers),
-    });
-    if (!(key instanceof Promise) && !(value instanceof Promise)) return message(key, value);
-    return Promise.all([key, value]).then(([one, other]) => message(one, other));
+    const { topic } = this;
+    const { offset } = record;
+    const key =
+      this.#key === undefined
+        ? record.key
+        : this.#decodeKey(record.key, this.#key, { topic, side: "key", partition, offset });
+    const value = this.#decodeValue(record.value, { topic, side: "value", partition, offset });
+    if (!(key instanceof Promise) && !(value instanceof Promise)) {
+      return messageOf(topic, partition, { record, key, value });
+    }
+    return Promise.all([key, value]).then(([one, other]) =>
+      messageOf(topic, partition, { record, key: one, value: other }),
+    );
   }
 
   #encodeKey(key: unknown): Awaitable<Uint8Array | null> {
@@ -333,9 +354,8 @@ export class MessageFormat {
     return this.#value.encode(value, this.#valueTarget);
   }
 
-  #decodeKey(key: Uint8Array | null, target: ValidationTarget): Awaitable<unknown> {
-    if (this.#key === undefined) return key;
-    return key === null ? refuseWith(target, "there is no key") : this.#key.decode(key, target);
+  #decodeKey(key: Uint8Array | null, side: Side, target: ValidationTarget): Awaitable<unknown> {
+    return key === null ? refuseWith(target, "there is no key") : side.decode(key, target);
   }
 
   #decodeValue(value: Uint8Array | null, target: ValidationTarget): Awaitable<unknown> {

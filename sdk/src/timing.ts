@@ -109,3 +109,8 @@ export async function retrying<T>(
     }
   }
 }
+
+/** A text that nobody can guess and nobody else has: 122 random bits. */
+export function newUniqueText(): string {
+  return crypto.randomUUID();
+}

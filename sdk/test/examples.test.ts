@@ -67,8 +67,9 @@ test("every example compiles as it stands", () => {
   const readme = [...read("README.md").matchAll(/```ts\n([\s\S]*?)```/gu)].map(([, code]) => code);
   expect(readme.length).toBeGreaterThan(0);
   const examples = new Map(
-    exported.flatMap((name) =>
-      examplesIn(docOf(name) ?? "").map((code, index) => [`${name}-${index}.ts`, code]),
+    // Names may differ by their case only, which files may not.
+    exported.flatMap((name, at) =>
+      examplesIn(docOf(name) ?? "").map((code, index) => [`${at}-${name}-${index}.ts`, code]),
     ),
   );
   for (const [index, code] of readme.entries()) examples.set(`readme-${index}.ts`, code ?? "");

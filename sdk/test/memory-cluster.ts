@@ -79,6 +79,9 @@ export class MemoryCluster {
   /** Every produce request waits for it. */
   produceGate: Promise<void> = Promise.resolve();
   openTransports = 0;
+  /** A fetch waits no longer than this, and no longer than it asks for. */
+  fetchWaitMsMax = 20;
+  fetches = 0;
   /** Of values, over all fetches. */
   fetchedBytes = 0;
   #topics = new Map<string, readonly MemoryLog[]>();
@@ -183,12 +186,15 @@ export class MemoryCluster {
   }
 
   async #fetch(request: FetchRequest): Promise<readonly FetchResult[]> {
+    this.fetches += 1;
     const logs = request.partitions.map(({ topic, partition }) => this.log(topic, partition));
     const isEmpty = request.partitions.every(
       ({ offset }, index) => (logs[index]?.endOffset ?? 0) === offset,
     );
     if (isEmpty) {
-      const patience = new Promise((resolve) => setTimeout(resolve, 20));
+      const patience = new Promise((resolve) =>
+        setTimeout(resolve, Math.min(this.fetchWaitMsMax, request.maxWaitMs)),
+      );
       await Promise.race([patience, ...logs.map((log) => log.grown())]);
     }
     let room = request.maxBytes;

@@ -3,6 +3,8 @@ import { expectTypeOf, test } from "vitest";
 import { z } from "zod";
 import {
   bytes,
+  type Cluster,
+  type ControlPlane,
   json,
   type Message,
   type MillraceClient,
@@ -12,6 +14,7 @@ import {
 import { digits } from "./memory-client.ts";
 
 declare const client: MillraceClient;
+declare const control: ControlPlane;
 const order = z.object({ total: z.number(), paid: z.boolean().default(false) });
 
 type Read<T> = T extends Topic<infer S, infer Name> ? Message<S, Name> : never;
@@ -84,5 +87,25 @@ test("a consumer of several topics is told apart by the topic", () => {
       expectTypeOf(key).toEqualTypeOf<string>();
       expectTypeOf(value.paid).toEqualTypeOf<boolean>();
     });
+  });
+});
+
+test("what the control plane does not take does not compile", () => {
+  never(() => {
+    const cluster = control.cluster("cl_01k2m3n4p5q6r7s8");
+    // @ts-expect-error: the name is missing
+    const first = control.clusters.create({ brokers: 3 });
+    // @ts-expect-error: there is no such role
+    const second = control.apiKeys.create({ name: "x", role: "root" });
+    // @ts-expect-error: a config's value is a text
+    const third = cluster.topics.create({ name: "x", configs: { "retention.ms": 1 } });
+    // @ts-expect-error: there is no such limit
+    const fourth = control.clusters.change("x", { limits: { "log.dirs": "/" } });
+    // @ts-expect-error: it does not change its name
+    const fifth = cluster.topics.change("x", { name: "y" });
+    const sixth = control.clusters.create({ name: "x", limits: { "max.connections": "9" } });
+    expectTypeOf<Awaited<typeof sixth>>().toEqualTypeOf<Cluster>();
+    expectTypeOf<Cluster["operation"]>().toEqualTypeOf<string | undefined>();
+    return [first, second, third, fourth, fifth, sixth];
   });
 });

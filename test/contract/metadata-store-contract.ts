@@ -11,10 +11,10 @@ import fc from "fast-check";
 import { afterEach, describe, expect, it } from "vitest";
 
 /** One implementation under the contract: `reopen` closes the store and opens what it left. */
-export interface MetadataStoreSubject {
+export interface MetadataStoreSubject<Store extends MetadataStore = MetadataStore> {
   readonly name: string;
-  open(): Promise<MetadataStore>;
-  reopen(store: MetadataStore): Promise<MetadataStore>;
+  open(): Promise<Store>;
+  reopen(store: Store): Promise<Store>;
   cleanUp(): Promise<void>;
 }
 

@@ -14,17 +14,17 @@ import {
   SystemClock,
   SystemRandom,
 } from "@millrace/adapter-node";
-import { AssertionError, type MetadataStore } from "@millrace/core";
-import { describe, expect, it } from "vitest";
+import { AssertionError, type KeySeeker, MetadataError, type MetadataStore } from "@millrace/core";
+import { afterEach, describe, expect, it } from "vitest";
 import { type MetadataStoreSubject, metadataStoreContract } from "./metadata-store-contract.ts";
 
-function memory(): MetadataStoreSubject {
+function memory(): MetadataStoreSubject<MemoryMetadataStore> {
   return {
     name: "memory",
     open: async () => new MemoryMetadataStore(),
     reopen: async (store) => {
       await store.close();
-      return (store as MemoryMetadataStore).reopen();
+      return store.reopen();
     },
     cleanUp: async () => {},
   };
@@ -47,9 +47,9 @@ function faultless(): MetadataStoreSubject {
   };
 }
 
-function lmdb(): MetadataStoreSubject {
-  const folders = new Map<MetadataStore, string>();
-  const open = (folder: string): MetadataStore => {
+function lmdb(): MetadataStoreSubject<LmdbMetadataStore> {
+  const folders = new Map<LmdbMetadataStore, string>();
+  const open = (folder: string): LmdbMetadataStore => {
     const store = LmdbMetadataStore.open(join(folder, "metadata"));
     folders.set(store, folder);
     return store;
@@ -116,5 +116,36 @@ describe.each([memory(), lmdb()])("a range of the store in $name", (subject) => 
     await expect(store.range(slots)).rejects.toThrow(AssertionError);
     expect((await store.range({ from: "topic/", to: "topic0", limit: 9 })).items).toHaveLength(1);
     await subject.cleanUp();
+  });
+});
+
+const seekers: readonly MetadataStoreSubject<MetadataStore & KeySeeker>[] = [memory(), lmdb()];
+
+describe.each(seekers)("a seek in the store in $name", (subject) => {
+  afterEach(() => subject.cleanUp());
+
+  it("finds the first key within its bounds, of whatever partition", async () => {
+    const store = await subject.open();
+    const written = ["slot/1/head", "slot/1/offsets/a", "slot/7/group/b", "topic/a"];
+    await store.transact(written.map((key) => ({ kind: "put", key, value: {} })));
+    const found = async (from: string, to: string): Promise<string | undefined> => {
+      return store.firstKey({ from, to });
+    };
+    expect(await found("slot/0", "slot/9")).toBe("slot/1/head");
+    expect(await found("slot/1/head", "slot/9")).toBe("slot/1/head");
+    expect(await found("slot/1/i", "slot/9")).toBe("slot/1/offsets/a");
+    expect(await found("slot/2", "slot/9")).toBe("slot/7/group/b");
+    expect(await found("slot/2", "slot/7/group/b")).toBeUndefined();
+    expect(await found("slot/8", "slot/9")).toBeUndefined();
+    expect(await found("slot/9", "z")).toBe("topic/a");
+    expect(await found("topic/b", "z")).toBeUndefined();
+    await store.transact([{ kind: "delete", key: "slot/1/head" }]);
+    expect(await found("slot/0", "slot/9")).toBe("slot/1/offsets/a");
+  });
+
+  it("is refused once the store is closed", async () => {
+    const store = await subject.open();
+    await store.close();
+    await expect(store.firstKey({ from: "a", to: "b" })).rejects.toThrow(MetadataError);
   });
 });

@@ -28,10 +28,12 @@ interface Started {
   readonly child: ChildProcess;
   readonly exited: Promise<Refusal>;
   readonly listening: Promise<number>;
+  /** What it has said so far. */
+  readonly said: () => string;
 }
 
-function start(directory: string, settings: readonly string[]): Started {
-  const flags = ["--data", directory, "--port", "0", "--http-port", "off"];
+function start(directory: string, settings: readonly string[], http: "off" | "0" = "off"): Started {
+  const flags = ["--data", directory, "--port", "0", "--http-port", http];
   const sets = settings.flatMap((setting) => ["--set", setting]);
   const child = spawn(process.execPath, [main, ...flags, ...sets]);
   let stdout = "";
@@ -49,7 +51,7 @@ function start(directory: string, settings: readonly string[]): Started {
       if (port !== undefined) resolve(Number(port));
     });
   });
-  return { child, exited, listening };
+  return { child, exited, listening, said: () => stdout };
 }
 
 /** Resolves when it listens; rejects, with what it said, when it ends before that. */
@@ -62,6 +64,31 @@ export async function startBroker(
   if (typeof port !== "number") throw new Error(`the broker did not start: ${port.stderr}`);
   return {
     port,
+    end: async (signal) => {
+      child.kill(signal);
+      return (await exited).exitCode;
+    },
+  };
+}
+
+/** As `startBroker`, with its HTTP port open. */
+export async function startBrokerWithHttp(
+  directory: string,
+  settings: readonly string[] = ageless,
+): Promise<BrokerProcess & { readonly url: string }> {
+  const { child, exited, listening, said } = start(directory, settings, "0");
+  const port = await Promise.race([listening, exited]);
+  if (typeof port !== "number") throw new Error(`the broker did not start: ${port.stderr}`);
+  const url = await new Promise<string>((resolve) => {
+    const look = (): void => {
+      const found = /http\s+(http:\/\/127\.0\.0\.1:\d+)/iu.exec(said())?.[1];
+      if (found !== undefined) resolve(found);
+    };
+    child.stdout?.on("data", look);
+    look();
+  });
+  return {
+    ...{ port, url },
     end: async (signal) => {
       child.kill(signal);
       return (await exited).exitCode;

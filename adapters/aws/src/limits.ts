@@ -39,3 +39,15 @@ export const knownItemsMax = 20_000;
 /** How long a new table may take to be there, and how often that is asked. */
 export const tableMsMax = 60_000;
 export const tablePollMs = 250;
+/** Of ECS, Cloud Map and SSM: to connect, to have a request answered, and how often one is tried. */
+export const controlConnectMsMax = 3_000;
+export const controlRequestMsMax = 15_000;
+export const controlTriesMax = 4;
+/** Services that one DescribeServices names: ECS's limit. */
+export const describedServicesMax = 10;
+/** Task definitions that one DeleteTaskDefinitions names: ECS's limit. */
+export const deletedDefinitionsMax = 10;
+/** What a broker has to hand over its slots after SIGTERM: Fargate's limit. */
+export const brokerStopSecondsMax = 120;
+/** A broker's start, in which failed health checks do not count: ECS's limit. */
+export const brokerStartSecondsMax = 300;

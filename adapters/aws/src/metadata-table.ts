@@ -16,7 +16,8 @@ export interface MetadataTableOptions extends DynamoDbPlace {
 /**
  * Makes the table of a DynamoDbMetadataStore, billed by request, and waits until it can be used;
  * one of its name and shape that is there already will do. For stand-ins and tests: in AWS, tables
- * are made by what deploys them. Throws MetadataError.
+ * are made by what deploys them, and those of clusters by `DynamoDbClusterTables`. Throws
+ * MetadataError.
  */
 export async function createMetadataTable(options: MetadataTableOptions): Promise<void> {
   const sdk = await import("@aws-sdk/client-dynamodb");
@@ -38,6 +39,24 @@ const keySchema: readonly DynamoDb.KeySchemaElement[] = [
   { AttributeName: "sk", KeyType: "RANGE" },
 ];
 
+/** What a table of a DynamoDbMetadataStore must be. */
+export function tableShape(
+  table: string,
+): Pick<
+  DynamoDb.CreateTableCommandInput,
+  "TableName" | "BillingMode" | "AttributeDefinitions" | "KeySchema"
+> {
+  return {
+    TableName: table,
+    BillingMode: "PAY_PER_REQUEST",
+    AttributeDefinitions: keySchema.map(({ AttributeName }) => ({
+      AttributeName,
+      AttributeType: "S",
+    })),
+    KeySchema: [...keySchema],
+  };
+}
+
 class Tables {
   readonly #sdk: typeof DynamoDb;
   readonly #client: DynamoDb.DynamoDBClient;
@@ -55,13 +74,7 @@ class Tables {
 
   async create(): Promise<void> {
     const command = new this.#sdk.CreateTableCommand({
-      TableName: this.#options.table,
-      BillingMode: "PAY_PER_REQUEST",
-      AttributeDefinitions: keySchema.map(({ AttributeName }) => ({
-        AttributeName,
-        AttributeType: "S",
-      })),
-      KeySchema: [...keySchema],
+      ...tableShape(this.#options.table),
       DeletionProtectionEnabled: this.#options.isProtected ?? false,
     });
     try {

@@ -1,3 +1,4 @@
+export * from "./broker-driver.ts";
 export * from "./clock.ts";
 export * from "./metadata-store.ts";
 export { inlineHashing } from "./hashing.ts";

@@ -75,3 +75,12 @@ export const hostedCallMsMax = 5000;
 export const hostedBackoffMsFirst = 10;
 /** The longest wait between two tries to connect. */
 export const hostedBackoffMsMax = 100;
+/** How long a process that is started may take to write down its pid. */
+export const processStartMsMax = 5_000;
+/** How long a broker, or the host of a cluster's metadata, has to end by SIGTERM. */
+export const brokerStopMsMax = 120_000;
+export const hostStopMsMax = 2_000;
+/** How long the process driver waits for another process that changes the same cluster. */
+export const clusterLockMsMax = 20_000;
+/** How long a broker may take to say whether it is ready. */
+export const readinessMsMax = 1_000;

@@ -96,6 +96,12 @@ export class LmdbItems {
     return { items };
   }
 
+  firstKey({ from, to }: Pick<KeyRange, "from" | "to">): string | undefined {
+    const bounds = { start: keyBytes(from), end: keyBytes(to), limit: 1 };
+    for (const key of this.#db.getKeys(bounds)) return keyText(key);
+    return undefined;
+  }
+
   /** All items, of every partition, in order. */
   all(): readonly ItemBytes[] {
     const entries = this.#db.getRange({ end: noteKey(0) });

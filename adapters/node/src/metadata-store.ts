@@ -2,6 +2,7 @@ import {
   assertKey,
   type Item,
   type KeyRange,
+  type KeySeeker,
   MetadataError,
   type MetadataStore,
   type Page,
@@ -15,7 +16,7 @@ import { LmdbItems } from "./lmdb-items.ts";
  * The metadata store in an embedded LMDB, one folder, one process at a time (the lock on the data
  * directory sees to that). What is durable when, and what shares a commit: see LmdbItems.
  */
-export class LmdbMetadataStore implements MetadataStore {
+export class LmdbMetadataStore implements MetadataStore, KeySeeker {
   readonly #items: LmdbItems;
   #isClosed = false;
 
@@ -40,6 +41,11 @@ export class LmdbMetadataStore implements MetadataStore {
   async range(range: KeyRange): Promise<Page> {
     this.#checkOpen();
     return parsedPage(this.#items.range(range));
+  }
+
+  async firstKey(bounds: Pick<KeyRange, "from" | "to">): Promise<string | undefined> {
+    this.#checkOpen();
+    return this.#items.firstKey(bounds);
   }
 
   async transact(writes: readonly Write[]): Promise<TransactOutcome> {

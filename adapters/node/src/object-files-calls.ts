@@ -37,13 +37,14 @@ export interface FileCalls {
 }
 
 export const fileCalls: FileCalls = {
+  // Each looked up at its call: a start that has no such store does not load them.
   open: (path, flags) => open(path, flags, 0o644),
-  link,
-  unlink,
+  link: (from, to) => link(from, to),
+  unlink: (path) => unlink(path),
   mkdir: async (path) => void (await mkdir(path, { recursive: true })),
-  rmdir,
+  rmdir: (path) => rmdir(path),
   readdir: (path) => readdir(path, { withFileTypes: true }),
-  lstat,
+  lstat: (path) => lstat(path),
 };
 
 /** These may pass: space is freed, descriptors are closed, a network file system answers again. */

@@ -7,9 +7,17 @@ export interface HttpAppOptions {
   readonly notReady: () => readonly string[];
   /** The metrics as Prometheus text, format 0.0.4. */
   readonly metrics: () => string;
-  /** For failures of the two above: they are bugs. */
+  /** The control plane's API, loaded by the first request for it. Absent: there is none. */
+  readonly control?: () => Promise<ControlFetch>;
+  /** For failures of the others: they are bugs. */
   readonly failed: (error: Error) => void;
 }
+
+/** `environment` is what the HTTP server knows beside the request. */
+export type ControlFetch = (request: Request, environment: object) => Response | Promise<Response>;
+
+/** What the control plane serves. */
+const controlPaths = ["/v1", "/v1/*", "/docs", "/docs/*", "/openapi.json"] as const;
 
 /**
  * The broker's HTTP port.
@@ -19,6 +27,7 @@ export interface HttpAppOptions {
  * - `GET /readyz`: 200, or 503 with the reasons as a problem (RFC 9457) until the broker serves,
  *   and again from the start of its shutdown.
  * - `GET /metrics`: the registry.
+ * - `/v1`, `/docs`, `/openapi.json`: the control plane, of this broker's own cluster (ADR 24).
  *
  * Everything else is a problem too: 404, 405 with `Allow`, 500.
  */
@@ -41,6 +50,15 @@ export function httpApp(options: HttpAppOptions): Hono {
       response.headers.set("allow", "GET, HEAD");
       return response;
     });
+  }
+  const { control } = options;
+  if (control !== undefined) {
+    for (const path of controlPaths) {
+      app.all(path, async (context) => {
+        const answer = await control();
+        return answer(context.req.raw, context.env as object);
+      });
+    }
   }
   app.notFound((context) => failure(context, 404, "there is nothing at this path"));
   app.onError((error, context) => {

@@ -43,6 +43,26 @@ it("answers unknown paths and other methods with a problem", async () => {
   expect(posted.headers.get("allow")).toBe("GET, HEAD");
 });
 
+it("loads the control plane for the first request that is for it, and none without one", async () => {
+  const loaded: string[] = [];
+  const control = async () => {
+    loaded.push("control");
+    return (request: Request, environment: object) =>
+      new Response(`${new URL(request.url).pathname} ${Object.keys(environment).join(",")}`);
+  };
+  const app = httpApp({ ...fakeBroker([]), control });
+  await app.request("/metrics");
+  await app.request("/nothing");
+  expect(loaded).toEqual([]);
+  const environment = { incoming: {} };
+  const answer = await app.request("/v1/clusters/x", { method: "DELETE" }, environment);
+  expect(await answer.text()).toBe("/v1/clusters/x incoming");
+  for (const path of ["/v1", "/docs", "/docs/problems", "/openapi.json"]) {
+    expect((await app.request(path, {}, environment)).status, path).toBe(200);
+  }
+  expect((await httpApp(fakeBroker([])).request("/v1/clusters")).status).toBe(404);
+});
+
 it("tells the log, and not the client, what failed inside", async () => {
   const broker = fakeBroker([]);
   const failing = {

@@ -7,8 +7,8 @@ import type { HttpAppOptions, httpListener } from "./app.ts";
 export interface HttpListener {
   readonly port: number;
   /**
-   * Accepts nothing more and cuts what is open: every answer is made at once, so only peers that
-   * are slow to ask or to read are cut.
+   * Accepts nothing more and cuts what is open: peers that are slow to ask or to read, and requests
+   * for the control plane, which asks the broker itself; what those make, a repeat finds.
    */
   close(): Promise<void>;
 }

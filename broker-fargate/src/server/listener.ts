@@ -4,7 +4,7 @@ import { listenBacklogConnectionsMax, shutdownGraceMsMax } from "../limits.ts";
 import type { Server } from "./server.ts";
 import type { ListenerAccess } from "./sasl/listener-access.ts";
 import { adoptSocket, type SocketLink } from "./socket-link.ts";
-import type { Client } from "./tls-handshakes.ts";
+import { type Client, TlsHandshakes } from "./tls-handshakes.ts";
 
 /** Where to listen, and what clients are told of it. */
 export interface ListenerOptions {
@@ -38,8 +38,11 @@ export interface Listener {
 export async function listen(options: ListenerOptions): Promise<Listener> {
   const { server } = options;
   const { openSasl, tls } = options.access ?? {};
-  // What TLS needs costs a start time and memory: only who uses it loads it.
-  const encrypted = tls === undefined ? undefined : await import("./tls-handshakes.ts");
+  // Node's own TLS costs a start time and memory: only who uses it loads it.
+  const encrypted =
+    tls === undefined
+      ? undefined
+      : { createServer: (await import("node:tls")).createServer, options: tls };
   const netServer = createServer({
     allowHalfOpen: true,
     noDelay: true,
@@ -61,9 +64,7 @@ export async function listen(options: ListenerOptions): Promise<Listener> {
     client.link.start(server.connect(peer));
   };
   const handshakes =
-    tls === undefined || encrypted === undefined
-      ? undefined
-      : new encrypted.TlsHandshakes(server, tls, serve);
+    encrypted === undefined ? undefined : new TlsHandshakes(server, encrypted, serve);
   netServer.on("connection", (socket) => {
     // The peer may be gone already; then there is nothing to serve.
     const address = plainAddress(socket.remoteAddress);

@@ -1,5 +1,5 @@
 import type { Socket } from "node:net";
-import { createServer, type TlsOptions, type TLSSocket } from "node:tls";
+import type { createServer, TLSSocket, TlsOptions } from "node:tls";
 import type { Server } from "./server.ts";
 import { eventSocketLink, type SocketLink } from "./socket-link.ts";
 import { certified } from "./tls.ts";
@@ -12,6 +12,12 @@ export interface Client {
   readonly closed?: () => void;
 }
 
+/** Node's own TLS, which is loaded only where a listener encrypts. */
+export interface EncryptedServers {
+  readonly createServer: typeof createServer;
+  readonly options: TlsOptions;
+}
+
 /**
  * The TLS handshakes of one listener: each has its time, and ends as a client to serve or as a
  * failure that is counted and logged. A connection counts against the limits from its first byte.
@@ -22,10 +28,10 @@ export class TlsHandshakes {
   readonly #secure: ReturnType<typeof createServer>;
   readonly #underWay = new Map<string, { readonly socket: Socket; readonly address: string }>();
 
-  constructor(server: Server, options: TlsOptions, serve: (client: Client) => void) {
+  constructor(server: Server, encrypted: EncryptedServers, serve: (client: Client) => void) {
     this.#server = server;
     this.#serve = serve;
-    this.#secure = createServer(options);
+    this.#secure = encrypted.createServer(encrypted.options);
     this.#secure.on("secureConnection", (socket) => this.#done(socket));
     this.#secure.on("tlsClientError", (error, socket) => this.#failed(socket, error));
   }

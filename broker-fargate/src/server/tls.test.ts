@@ -1,5 +1,5 @@
 import { connect as connectPlain } from "node:net";
-import { connect, type ConnectionOptions, type TLSSocket } from "node:tls";
+import { connect, type ConnectionOptions, createSecureContext, type TLSSocket } from "node:tls";
 import { parseSettings } from "@millrace/core";
 import { ApiKey } from "@millrace/wire";
 import { afterEach, describe, expect, it } from "vitest";
@@ -44,11 +44,12 @@ function tlsOf(configs: Readonly<Record<string, string>>, files: ReadonlyMap<str
   const entries = { listeners: "SSL://:0", ...configs };
   const { invalid, settings } = parseSettings(new Map(Object.entries(entries)));
   if (invalid.length > 0) throw new Error(invalid.join("\n"));
-  return readTls(settings.security, (path) => {
+  const readFile = (path: string): Uint8Array => {
     const text = files.get(path);
     if (text === undefined) throw new Error(`ENOENT ${path}`);
     return Buffer.from(text);
-  });
+  };
+  return readTls(settings.security, { readFile, createSecureContext });
 }
 
 const inline = {

@@ -1,26 +1,27 @@
 /** TLS of listeners, by Node's own: keys and certificates from PEM, and who a certificate is of. */
-import {
-  createSecureContext,
-  type SecureContextOptions,
-  type TLSSocket,
-  type TlsOptions,
-} from "node:tls";
+import type { createSecureContext, SecureContextOptions, TLSSocket, TlsOptions } from "node:tls";
 import type { ListenerSecurity, PemSource, TlsSettings } from "@millrace/core";
 import { tlsHandshakeMsMax } from "./sasl/limits.ts";
 import { TlsFault } from "./tls-fault.ts";
 
 export type ReadFile = (path: string) => Uint8Array;
 
+export interface ReadingTls {
+  readonly readFile: ReadFile;
+  /** Node's, which is loaded only where a listener encrypts. */
+  readonly createSecureContext: typeof createSecureContext;
+}
+
 /** By listener; listeners without TLS have none. Throws TlsFault. */
 export function readTls(
   security: readonly ListenerSecurity[],
-  readFile: ReadFile,
+  by: ReadingTls,
 ): ReadonlyMap<string, TlsOptions> {
   const byName = new Map<string, TlsOptions>();
   for (const { name, tls } of security) {
     if (tls === undefined) continue;
     try {
-      byName.set(name, tlsOptions(tls, readFile));
+      byName.set(name, tlsOptions(tls, by));
     } catch (error) {
       const why = error instanceof Error ? error.message : String(error);
       throw new TlsFault(`TLS of listener ${name}: ${why}`, { cause: error });
@@ -29,7 +30,10 @@ export function readTls(
   return byName;
 }
 
-function tlsOptions(settings: TlsSettings, readFile: ReadFile): TlsOptions {
+function tlsOptions(
+  settings: TlsSettings,
+  { createSecureContext, readFile }: ReadingTls,
+): TlsOptions {
   const { certificates, clientAuth, key, keyPassword, trusted, versions } = settings;
   const isOld = versions.includes("TLSv1.2");
   const isNew = versions.includes("TLSv1.3");

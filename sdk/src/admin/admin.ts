@@ -101,6 +101,19 @@ export class Admin implements AsyncDisposable {
     throw new BrokerError({ code: "UNKNOWN_TOPIC_OR_PARTITION", message, retriable: true });
   }
 
+  /** Those of the names that are topics, in one question. */
+  async describeTopics(
+    names: readonly string[],
+    options: Abortable = {},
+  ): Promise<readonly TopicMetadata[]> {
+    if (names.length === 0) return [];
+    const { topics } = await this.#metadata(names, options);
+    for (const { error } of topics) {
+      if (error !== undefined && error.code !== "UNKNOWN_TOPIC_OR_PARTITION") throw error;
+    }
+    return topics.filter(({ error }) => error === undefined);
+  }
+
   /** Rejects with `TOPIC_ALREADY_EXISTS`, `INVALID_CONFIG` and so on. */
   createTopic(name: string, options: CreateTopicOptions = {}): Promise<void> {
     const { partitions = -1, replicationFactor = -1, configs = {} } = options;

@@ -3,6 +3,7 @@
  * up to where everything is processed. Seeking forgets what was fetched, and what is in hand no
  * longer counts for commits.
  */
+import { Fifo } from "../fifo.ts";
 import type { TopicPartition } from "../transport/described.ts";
 import type { FetchedRecord, FetchResult } from "../transport/transport.ts";
 import type { Position } from "./options.ts";
@@ -12,10 +13,7 @@ export interface InHand {
   readonly from: AssignedPartition;
   readonly record: FetchedRecord;
   readonly seeks: number;
-}
-
-interface Outstanding {
-  readonly offset: number;
+  /** True when it is processed, and waits for those before it. */
   done: boolean;
 }
 
@@ -33,6 +31,8 @@ export class AssignedPartition implements TopicPartition {
   revoked = false;
   /** Not asked for before this (monotonic ms), after an error. */
   notBeforeMs = 0;
+  /** Had no news: not asked for before this (monotonic ms) while others have messages to take. */
+  restsUntilMs = 0;
   failures = 0;
   /** What the group has. */
   committed: number | undefined;
@@ -40,7 +40,7 @@ export class AssignedPartition implements TopicPartition {
   #records: FetchedRecord[] = [];
   #next = 0;
   #bufferedBytes = 0;
-  #outstanding: Outstanding[] = [];
+  readonly #outstanding = new Fifo<InHand>();
   #inHandCount = 0;
   #idle: (() => void)[] = [];
 
@@ -82,9 +82,10 @@ export class AssignedPartition implements TopicPartition {
     if (record === undefined) return undefined;
     this.#next += 1;
     this.#bufferedBytes -= bytesOf(record);
-    this.#outstanding.push({ offset: record.offset, done: false });
+    const inHand: InHand = { from: this, record, seeks: this.seeks, done: false };
+    this.#outstanding.push(inHand);
     this.#inHandCount += 1;
-    return { from: this, record, seeks: this.seeks };
+    return inHand;
   }
 
   /** Gives a record back that was not processed: then nothing behind it is committed either. */
@@ -92,24 +93,21 @@ export class AssignedPartition implements TopicPartition {
     this.#putDown();
   }
 
-  processed({ record, seeks }: InHand): void {
-    if (seeks === this.seeks) {
-      const found = this.#outstanding.find(({ offset }) => offset === record.offset);
-      if (found !== undefined) found.done = true;
-      while (this.#outstanding[0]?.done === true) this.#outstanding.shift();
-    }
+  processed(inHand: InHand): void {
+    inHand.done = true;
+    while (this.#outstanding.first?.done === true) this.#outstanding.shift();
     this.#putDown();
   }
 
   /** The group has the offset: what lies before it counts as processed, also if it is in hand. */
   committedTo(offset: number): void {
     this.committed = offset;
-    while ((this.#outstanding[0]?.offset ?? offset) < offset) this.#outstanding.shift();
+    while ((this.#outstanding.first?.record.offset ?? offset) < offset) this.#outstanding.shift();
   }
 
   /** Everything before it is processed; undefined while the position is not known. */
   get committable(): number | undefined {
-    const first = this.#outstanding[0] ?? this.#records[this.#next];
+    const first = this.#outstanding.first?.record ?? this.#records[this.#next];
     return first?.offset ?? this.fetchFrom;
   }
 
@@ -125,7 +123,7 @@ export class AssignedPartition implements TopicPartition {
     this.#records = [];
     this.#next = 0;
     this.#bufferedBytes = 0;
-    this.#outstanding = [];
+    this.#outstanding.drain();
   }
 
   /** Resolves when nothing is in hand. */

@@ -7,8 +7,8 @@
  */
 import { ClusterView } from "../cluster/cluster-view.ts";
 import { argumentError, closedError, MillraceError } from "../errors.ts";
-import { connectTimeoutMsDefault, partitionStreakMax } from "../limits.ts";
-import { type Abortable, later, sleep, withSignal } from "../timing.ts";
+import { connectTimeoutMsDefault, partitionStreakMax, turnMessagesMax } from "../limits.ts";
+import { type Abortable, afterThisTurn, later, sleep, withSignal } from "../timing.ts";
 import type { PartitionOffset, TopicPartition } from "../transport/described.ts";
 import type { GroupIdentity, OpenTransport, Transport } from "../transport/transport.ts";
 import { AssignedPartition, type InHand } from "./assigned-partition.ts";
@@ -33,6 +33,9 @@ export class ConsumerCore {
   #turn = 0;
   /** Messages of the partition whose turn it is, one after another. */
   #streak = 0;
+  /** Messages since the event loop had a turn for sure. */
+  #handedOut = 0;
+  #turnEnds = false;
   #waitsForHands = false;
   #phase: Phase = "new";
   #failure: MillraceError | undefined;
@@ -106,13 +109,26 @@ export class ConsumerCore {
     this.#scheduleCommit();
   }
 
+  /** Waits for the next message; undefined when there will be none. Rejects where it failed. */
+  async taken(): Promise<InHand | undefined> {
+    for (;;) {
+      if (this.#failure !== undefined) throw this.#failure;
+      if (this.isOver) return undefined;
+      const taken = this.take();
+      if (taken !== undefined) return taken;
+      await new Promise<void>((resolve) => this.#arrivals.push(resolve));
+    }
+  }
+
   /** The next message of any partition in turn; undefined where there is none now. */
   take(): InHand | undefined {
     const { length } = this.#assigned;
+    if (this.#failure !== undefined || this.isOver || !this.#mayHandOut()) return undefined;
     for (let step = 0; step < length; step += 1) {
       const partition = this.#assigned[(this.#turn + step) % length];
       const taken = partition?.take();
       if (taken === undefined) continue;
+      this.#handedOut += 1;
       // Stays with a partition for a while, as its records lie together; but one that never ends
       // must not keep the others waiting.
       this.#streak = step === 0 ? this.#streak + 1 : 1;
@@ -125,14 +141,34 @@ export class ConsumerCore {
     return undefined;
   }
 
+  /** The next message of one partition; undefined where there is none now. */
+  takeOf(partition: AssignedPartition): InHand | undefined {
+    if (!this.#mayHandOut()) return undefined;
+    const taken = partition.take();
+    if (taken !== undefined) this.#handedOut += 1;
+    return taken;
+  }
+
+  /**
+   * A loop over what is fetched, or handlers that wait for nothing, would never let the event loop
+   * go on before all of it is processed. Whoever is held back hears of it as of a change.
+   */
+  #mayHandOut(): boolean {
+    if (this.#handedOut < turnMessagesMax) return true;
+    if (!this.#turnEnds) {
+      this.#turnEnds = true;
+      afterThisTurn(() => {
+        this.#turnEnds = false;
+        this.#handedOut = 0;
+        this.#changed();
+      });
+    }
+    return false;
+  }
+
   processed(message: InHand): void {
     message.from.processed(message);
     this.#fetcher.wake();
-  }
-
-  /** Resolves when something has changed since the call. */
-  changed(): Promise<void> {
-    return new Promise((resolve) => this.#arrivals.push(resolve));
   }
 
   seek(position: Position, at?: Partial<TopicPartition>): void {

@@ -17,6 +17,13 @@ import {
 } from "./options.ts";
 import { isHandling, runHandlers } from "./runner.ts";
 
+type Awaitable<T> = T | Promise<T>;
+
+interface Handed<M> {
+  readonly inHand: InHand;
+  readonly message: M;
+}
+
 /**
  * A partition of one of a consumer's topics, and where its consumer is.
  *
@@ -107,19 +114,22 @@ export class Consumer<M extends Message = Message> implements AsyncIterable<M>, 
       inHand = undefined;
     };
     return {
-      next: async () => {
+      next: () => {
         if (inHand !== undefined) this.#core.processed(inHand);
         inHand = undefined;
-        try {
-          const next = await this.#next();
-          inHand = next?.inHand;
-          return next === undefined
-            ? { done: true, value: undefined }
-            : { done: false, value: next.message };
-        } catch (error) {
-          await this.stop().catch(() => undefined);
-          throw error;
+        // Most messages are there and decoded at once: one promise each, not one for each step.
+        const taken = this.#core.take();
+        const decoding = taken === undefined ? undefined : this.#decode(taken);
+        if (decoding !== undefined && !(decoding instanceof Promise)) {
+          inHand = taken;
+          return Promise.resolve({ done: false, value: decoding });
         }
+        return this.#next(taken, decoding).then((handed) => {
+          inHand = handed?.inHand;
+          return handed === undefined
+            ? { done: true, value: undefined }
+            : { done: false, value: handed.message };
+        });
       },
       return: async () => {
         giveUp();
@@ -140,7 +150,7 @@ export class Consumer<M extends Message = Message> implements AsyncIterable<M>, 
   ): Promise<void> {
     const concurrency = concurrencyOf(options);
     this.#begin("handler");
-    const decode = (inHand: InHand): Promise<M | undefined> => this.#decode(inHand);
+    const decode = (inHand: InHand): Awaitable<M | undefined> => this.#decode(inHand);
     await runHandlers(this.#core, { decode, handler, concurrency });
   }
 
@@ -197,48 +207,65 @@ export class Consumer<M extends Message = Message> implements AsyncIterable<M>, 
     this.#core.start(use);
   }
 
-  async #next(): Promise<{ readonly inHand: InHand; readonly message: M } | undefined> {
-    for (;;) {
-      if (this.#core.failure !== undefined) throw this.#core.failure;
-      if (this.#core.isOver) return undefined;
-      const changed = this.#core.changed();
-      const inHand = this.#core.take();
-      if (inHand === undefined) {
-        await changed;
-        continue;
+  /** The message in hand, if it is not passed over, or the next one that is not. */
+  async #next(
+    taken: InHand | undefined,
+    decoding: Awaitable<M | undefined>,
+  ): Promise<Handed<M> | undefined> {
+    try {
+      let inHand = taken ?? (await this.#core.taken());
+      let decoded = inHand === taken ? decoding : undefined;
+      while (inHand !== undefined) {
+        const message = await this.#decodedOrPutDown(inHand, decoded ?? this.#decode(inHand));
+        if (message !== undefined) return { inHand, message };
+        this.#core.processed(inHand);
+        inHand = await this.#core.taken();
+        decoded = undefined;
       }
-      const message = await this.#decodeOrPutDown(inHand);
-      if (message !== undefined) return { inHand, message };
-      this.#core.processed(inHand);
+      return undefined;
+    } catch (error) {
+      await this.stop().catch(() => undefined);
+      throw error;
     }
   }
 
-  async #decodeOrPutDown(inHand: InHand): Promise<M | undefined> {
+  async #decodedOrPutDown(
+    inHand: InHand,
+    decoded: Awaitable<M | undefined>,
+  ): Promise<M | undefined> {
     try {
-      return await this.#decode(inHand);
+      return await decoded;
     } catch (error) {
       inHand.from.giveUp();
       throw error;
     }
   }
 
-  /** Undefined for a message that is passed over. */
-  async #decode({ from, record }: InHand): Promise<M | undefined> {
-    const format = this.#formats.get(from.topic);
+  /** Undefined for a message that is passed over. At once where its schemas answer at once. */
+  #decode(inHand: InHand): Awaitable<M | undefined> {
+    const { from, record } = inHand;
+    const refused = (error: unknown): Promise<undefined> => this.#refused(inHand, error);
     try {
-      return (await format?.decode(record, from.partition)) as M | undefined;
+      const decoded = this.#formats.get(from.topic)?.decode(record, from.partition);
+      return (decoded instanceof Promise ? decoded.catch(refused) : decoded) as Awaitable<
+        M | undefined
+      >;
     } catch (error) {
-      const { onInvalid } = this.#core.settings;
-      if (onInvalid === "throw" || !(error instanceof ValidationError)) throw error;
-      if (onInvalid === "skip") return undefined;
-      const invalid: InvalidMessage = {
-        ...{ topic: from.topic, partition: from.partition, offset: record.offset },
-        ...{ timestamp: record.timestampMs, key: record.key, value: record.value },
-        ...{ headers: new MessageHeaders(record.headers), error },
-      };
-      await onInvalid(invalid);
-      return undefined;
+      return refused(error);
     }
+  }
+
+  async #refused({ from, record }: InHand, error: unknown): Promise<undefined> {
+    const { onInvalid } = this.#core.settings;
+    if (onInvalid === "throw" || !(error instanceof ValidationError)) throw error;
+    if (onInvalid === "skip") return undefined;
+    const invalid: InvalidMessage = {
+      ...{ topic: from.topic, partition: from.partition, offset: record.offset },
+      ...{ timestamp: record.timestampMs, key: record.key, value: record.value },
+      ...{ headers: new MessageHeaders(record.headers), error },
+    };
+    await onInvalid(invalid);
+    return undefined;
   }
 
   /** By a signal: nobody waits for it, and a failed last commit shows as a repeated message. */

@@ -1,7 +1,10 @@
 /**
- * Keeps the buffers of the assigned partitions filled: one long poll to each leader at a time, for
- * the partitions that have room. What can be tried again is tried again, after a while; what can't
- * be is handed to `fail`.
+ * Keeps the buffers of the assigned partitions filled: one poll to each leader at a time, for the
+ * partitions that have room. It is a long poll where all of them have; while some have messages to
+ * take, nothing may wait for news of the others, or a partition that is taken empty meanwhile would
+ * wait as long. Then those without news rest for a while.
+ *
+ * What can be tried again is tried again, after a while; what can't be is handed to `fail`.
  */
 import { type ClusterView, saysStale } from "../cluster/cluster-view.ts";
 import { MillraceError } from "../errors.ts";
@@ -9,6 +12,7 @@ import {
   consumerBufferBytesMax,
   fetchBytesMax,
   fetchWaitMsMax,
+  idleRestMs,
   partitionFetchBytesMax,
 } from "../limits.ts";
 import { afterThisTurn, backoffMs, later, nowMs } from "../timing.ts";
@@ -28,6 +32,14 @@ export interface FetcherDeps {
   readonly fail: (error: MillraceError) => void;
 }
 
+interface Polls {
+  readonly asked: Poll[];
+  /** Of those with room, the ones that had no news a moment ago. */
+  readonly resting: Poll[];
+  /** Some partition of the leader has no room, because its messages wait to be taken. */
+  isBusy: boolean;
+}
+
 interface Poll {
   readonly partition: AssignedPartition;
   readonly topicId: string;
@@ -42,6 +54,8 @@ export class Fetcher {
   readonly #resolving = new Set<AssignedPartition>();
   readonly #asked = new Set<string>();
   #isLooking = false;
+  /** A timer looks again when partitions have rested. */
+  #isWaking = false;
   #stopped = false;
 
   constructor(deps: FetcherDeps) {
@@ -76,18 +90,19 @@ export class Fetcher {
     if (lost.length > 0) this.#resolve(lost).catch(() => undefined);
     const buffered = assigned.reduce((sum, { bufferedBytes }) => sum + bufferedBytes, 0);
     if (buffered >= consumerBufferBytesMax) return;
-    const polls = new Map<number, Poll[]>();
+    const polls = new Map<number, Polls>();
     for (const partition of assigned) {
-      if (partition.notBeforeMs > now || partition.paused) continue;
-      if (partition.bufferedBytes > partitionFetchBytesMax / 2) continue;
-      this.#join(polls, partition);
+      if (partition.notBeforeMs <= now && !partition.paused) this.#join(polls, partition, now);
     }
-    for (const [leader, asked] of polls) {
-      if (!this.#polled.has(leader)) this.#poll(leader, asked).catch(() => undefined);
+    for (const [leader, { asked, resting, isBusy }] of polls) {
+      if (this.#polled.has(leader)) continue;
+      const ready = isBusy ? asked : [...asked, ...resting];
+      if (ready.length === 0) continue;
+      this.#poll(leader, ready, isBusy ? 0 : fetchWaitMsMax).catch(() => undefined);
     }
   }
 
-  #join(polls: Map<number, Poll[]>, partition: AssignedPartition): void {
+  #join(polls: Map<number, Polls>, partition: AssignedPartition, now: number): void {
     if (partition.fetchFrom === undefined) return;
     const topic = this.#deps.view.peek(partition.topic);
     const known = topic?.partitions.find((other) => other.partition === partition.partition);
@@ -95,9 +110,14 @@ export class Fetcher {
       this.#askFor(partition.topic);
       return;
     }
-    const asked = polls.get(known.leader) ?? [];
-    polls.set(known.leader, asked);
-    asked.push({
+    const ofLeader = polls.get(known.leader) ?? { asked: [], resting: [], isBusy: false };
+    polls.set(known.leader, ofLeader);
+    if (partition.bufferedBytes > partitionFetchBytesMax / 2) {
+      ofLeader.isBusy = true;
+      return;
+    }
+    const list = partition.restsUntilMs > now ? ofLeader.resting : ofLeader.asked;
+    list.push({
       ...{ partition, topicId: topic.topicId, leaderEpoch: known.leaderEpoch },
       ...{ offset: partition.fetchFrom, seeks: partition.seeks },
     });
@@ -134,7 +154,7 @@ export class Fetcher {
     }
   }
 
-  async #poll(leader: number, polls: readonly Poll[]): Promise<void> {
+  async #poll(leader: number, polls: readonly Poll[], maxWaitMs: number): Promise<void> {
     this.#polled.add(leader);
     const { transport, settings } = this.#deps;
     try {
@@ -144,7 +164,7 @@ export class Fetcher {
           partition: partition.partition,
           ...{ topicId: asked.topicId, offset: asked.offset, leaderEpoch: asked.leaderEpoch },
         })),
-        ...{ maxWaitMs: fetchWaitMsMax, maxBytes: fetchBytesMax },
+        ...{ maxWaitMs, maxBytes: fetchBytesMax },
         ...{ partitionMaxBytes: partitionFetchBytesMax, isolation: settings.isolation },
         rack: settings.rack,
       });
@@ -167,10 +187,21 @@ export class Fetcher {
     const { partition, seeks } = poll;
     if (result.error === undefined) {
       partition.failures = 0;
+      if (result.records.length === 0 && result.nextOffset === poll.offset) this.#rest(partition);
       partition.add(result, seeks);
     } else if (result.error.code !== "OFFSET_OUT_OF_RANGE") {
       this.#postpone(partition, result.error);
     } else if (partition.seeks === seeks) partition.seek(this.#deps.settings.from);
+  }
+
+  #rest(partition: AssignedPartition): void {
+    partition.restsUntilMs = nowMs() + idleRestMs;
+    if (this.#isWaking) return;
+    this.#isWaking = true;
+    later(idleRestMs, () => {
+      this.#isWaking = false;
+      this.wake();
+    });
   }
 
   #postpone(partition: AssignedPartition, error: unknown): void {

@@ -5,7 +5,7 @@ import type { ConsumerCore } from "./consumer-core.ts";
 
 interface Work<M> {
   /** Undefined for a message that is passed over. */
-  readonly decode: (inHand: InHand) => Promise<M | undefined>;
+  readonly decode: (inHand: InHand) => M | undefined | Promise<M | undefined>;
   readonly handler: (message: M) => void | Promise<void>;
   /** Of one partition at a time. */
   readonly concurrency: number;
@@ -26,7 +26,8 @@ export async function runHandlers<M>(core: ConsumerCore, work: Work<M>): Promise
   let thrown: { readonly error: unknown } | undefined;
   const handle = async (inHand: InHand): Promise<void> => {
     try {
-      const message = await work.decode(inHand);
+      const decoding = work.decode(inHand);
+      const message = decoding instanceof Promise ? await decoding : decoding;
       if (message !== undefined) await handling.run(core, work.handler, message);
       core.processed(inHand);
     } catch (error) {
@@ -37,7 +38,7 @@ export async function runHandlers<M>(core: ConsumerCore, work: Work<M>): Promise
   };
   const begin = (partition: AssignedPartition): void => {
     while (partition.inHandCount < work.concurrency) {
-      const inHand = thrown === undefined ? partition.take() : undefined;
+      const inHand = thrown === undefined ? core.takeOf(partition) : undefined;
       if (inHand === undefined) return;
       handle(inHand).catch(() => undefined);
     }

@@ -26,7 +26,7 @@ export interface ProducerOptions {
    * or as long as the partition's last batch has no answer.
    */
   readonly lingerMs?: number;
-  /** Bytes at which a batch goes without waiting; 256 KiB unless said otherwise. */
+  /** Bytes at which a batch goes without waiting; 512 KiB unless said otherwise. */
   readonly batchBytes?: number;
   /** Default `none`. */
   readonly compression?: Compression;

@@ -129,6 +129,8 @@ export class PartitionQueue implements TopicPartition {
   /** Takes out the batches whose time is up. True among them: one that a broker may have. */
   expire(nowMs: number): readonly Batch[] {
     this.#sealOld(nowMs);
+    // The oldest lies first: where its time is not up, nobody's is.
+    if (this.#sealed[0] === undefined || deadlineOf(this.#sealed[0]) > nowMs) return [];
     const expired = this.#sealed.filter((batch) => deadlineOf(batch) <= nowMs);
     this.#sealed = this.#sealed.filter((batch) => deadlineOf(batch) > nowMs);
     return expired;

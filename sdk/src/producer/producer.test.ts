@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
 import { string } from "../codec.ts";
 import type { MillraceError } from "../errors.ts";
-import { producesInFlightMax, requestBytesMax, waitingSendsMax } from "../limits.ts";
+import { producesInFlightMax, requestBytesMax, turnBytesMax, waitingSendsMax } from "../limits.ts";
 import { MemoryCluster } from "../../test/memory-cluster.ts";
 import { clientOf, until } from "../../test/memory-client.ts";
 
@@ -152,6 +152,23 @@ test("enqueue waits while the producer is full", async () => {
   expect(producer.bufferedBytes).toBeLessThanOrEqual(1_000);
   resolve();
   await two;
+  await client.close();
+});
+
+test("a loop that enqueues leaves the event loop its turns, in which full batches go", async () => {
+  const { cluster, client, lines } = setUp();
+  await lines.send({ value: "to learn the topic" });
+  const producer = client.producer();
+  await producer.enqueue(lines, { value: "to open it" });
+  const value = "x".repeat(100_000);
+  const wanted = Math.ceil((4 * turnBytesMax) / value.length);
+  let entered = 0;
+  let enteredByTurn: number | undefined;
+  setImmediate(() => (enteredByTurn = entered));
+  for (; entered < wanted; entered += 1) await producer.enqueue(lines, { value });
+  expect(enteredByTurn).toBeLessThanOrEqual(Math.ceil(turnBytesMax / value.length));
+  expect(cluster.produced.length).toBeGreaterThan(2);
+  await producer.flush();
   await client.close();
 });
 

@@ -1,9 +1,9 @@
 import { ClusterView } from "../cluster/cluster-view.ts";
 import { closedError, MillraceError } from "../errors.ts";
-import { waitingSendsMax } from "../limits.ts";
+import { turnBytesMax, waitingSendsMax } from "../limits.ts";
 import type { OutgoingMessage, TopicSchemas } from "../message.ts";
 import type { Abortable } from "../timing.ts";
-import { withSignal } from "../timing.ts";
+import { afterThisTurn, withSignal } from "../timing.ts";
 import type { TopicRef } from "../topic-ref.ts";
 import type { OpenTransport, Transport } from "../transport/transport.ts";
 import { Lane } from "./lane.ts";
@@ -59,6 +59,9 @@ export class Producer implements AsyncDisposable {
     this.#undelivered ??= error;
   };
   #closing: Promise<void> | undefined;
+  /** Enqueued since the event loop had a turn for sure. */
+  #turnBytes = 0;
+  #turnEnds: Promise<void> | undefined;
 
   readonly #onClosed: () => void;
 
@@ -99,17 +102,20 @@ export class Producer implements AsyncDisposable {
   }
 
   /**
-   * Hands a message over, and waits only until the producer has room for it. Whether it was
-   * delivered says `acknowledged`, and the next `flush`.
+   * Hands a message over, and waits only until the producer has room for it, and once a MiB for the
+   * event loop's next turn. Whether it was delivered says `acknowledged`, and the next `flush`.
    */
-  async enqueue<S extends TopicSchemas>(
+  enqueue<S extends TopicSchemas>(
     topic: TopicRef<S>,
     message: OutgoingMessage<S>,
     { signal }: Abortable = {},
   ): Promise<Delivery> {
-    const entered = await this.#enter(topic, message, signal);
-    entered.tellFailure(this.#noteFailure);
-    return entered;
+    const entered = this.#enter(topic, message, signal);
+    if (entered instanceof Promise) return entered.then((record) => this.#noted(record));
+    this.#turnBytes += entered.bytes;
+    const delivery = this.#noted(entered);
+    if (this.#turnBytes < turnBytesMax) return Promise.resolve(delivery);
+    return this.#nextTurn().then(() => delivery);
   }
 
   /**
@@ -142,6 +148,26 @@ export class Producer implements AsyncDisposable {
       this.#onClosed();
     }
     if (this.#undelivered !== undefined) throw this.#undelivered;
+  }
+
+  #noted(record: PlacedRecord): Delivery {
+    record.tellFailure(this.#noteFailure);
+    return record;
+  }
+
+  /**
+   * A loop that enqueues would fill all the room before the first batch goes: the broker would wait
+   * for the client, and then the client for the broker.
+   */
+  #nextTurn(): Promise<void> {
+    this.#turnEnds ??= new Promise((resolve) => {
+      afterThisTurn(() => {
+        this.#turnBytes = 0;
+        this.#turnEnds = undefined;
+        resolve();
+      });
+    });
+    return this.#turnEnds;
   }
 
   #flush(): Promise<void> {

@@ -180,7 +180,7 @@ export class Sender {
     this.#inFlight.set(leader, (this.#inFlight.get(leader) ?? 0) + 1);
     const { acks, compression, requestTimeoutMs } = this.#settings;
     let results: readonly ProduceResult[] = [];
-    let failure: MillraceError = new ConnectionError("a response does not name the partition");
+    let failure: MillraceError | undefined;
     try {
       results = await this.#transport.produce(leader, {
         ...{ acks, compression, timeoutMs: requestTimeoutMs },
@@ -201,7 +201,7 @@ export class Sender {
       const result = results.find(
         ({ topic, partition }) => topic === queue.topic && partition === queue.partition,
       );
-      const error = result === undefined ? failure : result.error;
+      const error = result === undefined ? (failure ?? unnamed()) : result.error;
       if (error === undefined || error.code === "DUPLICATE_SEQUENCE_NUMBER") {
         acknowledge(queue, batch, result);
       } else this.#refused(queue, batch, error);
@@ -265,6 +265,10 @@ function acknowledge(queue: PartitionQueue, batch: Batch, result: ProduceResult 
     const offset = baseOffset < 0 ? -1 : baseOffset + index;
     record.acknowledge(offset, result?.logAppendTimeMs ?? record.record.timestampMs);
   }
+}
+
+function unnamed(): MillraceError {
+  return new ConnectionError("a response does not name the partition");
 }
 
 function failAll(batches: readonly Batch[], error: MillraceError): void {

@@ -4,6 +4,8 @@ import { inlineHashing, MemoryMetadataStore, SeededRandom } from "@millrace/adap
 import {
   changedUser,
   type Hashing,
+  incarnationId,
+  keys,
   type MetadataStore,
   parseSettings,
   type SaslMechanism,
@@ -12,6 +14,7 @@ import {
   stretched,
 } from "@millrace/core";
 import { ApiKey } from "@millrace/wire";
+import { OwnWrites } from "../../cluster/own-writes.ts";
 import { Users } from "../../cluster/users.ts";
 import { saslHandshakeHandler } from "../../handlers/17-sasl-handshake.ts";
 import { saslAuthenticateHandler } from "../../handlers/36-sasl-authenticate.ts";
@@ -72,7 +75,13 @@ export function saslBench(
   if (invalid.length > 0) throw new Error(invalid.join("\n"));
   const store = options.store ?? new MemoryMetadataStore();
   const lookNow = options.lookNow ?? ((): Promise<void> => Promise.resolve());
-  const users = new Users({ store, clock, random, lookNow }, []);
+  const incarnation = incarnationId(`1-${"a".repeat(32)}`);
+  // Takes effect within the call.
+  void store.transact([
+    { kind: "put", key: keys.incarnation(incarnation), value: { state: "open" } },
+  ]);
+  const own = new OwnWrites({ store, clock, random }, incarnation, () => 0);
+  const users = new Users({ store, clock, random, lookNow, own }, []);
   const hashing = options.hashing ?? inlineHashing;
   const broker = { clock, hashing, metrics, random, settings, cluster: { users } };
   const openSasl = listenerAccess(broker, new Map()).get(listenerName)?.openSasl;

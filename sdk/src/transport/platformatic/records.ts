@@ -12,6 +12,7 @@ import type {
   FetchedRecord,
   FetchRequest,
   FetchResult,
+  HeaderEntry,
   ListedOffset,
   OffsetSpec,
   ProduceRequest,
@@ -191,6 +192,8 @@ function readRecords(
   return { records, nextOffset };
 }
 
+const noHeaders: readonly HeaderEntry[] = [];
+
 function addRecords(batch: RecordsBatch, from: number, records: FetchedRecord[]): void {
   const firstOffset = Number(batch.firstOffset);
   const firstMs = Number(batch.firstTimestamp);
@@ -203,7 +206,10 @@ function addRecords(batch: RecordsBatch, from: number, records: FetchedRecord[])
       timestampMs: appendMs ?? firstMs + Number(timestampDelta),
       key,
       value,
-      headers: headers.map(([name, bytes]) => [name?.toString() ?? "", bytes]),
+      headers:
+        headers.length === 0
+          ? noHeaders
+          : headers.map(([name, bytes]) => [name?.toString() ?? "", bytes]),
     });
   }
 }

@@ -1,0 +1,123 @@
+import type * as DynamoDb from "@aws-sdk/client-dynamodb";
+import {
+  asClusterId,
+  type Clock,
+  type ClusterId,
+  type DriverResource,
+  type MetadataStore,
+  type ObservedCluster,
+  type Random,
+} from "@millrace/core";
+import { type AwsPlace, clusterTag, controlClientConfig } from "./control-client.ts";
+import { asked, askedPlainly } from "./driver-errors.ts";
+import { DynamoDbMetadataStore } from "./metadata-store.ts";
+import { tableShape } from "./metadata-table.ts";
+
+export interface ClusterTablesOptions extends AwsPlace {
+  /** A table's name is this and the cluster's id. */
+  readonly prefix: string;
+  readonly clock: Clock;
+  readonly random: Random;
+}
+
+/** Each cluster's metadata in a table of its own, billed by request. All calls throw DriverError. */
+export class DynamoDbClusterTables {
+  readonly #sdk: typeof DynamoDb;
+  readonly #client: DynamoDb.DynamoDBClient;
+  readonly #options: ClusterTablesOptions;
+
+  private constructor(sdk: typeof DynamoDb, options: ClusterTablesOptions) {
+    this.#sdk = sdk;
+    this.#client = new sdk.DynamoDBClient(controlClientConfig(options));
+    this.#options = options;
+  }
+
+  static async open(options: ClusterTablesOptions): Promise<DynamoDbClusterTables> {
+    return new DynamoDbClusterTables(await import("@aws-sdk/client-dynamodb"), options);
+  }
+
+  tableName(cluster: ClusterId): string {
+    return `${this.#options.prefix}${cluster}`;
+  }
+
+  /** For brokers. */
+  place(cluster: ClusterId): {
+    readonly uri: string;
+    readonly endpoint: string | undefined;
+    readonly region: string | undefined;
+  } {
+    const { endpoint, region } = this.#options;
+    return { uri: `dynamodb://${this.tableName(cluster)}`, endpoint, region };
+  }
+
+  async ensure(cluster: ClusterId): Promise<void> {
+    const command = new this.#sdk.CreateTableCommand({
+      ...tableShape(this.tableName(cluster)),
+      DeletionProtectionEnabled: false,
+      Tags: [{ Key: clusterTag, Value: cluster }],
+    });
+    await asked("the table can't be made", () => this.#client.send(command), {
+      names: ["ResourceInUseException"],
+      otherwise: undefined,
+    });
+  }
+
+  async state(cluster: ClusterId): Promise<ObservedCluster["store"]> {
+    const command = new this.#sdk.DescribeTableCommand({ TableName: this.tableName(cluster) });
+    const found = await asked("the table can't be looked at", () => this.#client.send(command), {
+      names: ["ResourceNotFoundException"],
+      otherwise: undefined,
+    });
+    switch (found?.Table?.TableStatus) {
+      case undefined:
+        return "absent";
+      case "DELETING":
+        return "removing";
+      case "CREATING":
+        return "creating";
+      default:
+        return "ready";
+    }
+  }
+
+  async remove(cluster: ClusterId): Promise<void> {
+    const command = new this.#sdk.DeleteTableCommand({ TableName: this.tableName(cluster) });
+    await asked("the table can't be deleted", () => this.#client.send(command), {
+      // The second: it is being deleted already.
+      names: ["ResourceNotFoundException", "ResourceInUseException"],
+      otherwise: undefined,
+    });
+  }
+
+  open(cluster: ClusterId): Promise<MetadataStore> {
+    const { clock, credentials, endpoint, random, region } = this.#options;
+    return DynamoDbMetadataStore.open({
+      ...{ clock, random, table: this.tableName(cluster) },
+      ...(endpoint === undefined ? {} : { endpoint }),
+      ...(region === undefined ? {} : { region }),
+      ...(credentials === undefined ? {} : { credentials }),
+    });
+  }
+
+  async list(): Promise<readonly DriverResource[]> {
+    const { prefix } = this.#options;
+    const found: DriverResource[] = [];
+    let after: string | undefined;
+    do {
+      const command = new this.#sdk.ListTablesCommand({ ExclusiveStartTableName: after });
+      const page = await askedPlainly("tables can't be listed", () => this.#client.send(command));
+      for (const name of page.TableNames ?? []) {
+        const cluster = name.startsWith(prefix)
+          ? asClusterId(name.slice(prefix.length))
+          : undefined;
+        if (cluster !== undefined) found.push({ cluster, kind: "dynamodb table", name });
+      }
+      after = page.LastEvaluatedTableName;
+    } while (after !== undefined);
+    return found;
+  }
+
+  close(): void {
+    this.#client.destroy();
+  }
+}

@@ -1,0 +1,86 @@
+import { expect, test } from "vitest";
+import { clientOf } from "../../test/memory-client.ts";
+import { MemoryCluster } from "../../test/memory-cluster.ts";
+import { string } from "../codec.ts";
+import { fetchWaitMsMax, idleRestMs, partitionFetchBytesMax, turnMessagesMax } from "../limits.ts";
+
+function clusterWith(records: { readonly count: number; readonly bytes: number }): MemoryCluster {
+  const cluster = new MemoryCluster({
+    fetchRecordsMax: Math.min(5_000, Math.ceil(partitionFetchBytesMax / records.bytes)),
+  });
+  cluster.createTopic("lines", 2);
+  const record = {
+    key: null,
+    value: Buffer.alloc(records.bytes, "x"),
+    headers: [],
+    timestampMs: 0,
+  };
+  const written = Array.from({ length: records.count }, () => record);
+  cluster.log("lines", 0).append({ topic: "lines", partition: 0, records: written });
+  return cluster;
+}
+
+function pause(ms: number): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, ms));
+}
+
+test("a partition without news does not hold up those that are read", async () => {
+  const fetches = 20;
+  const bytes = partitionFetchBytesMax / 4;
+  const cluster = clusterWith({ count: 4 * fetches, bytes });
+  cluster.fetchWaitMsMax = fetchWaitMsMax;
+  const client = clientOf(cluster);
+  const startedMs = performance.now();
+  let left = 4 * fetches;
+  for await (const { partition } of client
+    .topic("lines", { value: string() })
+    .consume({ from: "earliest" })) {
+    expect(partition).toBe(0);
+    left -= 1;
+    if (left === 0) break;
+    await pause(5);
+  }
+  expect(performance.now() - startedMs).toBeLessThan((fetches / 4) * fetchWaitMsMax);
+  await client.close();
+});
+
+test("a partition without news is asked again only after a rest while others are read", async () => {
+  const cluster = clusterWith({ count: 4, bytes: partitionFetchBytesMax / 4 });
+  const client = clientOf(cluster);
+  const consumer = client.topic("lines", { value: string() }).consume({ from: "earliest" });
+  const messages = consumer[Symbol.asyncIterator]();
+  await messages.next();
+  const before = cluster.fetches;
+  await pause(4 * idleRestMs);
+  const asked = cluster.fetches - before;
+  expect(asked).toBeGreaterThan(0);
+  expect(asked).toBeLessThan(8);
+  await messages.return?.();
+  await client.close();
+});
+
+test.for(["a loop", "a handler"])(
+  "%s that waits for nothing leaves the event loop its turns",
+  async (use) => {
+    const count = 10 * turnMessagesMax;
+    const client = clientOf(clusterWith({ count, bytes: 10 }));
+    let seen = 0;
+    let seenByTurn: number | undefined;
+    const see = (): boolean => {
+      seen += 1;
+      if (seen === 1) setImmediate(() => (seenByTurn = seen));
+      return seen === count;
+    };
+    const consumer = client.topic("lines", { value: string() }).consume({ from: "earliest" });
+    if (use === "a loop") {
+      for await (const _ of consumer) if (see()) break;
+    } else {
+      await consumer.run(() => {
+        if (see()) consumer.stop().catch(() => undefined);
+      });
+    }
+    expect(seen).toBe(count);
+    expect(seenByTurn).toBeLessThanOrEqual(turnMessagesMax + 1);
+    await client.close();
+  },
+);

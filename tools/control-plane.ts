@@ -115,7 +115,7 @@ const app = controlApp({
   principalOf: whoAsks({
     apiKeys: new ApiKeys({ ...ports, store }),
     ...{ hasLogins: false, adminUser: undefined, ownHosts: [] },
-    ...{ findUser: () => undefined, isPassword: () => Promise.resolve(false) },
+    ...{ findUser: () => undefined, checkPassword: () => Promise.resolve("wrong") },
   }),
   failed: (error, requestId) => failed(`request ${requestId} failed:`)(error),
 });

@@ -6,8 +6,8 @@ import type { Scale } from "./scale.ts";
 
 export type Subject = "kafka" | "local" | "journal";
 
-/** `×` is a ratio of two of Millrace's own measurements, taken in the same run. */
-export type Unit = "CPU s/GB" | "s" | "ms" | "MB" | "KB" | "MB/s" | "×";
+/** `×` is a ratio of two measurements of one subject, taken in the same run. */
+export type Unit = "CPU s/GB" | "s" | "ms" | "MB" | "KB" | "MB/s" | "records/s" | "×";
 
 /** Values by the name that a row asks for, in the row's unit. */
 export type Measurements = Readonly<Record<string, number>>;

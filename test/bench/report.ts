@@ -117,7 +117,7 @@ export function renderTable(outcomes: readonly Outcome[]): string {
 const introduction = `# Benchmarks
 
 Millrace beside Apache Kafka 4.3.1, both started on the same machine in the same run, one at a time, each on an empty data
-directory. Who goes first alternates from run to run. The ratio is that of the medians: below 1, Millrace takes less.
+directory. Who goes first alternates from run to run. The ratio is that of the medians: below 1, Millrace takes less (where the unit is a rate, it does less).
 Broker CPU is user and system time of the broker's process group from \`/proc/PID/stat\`, from just before a load to one second
 after it: it depends little on what else the machine does, which wall time does.
 

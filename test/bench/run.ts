@@ -21,6 +21,7 @@ import { memory } from "./figures/memory.ts";
 import { wideTopic } from "./figures/partitions.ts";
 import { producing } from "./figures/produce.ts";
 import { largeRestart } from "./figures/restart-large.ts";
+import { sdkBesideOthers } from "./figures/sdk.ts";
 import { stalls } from "./figures/stalls.ts";
 import { start } from "./figures/start.ts";
 import { tiering } from "./figures/tiering.ts";
@@ -45,6 +46,7 @@ const figures: readonly Figure[] = [
   coldCatchUp,
   largeRestart,
   compaction,
+  sdkBesideOthers,
 ];
 
 const classPath = "-cp 'LIBS/*'";
@@ -56,6 +58,7 @@ const commandLines: readonly string[] = [
   `${tools}.ProducerPerformance --topic T --num-records N --record-size 1024 --throughput -1 \\`,
   `  --command-property bootstrap.servers=HOST:PORT ${producerSettings.join(" ")}`,
   `${tools}.ConsumerPerformance --bootstrap-server HOST:PORT --topic T --num-records N`,
+  "node test/bench/node-clients/main.ts CLIENT INSTALLATION produce|consume HOST:PORT T BYTES WARM_UP MEASURED",
   `java ${toolJvm} ${classPath} FixedRate HOST:PORT T PARTITIONS BYTES RATE WARM_UP_S MEASURED_S`,
 ];
 

@@ -36,6 +36,9 @@ export interface Scale {
   readonly tailSeconds: number;
   readonly largeRestartBytes: number;
   readonly compactedBytes: number;
+  /** Produced, and consumed, by each client for Node. */
+  readonly nodeClientBytes: number;
+  readonly nodeClientSmallBytes: number;
   /** What the figures write at most before it is removed, and some room. */
   readonly diskBytesMin: number;
 }
@@ -69,6 +72,8 @@ const full: Scale = {
   tailSeconds: 20,
   largeRestartBytes: 20 * GB,
   compactedBytes: 5 * GB,
+  nodeClientBytes: 1 * GB,
+  nodeClientSmallBytes: 0.2 * GB,
   diskBytesMin: 26 * GB,
 };
 
@@ -99,6 +104,8 @@ const quick: Scale = {
   tailSeconds: 6,
   largeRestartBytes: 1 * GB,
   compactedBytes: 0.5 * GB,
+  nodeClientBytes: 0.1 * GB,
+  nodeClientSmallBytes: 0.02 * GB,
   diskBytesMin: 12 * GB,
 };
 

@@ -34,7 +34,9 @@ export async function runHandlers<M>(core: ConsumerCore, work: Work<M>): Promise
       thrown ??= { error };
       inHand.from.giveUp();
     }
-    look();
+    // The other partitions are as they were: to look at all of them would cost each message so much.
+    if (isOver()) over();
+    else begin(inHand.from);
   };
   const begin = (partition: AssignedPartition): void => {
     while (partition.inHandCount < work.concurrency) {
@@ -47,8 +49,11 @@ export async function runHandlers<M>(core: ConsumerCore, work: Work<M>): Promise
   const ended = new Promise<void>((resolve) => {
     over = resolve;
   });
+  function isOver(): boolean {
+    return thrown !== undefined || core.failure !== undefined || core.isOver;
+  }
   function look(): void {
-    if (thrown !== undefined || core.failure !== undefined || core.isOver) over();
+    if (isOver()) over();
     else for (const partition of core.assigned) begin(partition);
   }
   core.onChange = look;

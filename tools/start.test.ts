@@ -22,7 +22,7 @@ let root: string;
 beforeEach(() => {
   root = mkdtempSync(join(tmpdir(), "millrace-tree-"));
   mkdirSync(join(root, "tools"));
-  for (const name of ["start.mjs", "bundle.ts"]) {
+  for (const name of ["start.mjs", "bundle.ts", "bundle-apart.ts"]) {
     cpSync(join(repository, "tools", name), join(root, "tools", name));
   }
   mkdirSync(join(root, "broker-fargate/src/side-work"), { recursive: true });

@@ -24,7 +24,9 @@ it.each<readonly [string, Resources[string], number]>([
     "an alarm over three metrics",
     {
       Type: "AWS::CloudWatch::Alarm",
-      Properties: { Metrics: [{ Expression: "a+b+c" }, ...Array(3).fill({ MetricStat: {} })] },
+      Properties: {
+        Metrics: [{ Expression: "a+b+c" }, ...[1, 2, 3].map(() => ({ MetricStat: {} }))],
+      },
     },
     0.3,
   ],

@@ -1,0 +1,48 @@
+import { EcsDriver } from "@millrace/adapter-aws/ecs-driver";
+import type { BrokerDriver, Clock, Random } from "@millrace/core";
+import type { Environment, ProvisionerField } from "./environment.ts";
+
+export type ProvisionerEnvironment = Environment<ProvisionerField | "region">;
+
+export interface BrokersDependencies {
+  readonly environment: ProvisionerEnvironment;
+  readonly clock: Clock;
+  readonly random: Random;
+}
+
+export interface OpenBrokers {
+  readonly driver: BrokerDriver;
+  /** `dead`: brokers that ended are started again by the sweep, since nothing else does. */
+  readonly restarts: "dead" | "none";
+}
+
+/** What a module exports that `MILLRACE_BROKERS_IN` names instead of ECS: for tests. */
+export interface OtherBrokers {
+  readonly openBrokers: (deps: BrokersDependencies) => Promise<OpenBrokers>;
+}
+
+export async function openBrokers(deps: BrokersDependencies): Promise<OpenBrokers> {
+  const { brokersIn } = deps.environment;
+  if (brokersIn === "ecs") return { driver: await openEcs(deps), restarts: "none" };
+  const other = (await import(brokersIn)) as OtherBrokers;
+  return other.openBrokers(deps);
+}
+
+function openEcs({ clock, environment, random }: BrokersDependencies): Promise<EcsDriver> {
+  const { tablePrefix: prefix } = environment;
+  return EcsDriver.open({
+    ...{ clock, random, prefix, region: environment.region, bucket: environment.bucket },
+    parameterPrefix: environment.parameterPrefix,
+    namespaceId: environment.namespaceId,
+    namespaceName: environment.namespaceName,
+    ecsCluster: environment.ecsCluster,
+    subnets: environment.subnets.split(","),
+    securityGroups: environment.securityGroups.split(","),
+    assignPublicIp: environment.assignPublicIp === "true",
+    image: environment.brokerImage,
+    taskRoleArn: environment.brokerTaskRole,
+    executionRoleArn: environment.brokerExecutionRole,
+    logGroup: environment.brokerLogGroup,
+    diskGiB: Number(environment.brokerDiskGiB),
+  });
+}

@@ -1,0 +1,29 @@
+import type { ClusterId, MetadataStore } from "@millrace/core";
+import { openTablesMax } from "./limits.ts";
+
+/** The metadata stores of clusters, kept for the next call; the longest unused one is closed. */
+export class OpenTables {
+  readonly #openOne: (cluster: ClusterId) => Promise<MetadataStore>;
+  /** The longest unused first. */
+  readonly #open = new Map<ClusterId, Promise<MetadataStore>>();
+
+  constructor(openOne: (cluster: ClusterId) => Promise<MetadataStore>) {
+    this.#openOne = openOne;
+  }
+
+  async of(cluster: ClusterId): Promise<MetadataStore> {
+    const store = this.#open.get(cluster) ?? this.#openOne(cluster);
+    this.#open.delete(cluster);
+    this.#open.set(cluster, store);
+    await this.#closeOldest();
+    return store;
+  }
+
+  async #closeOldest(): Promise<void> {
+    const [oldest] = this.#open;
+    if (oldest === undefined || this.#open.size <= openTablesMax) return;
+    const [cluster, store] = oldest;
+    this.#open.delete(cluster);
+    await (await store).close();
+  }
+}

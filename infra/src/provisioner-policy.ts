@@ -1,0 +1,147 @@
+import { Stack } from "aws-cdk-lib";
+import type { IRole } from "aws-cdk-lib/aws-iam";
+import type { Brokers } from "./brokers.ts";
+import { allow, clustersComeLater, type Grant } from "./grants.ts";
+import type { Settings } from "./props.ts";
+import { clusterNames } from "./resource-names.ts";
+import type { Storage } from "./storage.ts";
+
+export interface ProvisioningProps {
+  readonly settings: Settings;
+  readonly brokers: Brokers;
+  readonly storage: Storage;
+}
+
+/** What it takes to make, change and remove clusters, on what is theirs. */
+export function allowProvisioning(role: IRole, props: ProvisioningProps): void {
+  allow(role, ...ofClusters(role, props), ...ofTasks(role, props), ...ofNames(role, props));
+}
+
+const noResource = "The call knows no resource, or none that a condition could name.";
+
+/** Tables, secrets, and what is left of a deleted cluster in the bucket. */
+function ofClusters(
+  role: IRole,
+  { settings, storage: { bucket } }: ProvisioningProps,
+): readonly Grant[] {
+  const { parameters, parametersPath, tables } = clusterNames(role, settings);
+  return [
+    {
+      sid: "TablesOfClusters",
+      actions: [
+        ...["dynamodb:CreateTable", "dynamodb:DescribeTable", "dynamodb:DeleteTable"],
+        ...["dynamodb:TagResource", "dynamodb:UpdateContinuousBackups"],
+      ],
+      resources: [tables],
+      patternBecause: clustersComeLater,
+    },
+    {
+      sid: "ListsOfTables",
+      actions: ["dynamodb:ListTables"],
+      resources: ["*"],
+      patternBecause: noResource,
+    },
+    {
+      sid: "SecretsOfClusters",
+      actions: [
+        ...["ssm:PutParameter", "ssm:GetParameter", "ssm:GetParameters"],
+        ...["ssm:GetParametersByPath", "ssm:DeleteParameter", "ssm:AddTagsToResource"],
+      ],
+      resources: [parameters],
+      patternBecause: clustersComeLater,
+    },
+    {
+      // To list what is below a path takes the right to the path itself.
+      sid: "ListsOfSecrets",
+      actions: ["ssm:GetParametersByPath"],
+      resources: [parametersPath, `${parametersPath}/`],
+    },
+    {
+      sid: "ObjectsOfClusters",
+      actions: ["s3:GetObject", "s3:DeleteObject", "s3:AbortMultipartUpload"],
+      resources: [bucket.arnForObjects("cl_*")],
+      patternBecause: clustersComeLater,
+    },
+    {
+      sid: "ListsOfObjects",
+      actions: ["s3:ListBucket", "s3:ListBucketMultipartUploads"],
+      resources: [bucket.bucketArn],
+    },
+  ];
+}
+
+/** A service and a task definition for each broker. */
+function ofTasks(role: IRole, { brokers, settings }: ProvisioningProps): readonly Grant[] {
+  const { clusterArn, clusterName } = brokers.cluster;
+  const inCluster = (resource: string): string =>
+    Stack.of(role).formatArn({ service: "ecs", resource, resourceName: `${clusterName}/*` });
+  return [
+    {
+      sid: "Services",
+      actions: [
+        ...["ecs:CreateService", "ecs:UpdateService", "ecs:DeleteService"],
+        ...["ecs:DescribeServices", "ecs:TagResource"],
+      ],
+      resources: [inCluster("service")],
+      patternBecause: clustersComeLater,
+    },
+    {
+      sid: "TasksOfServices",
+      actions: ["ecs:DescribeTasks"],
+      resources: [inCluster("task")],
+      patternBecause: "A task has a random id.",
+    },
+    {
+      sid: "ListsOfServices",
+      actions: ["ecs:ListServices", "ecs:ListTasks"],
+      resources: ["*"],
+      conditions: { ArnEquals: { "ecs:cluster": clusterArn } },
+      patternBecause: "The condition names the cluster.",
+    },
+    {
+      sid: "TaskDefinitions",
+      actions: [
+        ...["ecs:RegisterTaskDefinition", "ecs:DeregisterTaskDefinition"],
+        ...["ecs:DeleteTaskDefinitions", "ecs:DescribeTaskDefinition"],
+        ...["ecs:ListTaskDefinitions", "ecs:ListTaskDefinitionFamilies"],
+      ],
+      resources: ["*"],
+      patternBecause: noResource,
+    },
+    {
+      sid: "TagsOfTaskDefinitions",
+      actions: ["ecs:TagResource"],
+      resources: [clusterNames(role, settings).taskDefinitions],
+      conditions: { StringEquals: { "ecs:CreateAction": "RegisterTaskDefinition" } },
+      patternBecause: clustersComeLater,
+    },
+    {
+      sid: "RolesOfBrokers",
+      actions: ["iam:PassRole"],
+      resources: [brokers.taskRole.roleArn, brokers.executionRole.roleArn],
+      conditions: { StringEquals: { "iam:PassedToService": "ecs-tasks.amazonaws.com" } },
+    },
+  ];
+}
+
+/** A service of Cloud Map for each broker; Cloud Map writes its records on the caller's behalf. */
+function ofNames(role: IRole, { brokers }: ProvisioningProps): readonly Grant[] {
+  const { namespaceHostedZoneId } = brokers.namespace;
+  return [
+    {
+      sid: "NamesOfBrokers",
+      actions: [
+        ...["servicediscovery:CreateService", "servicediscovery:DeleteService"],
+        ...["servicediscovery:ListServices", "servicediscovery:TagResource"],
+        ...["servicediscovery:ListInstances", "servicediscovery:DeregisterInstance"],
+      ],
+      resources: ["*"],
+      patternBecause: noResource,
+    },
+    {
+      sid: "RecordsOfNames",
+      actions: ["route53:ChangeResourceRecordSets", "route53:GetHostedZone"],
+      resources: [`arn:${Stack.of(role).partition}:route53:::hostedzone/${namespaceHostedZoneId}`],
+    },
+  ];
+}

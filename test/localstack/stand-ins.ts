@@ -1,0 +1,34 @@
+import { startDynamoDbLocal } from "../contract/dynamodb/dynamodb-local.ts";
+import { startMoto } from "../contract/s3/moto-server.ts";
+
+/** Where AWS's services, or what stands in for them, answer. */
+export interface Endpoints {
+  readonly s3: string;
+  readonly dynamodb: string;
+  /** Of CloudFormation: moto's, whose gaps are known; none where other servers were named. */
+  readonly cloudFormation: string | undefined;
+  readonly stop: () => Promise<void>;
+}
+
+/**
+ * Those that AWS_ENDPOINT_URL and AWS_ENDPOINT_URL_{S3,DYNAMODB} name, as for AWS's own tools; what
+ * nothing is named for is started here, without Docker: moto, and DynamoDB Local.
+ */
+export async function findEndpoints(
+  environment: Readonly<Record<string, string | undefined>>,
+): Promise<Endpoints> {
+  const all = environment["AWS_ENDPOINT_URL"];
+  const s3 = environment["AWS_ENDPOINT_URL_S3"] ?? all;
+  const dynamodb = environment["AWS_ENDPOINT_URL_DYNAMODB"] ?? all;
+  const moto = s3 === undefined ? await startMoto() : undefined;
+  const local = dynamodb === undefined ? await startDynamoDbLocal() : undefined;
+  return {
+    s3: s3 ?? moto?.endpoint ?? "",
+    dynamodb: dynamodb ?? local?.endpoint ?? "",
+    cloudFormation: moto?.endpoint,
+    stop: async () => {
+      await moto?.stop();
+      await local?.stop();
+    },
+  };
+}

@@ -20,7 +20,7 @@ import {
   snappyCodec,
   TIER_NONCE_BYTES,
 } from "@millrace/wire";
-import { journalKey } from "../../broker-fargate/src/journal/journal-keys.ts";
+import { journalKey } from "../../broker-fargate/src/journal/objects/journal-keys.ts";
 import { checkpointKey, segmentKey } from "../../broker-fargate/src/tier/object-keys.ts";
 
 const clusterId = "bWlsbHJhY2UtZ29sZGVuAA";

@@ -1,9 +1,9 @@
 /** Which test meets which limit of `broker-fargate/src/journal/limits.ts`: see `limit-tests.ts`. */
 import { type LimitTest, met } from "./limit-test.ts";
 
-const journal = "broker-fargate/src/journal/object-journal.test.ts";
-const trim = "broker-fargate/src/journal/trimmed-objects.test.ts";
-const fence = "broker-fargate/src/journal/fence.test.ts";
+const journal = "broker-fargate/src/journal/objects/object-journal.test.ts";
+const trim = "broker-fargate/src/journal/objects/trimmed-objects.test.ts";
+const fence = "broker-fargate/src/journal/objects/fence.test.ts";
 
 export const journalLimitTests: Readonly<Record<string, LimitTest>> = {
   objectBytes: met(

@@ -257,7 +257,7 @@ export const limitTests: Readonly<Record<string, Readonly<Record<string, LimitTe
     ),
     journalFileBytes: met(
       "a larger object gets a file of its own",
-      `${partition}/journal.test.ts`,
+      "broker-fargate/src/journal/files/journal.test.ts",
       "is bounded in size and replay by an hour of load",
     ),
     journalSpareFilesMax: met(
@@ -275,7 +275,7 @@ export const limitTests: Readonly<Record<string, Readonly<Record<string, LimitTe
     journalObjectBytes: { tuning: "when a group commit closes; a larger append is one of its own" },
     journalBytesMax: met(
       "appends wait, then journalFull",
-      `${partition}/journal.test.ts`,
+      "broker-fargate/src/journal/files/journal.test.ts",
       "waits for room in a full journal, then refuses by name; every taken record is kept",
     ),
     journalPendingBytesMax: met(
@@ -285,12 +285,12 @@ export const limitTests: Readonly<Record<string, Readonly<Record<string, LimitTe
     ),
     journalTrimBytes: met(
       "partitions are synced",
-      `${partition}/journal.test.ts`,
+      "broker-fargate/src/journal/files/journal.test.ts",
       "is bounded in size and replay by an hour of load",
     ),
     journalTrimAgeMs: met(
       "partitions are synced",
-      `${partition}/journal.test.ts`,
+      "broker-fargate/src/journal/files/journal.test.ts",
       "gives an idle journal's files back, and sets no timer after that",
     ),
     appendWaitMsMax: met(
@@ -325,7 +325,7 @@ export const limitTests: Readonly<Record<string, Readonly<Record<string, LimitTe
     ),
     diskRetryMs: met(
       "the write is tried again",
-      `${partition}/journal.test.ts`,
+      "broker-fargate/src/journal/files/journal.test.ts",
       "refuses while the disk is full, loses nothing it took, and goes on when there is room",
     ),
     idleSyncMs: met(
@@ -342,17 +342,17 @@ export const limitTests: Readonly<Record<string, Readonly<Record<string, LimitTe
     dutyPauseMs: { tuning: "how often background duties run" },
     replayLogsMax: met(
       "logs are synced and closed",
-      `${partition}/journal.test.ts`,
+      "broker-fargate/src/journal/files/journal.test.ts",
       "replays records below a start that was moved past them, with other logs in between",
     ),
     unreplayedPartitionsMax: met(
       "the start ends",
-      `${partition}/recover-journals.test.ts`,
+      "broker-fargate/src/recovery/recover-journals.test.ts",
       "ends the start where it is one of too many",
     ),
     closedIncarnationsMax: met(
       "those go that no slot's head names",
-      `${partition}/recover-journals.test.ts`,
+      "broker-fargate/src/recovery/recover-journals.test.ts",
       "forgets closed incarnations, but never one that a slot's head names",
     ),
   },

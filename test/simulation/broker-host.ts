@@ -5,7 +5,7 @@ import {
   type OpenBroker,
   openBroker,
 } from "../../broker-fargate/src/open-broker.ts";
-import { JournalDamagedError } from "../../broker-fargate/src/partition/journal-reader.ts";
+import { JournalDamagedError } from "../../broker-fargate/src/journal/files/journal-reader.ts";
 import { Server } from "../../broker-fargate/src/server/server.ts";
 import type { Brokers } from "./client.ts";
 import { Steps } from "./fault-table.ts";

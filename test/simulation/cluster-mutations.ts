@@ -1,8 +1,8 @@
 import type { Item, ItemValue, MetadataStore, ObjectStore, Write } from "@millrace/core";
 import { crc32c, decodeFence } from "@millrace/wire";
-import { Flights } from "../../broker-fargate/src/journal/flights.ts";
-import { ObjectJournal } from "../../broker-fargate/src/journal/object-journal.ts";
-import { JournalItems } from "../../broker-fargate/src/partition/journal-item.ts";
+import { Flights } from "../../broker-fargate/src/journal/objects/flights.ts";
+import { ObjectJournal } from "../../broker-fargate/src/journal/objects/object-journal.ts";
+import { JournalItems } from "../../broker-fargate/src/journal/files/journal-item.ts";
 import { FormerEntries } from "../../broker-fargate/src/takeover/former-entries.ts";
 import { Tier } from "../../broker-fargate/src/tier/tier.ts";
 import { keyKind, objectKind } from "./fault-table.ts";

@@ -7,8 +7,8 @@ import {
   type ObjectStore,
 } from "@millrace/core";
 import { MemberView } from "../../broker-fargate/src/cluster/member-view.ts";
-import { JournalObjectMissingError } from "../../broker-fargate/src/journal/journal-errors.ts";
-import { JournalItems } from "../../broker-fargate/src/partition/journal-item.ts";
+import { JournalObjectMissingError } from "../../broker-fargate/src/journal/objects/journal-errors.ts";
+import { JournalItems } from "../../broker-fargate/src/journal/files/journal-item.ts";
 import { FormerEntries } from "../../broker-fargate/src/takeover/former-entries.ts";
 import { Tier } from "../../broker-fargate/src/tier/tier.ts";
 import { keyKind, objectKind } from "./fault-table.ts";
@@ -31,7 +31,7 @@ function givingEpochsAgain(store: MetadataStore): MetadataStore {
           ...value,
           epoch: older(Number(value["epoch"])),
           assignments: assignments.map((one) => ({ ...one, epoch: older(one.epoch) })),
-        } as ItemValue;
+        };
       };
       return store.transact(
         writes.map((write) => {

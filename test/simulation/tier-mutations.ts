@@ -1,7 +1,7 @@
 import { type ObjectStore, PartitionLog, ProducerState } from "@millrace/core";
 import { ImageIndexBuilder, type ImageIndexEntry } from "@millrace/wire";
 import { Duties } from "../../broker-fargate/src/partition/duties.ts";
-import { FormerJournals } from "../../broker-fargate/src/partition/former-journals.ts";
+import { FormerJournals } from "../../broker-fargate/src/recovery/former-journals.ts";
 import { ColdReads } from "../../broker-fargate/src/tier/cold-reads.ts";
 import { ImageWriter } from "../../broker-fargate/src/tier/image-writer.ts";
 import { Janitor } from "../../broker-fargate/src/tier/janitor.ts";

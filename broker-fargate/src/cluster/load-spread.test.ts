@@ -60,7 +60,7 @@ class Loop {
         const factor = 1 + noise * (this.#random.below(2001) / 1000 - 1);
         this.#leaderOf(one).traffic.count(one, (rate * factor * heartbeatMs) / 1000);
       }
-      await this.#clock.advance(heartbeatMs);
+      this.#clock.advance(heartbeatMs);
       this.#look();
     }
   }

@@ -1,4 +1,4 @@
-import type { AppendJournal } from "../partition/append-journal.ts";
+import type { AppendJournal } from "../journal/append-journal.ts";
 import type { PartitionOwner } from "../partition/owner.ts";
 
 /**

@@ -1,9 +1,9 @@
 import { DiskError, MetadataError, inLanes } from "@millrace/core";
 import type { Clock, Timer } from "@millrace/core";
-import type { AppendJournal } from "./append-journal.ts";
+import type { AppendJournal } from "../journal/append-journal.ts";
 import type { PartitionLimits } from "./limits.ts";
 import type { PartitionOwner } from "./owner.ts";
-import { TrimHolds } from "./trim-holds.ts";
+import { TrimHolds } from "../journal/trim-holds.ts";
 
 export interface DutiesDeps {
   readonly clock: Clock;

@@ -1,6 +1,6 @@
 import type { BatchSummary, Epoch, Slot, TopicId } from "@millrace/core";
 import type { JournalEntryKind } from "@millrace/wire";
-import type { DelayReason, PendingEntry } from "./append-journal.ts";
+import type { DelayReason, PendingEntry } from "../journal/append-journal.ts";
 
 /** The partition that an entry is of, as its owner hears from the journal. */
 export interface EntryOwner {

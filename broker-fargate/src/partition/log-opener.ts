@@ -13,10 +13,10 @@ import { logConfigOf } from "./log-config.ts";
 import type { TieredOwner } from "../tier/checkpointer.ts";
 import type { Tier } from "../tier/tier.ts";
 import type { TieredPartition } from "../tier/tiered-partition.ts";
-import type { HotRepairs } from "./hot-repairs.ts";
-import type { LogTrust } from "./journal-recovery.ts";
+import type { HotRepairs } from "../recovery/hot-repairs.ts";
+import type { LogTrust } from "../recovery/journal-recovery.ts";
 import type { MarkedPartition, PartitionItems, PartitionPlace } from "./partition-items.ts";
-import { assertAllPlaced } from "./unplaced-records.ts";
+import { assertAllPlaced } from "../recovery/unplaced-records.ts";
 import type { WireFormat } from "./wire-format.ts";
 
 export const partitionsRoot = "partitions";

@@ -1,10 +1,10 @@
 import type { Clock, PartitionLog, Slot, TopicId, TopicSettings } from "@millrace/core";
 import type { OpenSlot } from "../cluster/slot-claims.ts";
 import type { TieredPartition } from "../tier/tiered-partition.ts";
-import type { AppendJournal } from "./append-journal.ts";
+import type { AppendJournal } from "../journal/append-journal.ts";
 import type { Duties } from "./duties.ts";
 import type { Examinations } from "./examinations.ts";
-import type { HotRepairs } from "./hot-repairs.ts";
+import type { HotRepairs } from "../recovery/hot-repairs.ts";
 import type { PartitionLimits } from "./limits.ts";
 import type { PartitionOwner } from "./owner.ts";
 import type { PartitionItems } from "./partition-items.ts";

@@ -1,6 +1,6 @@
 import { DiskError, PendingProducers, totalBytes } from "@millrace/core";
 import type { Slot, TopicId, TopicSettings } from "@millrace/core";
-import type { DelayReason } from "./append-journal.ts";
+import type { DelayReason } from "../journal/append-journal.ts";
 import { AppendQueue, type Decide } from "./append-queue.ts";
 import { type AppendRequest, type AppendResult, type Refused, refused } from "./append.ts";
 import { type Accepted, appended, decideRecords, notAppended } from "./decide-records.ts";

@@ -1,6 +1,6 @@
 import type { Clock } from "@millrace/core";
 import type { Metrics } from "../metrics/registry.ts";
-import type { AppendJournal } from "./append-journal.ts";
+import type { AppendJournal } from "../journal/append-journal.ts";
 import type { Duties } from "./duties.ts";
 
 /** What the process tells of its partitions and their journal, read at each scrape. */

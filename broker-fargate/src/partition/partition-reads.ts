@@ -8,7 +8,7 @@ import type {
   ReadRange,
 } from "@millrace/core";
 import type { TieredPartition } from "../tier/tiered-partition.ts";
-import type { HotRepair, HotRepairs } from "./hot-repairs.ts";
+import type { HotRepair, HotRepairs } from "../recovery/hot-repairs.ts";
 import { segmentPath } from "./log-opener.ts";
 
 export type Isolation = "uncommitted" | "committed";

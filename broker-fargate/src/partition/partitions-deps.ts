@@ -14,7 +14,7 @@ import type { Cluster } from "../cluster/cluster.ts";
 import type { Metrics } from "../metrics/registry.ts";
 import type { JanitorOfMember } from "../tier/janitor.ts";
 import type { TierLimits } from "../tier/limits.ts";
-import type { AppendJournal } from "./append-journal.ts";
+import type { AppendJournal } from "../journal/append-journal.ts";
 import type { PartitionLimits } from "./limits.ts";
 import type { FormerEntriesOf } from "./member-logs.ts";
 import type { PartitionPlace } from "./partition-items.ts";

@@ -1,5 +1,5 @@
 import type { Slot } from "@millrace/core";
-import type { AppendJournal } from "./append-journal.ts";
+import type { AppendJournal } from "../journal/append-journal.ts";
 import type { PartitionOwner } from "./owner.ts";
 
 /** A move that stops slots; once it is off, nothing of it stops anything more. */

@@ -7,14 +7,14 @@ import {
   UnreadableItemError,
 } from "@millrace/core";
 import { read } from "../cluster/persist.ts";
-import { closeJournal, type FenceDeps } from "../journal/fence.ts";
-import { entriesOf } from "../journal/journal-entries.ts";
+import { closeJournal, type FenceDeps } from "../journal/objects/fence.ts";
+import { entriesOf } from "../journal/objects/journal-entries.ts";
 import {
   IncarnationMissingError,
   JournalObjectDamagedError,
   JournalObjectMissingError,
-} from "../journal/journal-errors.ts";
-import { readJournalObjects } from "../journal/read-objects.ts";
+} from "../journal/objects/journal-errors.ts";
+import { readJournalObjects } from "../journal/objects/read-objects.ts";
 import type { FormerEntry, ReadFormerJournal } from "./former-entries.ts";
 
 /** What a former owner's journal should have, and has not, or not in a form that can be read. */

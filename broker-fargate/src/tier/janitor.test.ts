@@ -1,7 +1,7 @@
 import { epoch, keys, slot } from "@millrace/core";
 import type { Epoch, IncarnationId, Write } from "@millrace/core";
 import { beforeEach, describe, expect, it } from "vitest";
-import { JournalItems } from "../partition/journal-item.ts";
+import { JournalItems } from "../journal/files/journal-item.ts";
 import {
   CheckpointerRig,
   clusterId,

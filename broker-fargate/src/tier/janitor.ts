@@ -1,10 +1,10 @@
 import { MetadataError, ObjectError, slot as slotOf } from "@millrace/core";
 import type { Clock, Epoch, IncarnationId, Slot, Timer } from "@millrace/core";
-import type { JournalItems } from "../partition/journal-item.ts";
+import type { JournalItems } from "../journal/files/journal-item.ts";
 import type { PartitionPlace } from "../partition/partition-items.ts";
 import type { TierLimits } from "./limits.ts";
-import type { ClosedJournals } from "../journal/closed-journals.ts";
-import { JournalObjectDamagedError } from "../journal/journal-errors.ts";
+import type { ClosedJournals } from "../journal/objects/closed-journals.ts";
+import { JournalObjectDamagedError } from "../journal/objects/journal-errors.ts";
 import type { ManifestItems } from "./manifest-items.ts";
 import type { ObjectAccess } from "./object-access.ts";
 import {

@@ -3,7 +3,7 @@ import { MetadataError, ObjectError } from "@millrace/core";
 import type { Slot, Source } from "@millrace/core";
 import { Metrics } from "../metrics/registry.ts";
 import type { Cluster } from "../cluster/cluster.ts";
-import type { JournalItems } from "../partition/journal-item.ts";
+import type { JournalItems } from "../journal/files/journal-item.ts";
 import type { SlotWrites } from "../partition/slot-writes.ts";
 import type { WarningLog } from "../partition/partitions-deps.ts";
 import type { WireFormat } from "../partition/wire-format.ts";

@@ -15,7 +15,7 @@ import type { ImageTail } from "@millrace/wire";
 import { read } from "../cluster/persist.ts";
 import type { StoreAccess } from "../cluster/persist.ts";
 import type { OpenSlot } from "../cluster/slot-claims.ts";
-import type { JournalItems } from "../partition/journal-item.ts";
+import type { JournalItems } from "../journal/files/journal-item.ts";
 import type { MarkedPartition, PartitionPlace } from "../partition/partition-items.ts";
 import type { SlotWrites } from "../partition/slot-writes.ts";
 import type { WireFormat } from "../partition/wire-format.ts";

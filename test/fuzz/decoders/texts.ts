@@ -9,7 +9,7 @@ import {
 } from "@millrace/core";
 import { uuidFromBase64, uuidFromHex } from "@millrace/wire";
 import { parseListener, listenerAddresses } from "../../../broker-fargate/src/listener-address.ts";
-import { firstSeqOf } from "../../../broker-fargate/src/partition/journal-files.ts";
+import { firstSeqOf } from "../../../broker-fargate/src/journal/files/journal-files.ts";
 import { readOptions, UsageError } from "../../../broker-fargate/src/options.ts";
 import { parseFileName } from "../../../core/src/log/file-names.ts";
 import { type Decoder, valueOr } from "./decoder.ts";

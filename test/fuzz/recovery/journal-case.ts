@@ -1,7 +1,7 @@
 import { DiskError, type TopicId } from "@millrace/core";
 import { jsCodecs, readRecords, recordLimits, splitBatches } from "@millrace/wire";
 import { batchOf, offsetOf, Rig } from "../../../broker-fargate/src/partition/fixtures.ts";
-import { JournalDamagedError } from "../../../broker-fargate/src/partition/journal-reader.ts";
+import { JournalDamagedError } from "../../../broker-fargate/src/journal/files/journal-reader.ts";
 import type { PartitionOwner } from "../../../broker-fargate/src/partition/owner.ts";
 import { Chance } from "../chance.ts";
 import { damageFiles, filesOf, isTouched } from "./damage.ts";

@@ -1,8 +1,8 @@
 import { keys, type ObjectStore } from "@millrace/core";
 import { describe, expect, it } from "vitest";
-import { FencedError } from "../cluster/slot-claims.ts";
+import { FencedError } from "../../cluster/slot-claims.ts";
 import { closeJournal } from "./fence.ts";
-import { createItem, incarnation, JournalRig, keyOf, numbersIn, turn } from "./fixtures.ts";
+import { createItem, incarnation, JournalRig, keyOf, numbersIn, turn } from "../fixtures.ts";
 import { JournalObjectMissingError } from "./journal-errors.ts";
 
 /** A rig with ten durable objects, and what it asked the store to delete. */

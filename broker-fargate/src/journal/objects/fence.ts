@@ -11,7 +11,7 @@ import {
   UnreadableItemError,
 } from "@millrace/core";
 import { encodeFence, JOURNAL_NONCE_BYTES } from "@millrace/wire";
-import { read, type StoreAccess, transact } from "../cluster/persist.ts";
+import { read, type StoreAccess, transact } from "../../cluster/persist.ts";
 import { IncarnationMissingError, JournalObjectMissingError } from "./journal-errors.ts";
 import { journalKey } from "./journal-keys.ts";
 import {

@@ -2,9 +2,9 @@ import { DiskError, ObjectError } from "@millrace/core";
 import type { TopicId } from "@millrace/core";
 import { describe, expect, it } from "vitest";
 import { smallLimits as tierLimits } from "../tier/fixtures.ts";
-import { batchOf, offsetOf, readAllRecords, Rig, valuesOf } from "./fixtures.ts";
-import { segmentPath } from "./log-opener.ts";
-import type { PartitionOwner } from "./owner.ts";
+import { batchOf, offsetOf, readAllRecords, Rig, valuesOf } from "../partition/fixtures.ts";
+import { segmentPath } from "../partition/log-opener.ts";
+import type { PartitionOwner } from "../partition/owner.ts";
 
 const checkpointMs = 70_000;
 const repaired = "a damaged hot copy was given up";

@@ -8,9 +8,9 @@ import {
   transactWritesMax,
 } from "@millrace/core";
 import type { IncarnationId, Item, ItemValue, Write } from "@millrace/core";
-import { FencedError } from "../cluster/slot-claims.ts";
-import { read, readAll, transact } from "../cluster/persist.ts";
-import type { StoreAccess } from "../cluster/persist.ts";
+import { FencedError } from "../../cluster/slot-claims.ts";
+import { read, readAll, transact } from "../../cluster/persist.ts";
+import type { StoreAccess } from "../../cluster/persist.ts";
 
 /** A former incarnation whose journal may hold what no segment has. */
 export interface OpenJournal {

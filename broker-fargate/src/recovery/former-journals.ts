@@ -1,8 +1,8 @@
 import type { Disk, IncarnationId } from "@millrace/core";
 import { DiskError, MetadataError } from "@millrace/core";
 import { FencedError } from "../cluster/slot-claims.ts";
-import { journalDirectory } from "./journal-files.ts";
-import type { JournalItems } from "./journal-item.ts";
+import { journalDirectory } from "../journal/files/journal-files.ts";
+import type { JournalItems } from "../journal/files/journal-item.ts";
 
 export interface FormerJournalsDeps {
   readonly disk: Disk;

@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
-import type { AppendResult } from "./append.ts";
-import { batchOf, Rig, turn } from "./fixtures.ts";
-import type { AppendJournal, PendingEntry } from "./append-journal.ts";
+import type { AppendResult } from "../../partition/append.ts";
+import { batchOf, Rig, turn } from "../../partition/fixtures.ts";
+import type { AppendJournal, PendingEntry } from "../append-journal.ts";
 
 /** A journal that keeps what it is given and becomes durable, delayed or over when it is told to. */
 class TestJournal {

@@ -4,7 +4,7 @@ import type { TopicId } from "@millrace/core";
 import { buildBatch, crc32c, jsCodecs, writeMaxTimestamp } from "@millrace/wire";
 import { beforeEach, describe, expect, it } from "vitest";
 import { smallLimits as tierLimits } from "../tier/fixtures.ts";
-import { Rig, batchOf, readAllRecords, smallLimits, valuesOf } from "./fixtures.ts";
+import { Rig, batchOf, readAllRecords, smallLimits, valuesOf } from "../partition/fixtures.ts";
 
 async function incarnations(rig: Rig): Promise<readonly string[]> {
   const { items } = await rig.store.range(keysUnder("incarnation", 1000));

@@ -3,7 +3,7 @@ import type { Disk, DiskFile, IncarnationId } from "@millrace/core";
 import { JOURNAL_ALIGNMENT_BYTES } from "@millrace/wire";
 import type { EncodedJournalObject } from "@millrace/wire";
 import { SpareFiles } from "./journal-spares.ts";
-import type { PartitionLimits } from "./limits.ts";
+import type { PartitionLimits } from "../../partition/limits.ts";
 
 /**
  * The files of one incarnation's journal: `journal/{incarnation}/{first seq, 20 digits}.journal`.

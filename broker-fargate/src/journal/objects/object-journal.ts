@@ -2,13 +2,13 @@ import { assert, ObjectError } from "@millrace/core";
 import type { Clock, IncarnationId, Random, Timer } from "@millrace/core";
 import { JOURNAL_NONCE_BYTES, encodeJournalObject } from "@millrace/wire";
 import type { Crc32c } from "@millrace/wire";
-import { FencedError } from "../cluster/slot-claims.ts";
-import type { AppendJournal, PendingEntry } from "../partition/append-journal.ts";
-import { entryBytes, JournalRoom } from "../partition/journal-room.ts";
-import type { ObjectAccess } from "../tier/object-access.ts";
+import { FencedError } from "../../cluster/slot-claims.ts";
+import type { AppendJournal, PendingEntry } from "../append-journal.ts";
+import { entryBytes, JournalRoom } from "../journal-room.ts";
+import type { ObjectAccess } from "../../tier/object-access.ts";
 import { type Flight, Flights } from "./flights.ts";
 import { journalKey } from "./journal-keys.ts";
-import type { JournalLimits } from "./limits.ts";
+import type { JournalLimits } from "../limits.ts";
 import { TrimmedObjects } from "./trimmed-objects.ts";
 
 export interface ObjectJournalOptions {

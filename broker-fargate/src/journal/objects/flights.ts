@@ -1,5 +1,5 @@
 import type { EncodedJournalObject } from "@millrace/wire";
-import type { PendingEntry } from "../partition/append-journal.ts";
+import type { PendingEntry } from "../append-journal.ts";
 
 /** A closed group on its way into the object store. Its bytes never change. */
 export interface Flight {

@@ -3,7 +3,7 @@ import type { IncarnationId } from "@millrace/core";
 import { CheckpointDamagedError } from "../tier/former-checkpoints.ts";
 import { FormerJournals } from "./former-journals.ts";
 import type { OfflinePartition, ReplayedPartition } from "./journal-recovery.ts";
-import type { PartitionOwner } from "./owner.ts";
+import type { PartitionOwner } from "../partition/owner.ts";
 import { type RecoverPartitionsDeps, recoverPartitions } from "./recover-partitions.ts";
 
 export interface FormerLivesDeps extends Omit<RecoverPartitionsDeps, "offline" | "keep"> {

@@ -1,10 +1,10 @@
 import type { Disk, IncarnationId } from "@millrace/core";
-import { journalDirectory, journalRoot, syncJournalFiles } from "./journal-files.ts";
-import type { JournalItems, OpenJournal } from "./journal-item.ts";
-import type { JournalSource } from "./journal-reader.ts";
+import { journalDirectory, journalRoot, syncJournalFiles } from "../journal/files/journal-files.ts";
+import type { JournalItems, OpenJournal } from "../journal/files/journal-item.ts";
+import type { JournalSource } from "../journal/files/journal-reader.ts";
 import { replayCuts, replayJournal } from "./journal-recovery.ts";
 import type { ReplayDeps, ReplayedPartition, ReplayReport } from "./journal-recovery.ts";
-import type { PartitionLimits } from "./limits.ts";
+import type { PartitionLimits } from "../partition/limits.ts";
 
 /**
  * Replays the journals of all former incarnations that are not closed, oldest first; then closes

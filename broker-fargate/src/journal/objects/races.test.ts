@@ -7,8 +7,8 @@ import { MetadataError, ObjectError } from "@millrace/core";
 import type { ObjectStore } from "@millrace/core";
 import { crc32c, decodeFence } from "@millrace/wire";
 import { describe, expect, it } from "vitest";
-import { RacingPorts } from "../../../test/fixtures/racing-ports.ts";
-import { ObjectAccess } from "../tier/object-access.ts";
+import { RacingPorts } from "../../../../test/fixtures/racing-ports.ts";
+import { ObjectAccess } from "../../tier/object-access.ts";
 import { type ClosedJournal, closeJournal } from "./fence.ts";
 import {
   cluster,
@@ -20,7 +20,7 @@ import {
   smallLimits,
   TestEntry,
   turn,
-} from "./fixtures.ts";
+} from "../fixtures.ts";
 import { Flights } from "./flights.ts";
 import { ObjectJournal } from "./object-journal.ts";
 

@@ -1,8 +1,8 @@
 import { type IncarnationId, incarnationId } from "@millrace/core";
 import type { Crc32c } from "@millrace/wire";
-import type { ObjectAccess } from "../tier/object-access.ts";
+import type { ObjectAccess } from "../../tier/object-access.ts";
 import { journalPrefix, journalRoot } from "./journal-keys.ts";
-import type { JournalLimits } from "./limits.ts";
+import type { JournalLimits } from "../limits.ts";
 import { lookAtSeq } from "./read-objects.ts";
 
 export interface ClosedJournalsDeps {

@@ -1,10 +1,10 @@
 import type { ObjectStore } from "@millrace/core";
 import { crc32c, encodeFence } from "@millrace/wire";
 import { describe, expect, it } from "vitest";
-import { FencedError } from "../cluster/slot-claims.ts";
-import { HeldPuts, incarnation, JournalRig, keyOf, smallLimits, turn } from "./fixtures.ts";
-import type { RigOptions } from "./fixtures.ts";
-import { journalLimits } from "./limits.ts";
+import { FencedError } from "../../cluster/slot-claims.ts";
+import { HeldPuts, incarnation, JournalRig, keyOf, smallLimits, turn } from "../fixtures.ts";
+import type { RigOptions } from "../fixtures.ts";
+import { journalLimits } from "../limits.ts";
 
 /** A rig whose puts wait until they are let go. */
 function heldRig(options: RigOptions = {}): { readonly rig: JournalRig; readonly puts: HeldPuts } {

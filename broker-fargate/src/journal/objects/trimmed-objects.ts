@@ -1,7 +1,7 @@
 import { type Clock, type IncarnationId, ObjectError } from "@millrace/core";
-import type { ObjectAccess } from "../tier/object-access.ts";
+import type { ObjectAccess } from "../../tier/object-access.ts";
 import { journalKey } from "./journal-keys.ts";
-import type { JournalLimits } from "./limits.ts";
+import type { JournalLimits } from "../limits.ts";
 
 export interface TrimmedObjectsOptions {
   readonly objects: ObjectAccess;

@@ -3,11 +3,11 @@ import { epoch, incarnationId, slot, topicId } from "@millrace/core";
 import type { IncarnationId } from "@millrace/core";
 import { crc32c } from "@millrace/wire";
 import { expect, test } from "vitest";
-import { smallLimits, turn } from "./fixtures.ts";
+import { smallLimits, turn } from "../../partition/fixtures.ts";
 import { journalRoot } from "./journal-files.ts";
 import { readJournal } from "./journal-reader.ts";
 import { Journal } from "./journal.ts";
-import type { PendingEntry } from "./append-journal.ts";
+import type { PendingEntry } from "../append-journal.ts";
 
 const incarnation: IncarnationId = incarnationId(`00000001-${"a".repeat(32)}`);
 const topic = topicId("b".repeat(32));

@@ -2,10 +2,10 @@ import { DiskError, assert } from "@millrace/core";
 import type { Clock, Disk, IncarnationId, Random, Timer } from "@millrace/core";
 import { JOURNAL_NONCE_BYTES, encodeJournalObject } from "@millrace/wire";
 import type { Crc32c, EncodedJournalObject } from "@millrace/wire";
-import type { AppendJournal, PendingEntry } from "./append-journal.ts";
+import type { AppendJournal, PendingEntry } from "../append-journal.ts";
 import { JournalFiles, align } from "./journal-files.ts";
-import { entryBytes, JournalRoom } from "./journal-room.ts";
-import type { PartitionLimits } from "./limits.ts";
+import { entryBytes, JournalRoom } from "../journal-room.ts";
+import type { PartitionLimits } from "../../partition/limits.ts";
 
 export interface JournalOptions {
   readonly disk: Disk;

@@ -1,8 +1,8 @@
 import { DiskError } from "@millrace/core";
 import { describe, expect, it } from "vitest";
-import { Rig, batchOf, readAllRecords, smallLimits, turn } from "./fixtures.ts";
+import { Rig, batchOf, readAllRecords, smallLimits, turn } from "../../partition/fixtures.ts";
 import { journalDirectory } from "./journal-files.ts";
-import type { PartitionOwner } from "./owner.ts";
+import type { PartitionOwner } from "../../partition/owner.ts";
 
 const journal = { "millrace.durability": "journal" };
 const padding = 6_000;

@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
-import type { AppendResult } from "./append.ts";
-import type { PartitionOwner } from "./owner.ts";
-import { Rig, batchOf, offsetOf, readAllRecords, turn } from "./fixtures.ts";
+import type { AppendResult } from "../../partition/append.ts";
+import type { PartitionOwner } from "../../partition/owner.ts";
+import { Rig, batchOf, offsetOf, readAllRecords, turn } from "../../partition/fixtures.ts";
 
 const pageBytes = 4096;
 const journal = { "millrace.durability": "journal" };

@@ -7,10 +7,10 @@ import {
   JOURNAL_HEADER_BYTES,
 } from "@millrace/wire";
 import type { Crc32c, JournalObject } from "@millrace/wire";
-import type { ObjectAccess } from "../tier/object-access.ts";
+import type { ObjectAccess } from "../../tier/object-access.ts";
 import { JournalObjectDamagedError, JournalObjectMissingError } from "./journal-errors.ts";
 import { journalKey } from "./journal-keys.ts";
-import type { JournalLimits } from "./limits.ts";
+import type { JournalLimits } from "../limits.ts";
 
 /** The journal of one incarnation, as a reader sees it. */
 export interface JournalReads {

@@ -1,16 +1,16 @@
 import { ObjectError } from "@millrace/core";
 import type { Clock, Disk, IncarnationId, TopicSettings } from "@millrace/core";
 import type { Cluster } from "../cluster/cluster.ts";
-import type { JournalItems } from "./journal-item.ts";
+import type { JournalItems } from "../journal/files/journal-item.ts";
 import type { OfflinePartition, ReplayedPartition } from "./journal-recovery.ts";
-import type { PartitionLimits } from "./limits.ts";
-import { partitionDirectory } from "./log-opener.ts";
-import type { LogOpener } from "./log-opener.ts";
-import type { PartitionPlace } from "./partition-items.ts";
-import type { WarningLog } from "./partitions-deps.ts";
+import type { PartitionLimits } from "../partition/limits.ts";
+import { partitionDirectory } from "../partition/log-opener.ts";
+import type { LogOpener } from "../partition/log-opener.ts";
+import type { PartitionPlace } from "../partition/partition-items.ts";
+import type { WarningLog } from "../partition/partitions-deps.ts";
 import { recoverJournals } from "./recover-journals.ts";
 import { UnplacedRecords } from "./unplaced-records.ts";
-import type { WireFormat } from "./wire-format.ts";
+import type { WireFormat } from "../partition/wire-format.ts";
 
 export interface RecoverPartitionsDeps {
   readonly disk: Disk;

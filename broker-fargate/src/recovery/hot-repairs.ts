@@ -3,8 +3,8 @@ import type { ColdLog, ColdPart, GivenUp, PartitionLog, RecoveryReport } from "@
 import { Metrics } from "../metrics/registry.ts";
 import type { Counter } from "../metrics/series.ts";
 import type { TieredPartition } from "../tier/tiered-partition.ts";
-import { segmentPath } from "./log-opener.ts";
-import type { WarningLog } from "./partitions-deps.ts";
+import { segmentPath } from "../partition/log-opener.ts";
+import type { WarningLog } from "../partition/partitions-deps.ts";
 
 /**
  * What became of a damaged hot copy. `repaired`: it was given up, and what it held lies elsewhere.

@@ -3,11 +3,11 @@ import { DiskError, summarizeBatch, viewOf, inLanes } from "@millrace/core";
 import { splitBatches } from "@millrace/wire";
 import type { JournalEntry } from "@millrace/wire";
 import { CheckpointDamagedError } from "../tier/former-checkpoints.ts";
-import { journalDirectory } from "./journal-files.ts";
-import { JournalDamagedError, readJournal } from "./journal-reader.ts";
-import type { JournalSource } from "./journal-reader.ts";
+import { journalDirectory } from "../journal/files/journal-files.ts";
+import { JournalDamagedError, readJournal } from "../journal/files/journal-reader.ts";
+import type { JournalSource } from "../journal/files/journal-reader.ts";
 import { UnplacedRecords } from "./unplaced-records.ts";
-import type { WireFormat } from "./wire-format.ts";
+import type { WireFormat } from "../partition/wire-format.ts";
 
 export interface ReplayDeps {
   readonly wire: WireFormat;

@@ -1,7 +1,7 @@
 import { epoch, slot } from "@millrace/core";
 import { crc32c } from "@millrace/wire";
 import { beforeEach, describe, expect, it } from "vitest";
-import { cluster, incarnation, JournalRig, keyOf, topic } from "./fixtures.ts";
+import { cluster, incarnation, JournalRig, keyOf, topic } from "../fixtures.ts";
 import { JournalObjectDamagedError, JournalObjectMissingError } from "./journal-errors.ts";
 import { readJournalEntries, type ReplayedEntry, type WantedEntries } from "./journal-entries.ts";
 import type { SeqRange } from "./read-objects.ts";

@@ -2,10 +2,10 @@ import { keys, MetadataError } from "@millrace/core";
 import type { MetadataStore } from "@millrace/core";
 import { crc32c, decodeFence } from "@millrace/wire";
 import { beforeEach, describe, expect, it } from "vitest";
-import { settled } from "../../../test/fixtures/test-cluster.ts";
-import { FencedError } from "../cluster/slot-claims.ts";
+import { settled } from "../../../../test/fixtures/test-cluster.ts";
+import { FencedError } from "../../cluster/slot-claims.ts";
 import { type ClosedJournal, closeJournal, type FenceDeps } from "./fence.ts";
-import { createItem, incarnation, JournalRig, keyOf, numbersIn, smallLimits } from "./fixtures.ts";
+import { createItem, incarnation, JournalRig, keyOf, numbersIn, smallLimits } from "../fixtures.ts";
 import {
   IncarnationMissingError,
   JournalObjectDamagedError,

@@ -35,7 +35,7 @@ class Rig {
     return new Promise((resolve, reject) => {
       this.#begins.push((refusal) => {
         if (refusal === undefined) resolve(life as unknown as Life);
-        else reject(refusal as unknown as Error);
+        else reject(refusal);
       });
     });
   }

@@ -4,7 +4,7 @@ import {
   SeededRandom,
   VirtualClock,
 } from "@millrace/adapter-memory";
-import { epoch, incarnationId, keys, slot, type Write } from "@millrace/core";
+import { epoch, incarnationId, keys, type MetadataStore, slot, type Write } from "@millrace/core";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { settled } from "../../../test/fixtures/test-cluster.ts";
@@ -12,6 +12,7 @@ import { GuardedWrites } from "./guarded-writes.ts";
 import { headGuard } from "./head-guard.ts";
 
 const owner = incarnationId(`1-${"a".repeat(32)}`);
+const other = incarnationId(`2-${"b".repeat(32)}`);
 const guard = headGuard(slot(3), epoch(5));
 const never = (): boolean => false;
 
@@ -25,6 +26,24 @@ function put(name: string, n: number): Write {
 
 function remove(name: string): Write {
   return { kind: "delete", key: `slot/00003/${name}` };
+}
+
+/** The next read of the key has its answer when `goOn` was called. */
+function held(
+  store: MetadataStore,
+  key: string,
+): { readonly begun: Promise<void>; goOn: () => void } {
+  const { promise: gate, resolve: goOn } = Promise.withResolvers<void>();
+  const { promise: begun, resolve: begin } = Promise.withResolvers<void>();
+  const get = store.get.bind(store);
+  store.get = async (asked, how) => {
+    const found = await get(asked, how);
+    if (asked !== key) return found;
+    begin();
+    await gate;
+    return found;
+  };
+  return { begun, goOn };
 }
 
 class Bench {
@@ -168,6 +187,27 @@ describe("guarded writes", () => {
     const failure = { name: "MetadataError", retriable: true, applied: "no" };
     const done = guarded.transact([guard], [put("a", 1)], never);
     await expect(done).rejects.toMatchObject(failure);
+    expect(bench.shown()).toEqual({});
+  });
+
+  it("write nothing under a guard that was found over while another one was read", async () => {
+    const bench = await Bench.start();
+    const { guarded, memory, store } = bench;
+    const second = headGuard(slot(4), epoch(5));
+    await memory.transact([
+      { kind: "put", key: second.key, value: { owner, epoch: 5, sources: [] } },
+    ]);
+    store.plan("requestLost", "requestLost", "requestLost", "requestLost", "requestLost");
+    store.plan("requestLost", "requestLost");
+    expect(await bench.write(put("a", 1))).toBe("unknown");
+    await memory.transact([headWrite({ owner: other, epoch: 6 })]);
+    const reading = held(store, second.key);
+    const writing = guarded.transact([guard, second], [put("a", 2)], never);
+    await reading.begun;
+    expect(await bench.settle()).toBe("settled");
+    reading.goOn();
+    const done = await settled(bench.clock, writing);
+    expect(done).toEqual({ kind: "over", guards: new Set([guard.key]) });
     expect(bench.shown()).toEqual({});
   });
 

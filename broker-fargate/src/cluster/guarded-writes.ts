@@ -56,9 +56,15 @@ export class GuardedWrites {
   ): Promise<GuardedOutcome> {
     let mayBeApplied = false;
     for (let attempt = 1; ; attempt += 1) {
-      const over = await this.#learnAll(guards);
+      const over = await this.#learnAll(guards, mayBeApplied);
       if (over.size > 0) return { kind: "over", guards: over };
-      const sent = guards.map(({ key }) => this.#get(key));
+      // In the turn in which it is sent: while one guard was read, somebody else may have learnt that
+      // another one is over.
+      const sent = this.#allowed(guards);
+      if (sent === undefined) {
+        if (attempt < attemptsMax) continue;
+        throw given(movedTooOften(guards), mayBeApplied);
+      }
       try {
         const outcome = await this.#access.store.transact([...writes, ...sent.map(guardWrite)]);
         if (outcome.ok) {
@@ -106,17 +112,36 @@ export class GuardedWrites {
     }
   }
 
-  /** Guards that do not allow it. */
-  async #learnAll(guards: readonly Guard[]): Promise<ReadonlySet<string>> {
+  /** Guards that do not allow it. Throws MetadataError, which speaks for the tries before, too. */
+  async #learnAll(guards: readonly Guard[], mayBeApplied: boolean): Promise<ReadonlySet<string>> {
     const over = new Set<string>();
     for (const { key, allows } of guards) {
       if (allows(this.#known.get(key)?.item)) continue;
       // Of another time: the writer may have got it anew since.
-      const item = await read(this.#access, key);
+      const item = await this.#read(key, mayBeApplied);
       this.#learn(key, item);
       if (!allows(item)) over.add(key);
     }
     return over;
+  }
+
+  async #read(key: string, mayBeApplied: boolean): Promise<Item | undefined> {
+    try {
+      return await read(this.#access, key);
+    } catch (error) {
+      throw error instanceof MetadataError ? given(error, mayBeApplied) : error;
+    }
+  }
+
+  /** All of them as they are known; undefined where one, by that, does not allow it. */
+  #allowed(guards: readonly Guard[]): readonly Known[] | undefined {
+    const allowed: Known[] = [];
+    for (const { key, allows } of guards) {
+      const known = this.#known.get(key);
+      if (known === undefined || !allows(known.item)) return undefined;
+      allowed.push(known);
+    }
+    return allowed;
   }
 
   /** Those that are refused beside the guards. */
@@ -147,12 +172,6 @@ export class GuardedWrites {
       if (this.#known.get(item.key)?.item.version !== item.version) continue;
       this.#known.set(item.key, { item, isUnsettled: true });
     }
-  }
-
-  #get(key: string): Known {
-    const known = this.#known.get(key);
-    if (known === undefined) throw new Error(`the guard ${key} is not known`);
-    return known;
   }
 }
 

@@ -5,7 +5,7 @@ import {
   SeededRandom,
   VirtualClock,
 } from "@millrace/adapter-memory";
-import { epoch, incarnationId, keys, slot } from "@millrace/core";
+import { epoch, incarnationId, keys, type MetadataStore, slot, topicId } from "@millrace/core";
 import { expect, it } from "vitest";
 import { settled } from "../../../test/fixtures/test-cluster.ts";
 import { FormerEntries } from "./former-entries.ts";
@@ -46,3 +46,74 @@ it("knows that a slot's sources are dropped where the reply to that was lost", a
   expect(opener.sourcesOf(theSlot)).toEqual([]);
   expect((await memory.get(keys.head(theSlot)))?.value["sources"]).toEqual([]);
 });
+
+it("leaves alone what a later taking of the slot has read where a drop's reply is late", async () => {
+  const clock = new VirtualClock();
+  const random = new SeededRandom(1);
+  const memory = new MemoryMetadataStore();
+  const between = incarnationId(`3-${"c".repeat(32)}`);
+  const key = keys.head(theSlot);
+  await memory.transact([
+    { kind: "put", key: keys.incarnation(me), value: { state: "open", trim: 0 } },
+    {
+      ...{ kind: "put", key },
+      value: {
+        owner: null,
+        epoch: 1,
+        sources: [{ incarnation: former, epoch: 1, released: true }],
+      },
+    },
+  ]);
+  const place = { topicId: topicId("0123456789abcdef".repeat(2)), partition: 0, slot: theSlot };
+  const entry = {
+    ...{ ...place, epoch: epoch(3), baseOffset: 0, lastOffset: 0 },
+    records: Uint8Array.of(7),
+  };
+  const entries = new FormerEntries(
+    (_, __, take) => {
+      take([entry]);
+      return Promise.resolve();
+    },
+    { disk: new MemoryDisk({ wallMs: () => 0 }) },
+  );
+  const leads = { epoch: 2 };
+  const opener = new SlotOpener({
+    ...{ store: memory, clock, random, incarnation: me, former: entries },
+    epochOf: () => epoch(leads.epoch),
+    closeJournal: () => Promise.resolve(),
+    caughtUp: () => Promise.resolve(),
+    copy: () => Promise.reject(new Error("there is one source")),
+    isCopied: () => entries.partitionsOf(theSlot).length === 0,
+    onLost: () => undefined,
+  });
+  await settled(clock, opener.open(theSlot));
+  const answer = heldAnswer(memory);
+  const dropping = opener.dropSources(theSlot);
+  await answer.held;
+  await opener.stop([theSlot]);
+  await settled(clock, opener.release([theSlot]));
+  // Another broker claims it, acknowledges a record, and dies.
+  await memory.transact([{ kind: "put", key, value: { owner: between, epoch: 3, sources: [] } }]);
+  leads.epoch = 4;
+  opener.resume([theSlot]);
+  await settled(clock, opener.open(theSlot));
+  expect(entries.partitionsOf(theSlot)).toHaveLength(1);
+  answer.give();
+  expect(await settled(clock, dropping)).toBe(false);
+  expect(entries.partitionsOf(theSlot)).toHaveLength(1);
+});
+
+/** The next transaction is made at once, and answered when `give` was called. */
+function heldAnswer(store: MetadataStore): { readonly held: Promise<void>; give: () => void } {
+  const { promise: held, resolve: begin } = Promise.withResolvers<void>();
+  const { promise: gate, resolve: give } = Promise.withResolvers<void>();
+  const transact = store.transact.bind(store);
+  store.transact = async (writes) => {
+    store.transact = transact;
+    const outcome = await transact(writes);
+    begin();
+    await gate;
+    return outcome;
+  };
+  return { held, give };
+}

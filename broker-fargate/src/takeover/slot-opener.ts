@@ -155,7 +155,9 @@ export class SlotOpener {
       const isDone = item !== undefined && isDropped(readHead(item), me);
       if (!isDone && (write === undefined || !this.#isCopied(slot))) return false;
       if (write !== undefined && (await this.#heads.writeOwn(write)) === "refused") continue;
-      if (this.#open.get(slot) === open) this.#open.set(slot, { epoch: open.epoch, sources: [] });
+      // The answer may be late: what the slot has by now, after it went and came back, stays.
+      if (this.#open.get(slot) !== open) return false;
+      this.#open.set(slot, { epoch: open.epoch, sources: [] });
       this.#deps.former.forget(slot);
       return true;
     }

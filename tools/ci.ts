@@ -16,6 +16,7 @@ const lanes: readonly Lane[] = [
   { name: "compat", args: ["test/compat/run.ts"] },
   { name: "durability", args: ["test/durability/run.ts"] },
   { name: "cluster", args: ["test/cluster/run.ts"] },
+  { name: "localstack", args: ["test/localstack/run.ts", "--kills", "3"] },
   { name: "hardness", args: ["test/hardness/run.ts"] },
 ];
 

@@ -158,3 +158,62 @@ describe("a store that fails", () => {
     expect(await offsetsOf(kit)).toEqual([[0, 2]]);
   });
 });
+
+describe("a slot that is released and comes back", () => {
+  /** A commit that the store has and does not carry out yet, in a slot that is being released. */
+  async function held() {
+    const kit = await start();
+    await kit.run(kit.groups.commit(commitOf(kit, { offsets: [[0, 1]] })));
+    await kit.pass(1_000);
+    const transact = kit.store.transact.bind(kit.store);
+    let go: () => void = () => undefined;
+    const slow = new Promise<void>((resolve) => {
+      go = resolve;
+    });
+    kit.store.transact = (writes) => slow.then(() => transact(writes));
+    const committing = kit.groups.commit(commitOf(kit, { offsets: [[0, 2]] }));
+    const slot = kit.cluster.slotOfGroup("g");
+    const releasing = kit.groups.release([slot]);
+    await kit.settle();
+    return { kit, slot, committing, releasing, go };
+  }
+
+  test("shows what was under way, and is acknowledged after somebody asked", async () => {
+    const { committing, go, kit, releasing } = await held();
+    const asked = kit.groups.fetchOffsets("g", "all");
+    await kit.settle();
+    go();
+    expect(await kit.run(committing)).toEqual({ kind: "done", results: ["committed"] });
+    expect(await kit.run(asked)).toMatchObject([{ offset: 2 }]);
+    await kit.run(releasing);
+    expect(await offsetsOf(kit)).toEqual([[0, 2]]);
+  });
+
+  test("is not loaded, nor released once more, before what was under way has ended", async () => {
+    const { committing, go, kit, slot } = await held();
+    const ended: string[] = [];
+    const again = kit.groups.release([slot]).then(() => ended.push("released"));
+    await kit.settle();
+    const asked = kit.groups.fetchOffsets("g", "all").then(() => ended.push("shown"));
+    await kit.pass(60_000, 1_000);
+    expect(ended).toEqual([]);
+    go();
+    await kit.run(Promise.all([again, asked]));
+    expect(await committing).toEqual({ kind: "done", results: ["committed"] });
+  });
+
+  test("keeps out what was under way and was given up, once somebody was shown less", async () => {
+    const { committing, go, kit } = await held();
+    const asked = kit.groups.fetchOffsets("g", "all");
+    await kit.settle();
+    kit.store.rates = { perThousand: {}, lateMsMax: 60_000 };
+    kit.store.plan(...Array.from({ length: 7 }, () => "lateEffect" as const));
+    go();
+    const results = ["coordinatorNotAvailable"];
+    expect(await kit.run(committing)).toEqual({ kind: "done", results });
+    const shown = await kit.run(asked);
+    await kit.pass(70_000, 1_000);
+    await kit.restart();
+    expect(shown).toMatchObject([{ offset: (await offsetsOf(kit))[0]?.[1] }]);
+  });
+});

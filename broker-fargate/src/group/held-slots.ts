@@ -23,6 +23,8 @@ export class HeldSlots {
   readonly #guarded: GuardedWrites;
   readonly #open = new Map<Slot, GroupSlot>();
   readonly #opening = new Map<Slot, Promise<GroupSlot>>();
+  /** Slots that were released, and of which writes may be under way still. */
+  readonly #closing = new Map<Slot, Promise<void>>();
   #openingAll: Promise<void> | undefined;
   #openingVersion = -1;
   #isClosed = false;
@@ -73,20 +75,33 @@ export class HeldSlots {
     for (const slot of slots) await this.#openWithGroups({ first: slot, end: slot + 1 });
   }
 
-  /** The slots go to another broker: what was decided is written, what waits is sent there. */
+  /**
+   * The slots go to another broker: what was decided is written, what waits is sent there. Should
+   * they come back before that is done, they are loaded after it.
+   */
   async release(slots: ReadonlySet<Slot>): Promise<void> {
     const opening = [...this.#opening].filter(([slot]) => slots.has(slot));
     await Promise.allSettled(opening.map(([, one]) => one));
     const held = [...this.#open.values()].filter(({ slot }) => slots.has(slot));
-    for (const { slot } of held) this.#open.delete(slot);
-    await Promise.all(held.map((groups) => groups.close()));
+    for (const groups of held) this.#closeSlot(groups);
+    // Those of an earlier release, too, that was given up.
+    const closing = [...this.#closing].filter(([slot]) => slots.has(slot));
+    await Promise.all(closing.map(([, one]) => one));
   }
 
   async close(): Promise<void> {
     this.#isClosed = true;
     await Promise.allSettled(this.#opening.values());
-    await Promise.all([...this.#open.values()].map((slot) => slot.close()));
+    const open = [...this.#open.values()].map((slot) => slot.close());
+    await Promise.all([...open, ...this.#closing.values()]);
     this.#open.clear();
+  }
+
+  #closeSlot(groups: GroupSlot): void {
+    const { slot } = groups;
+    this.#open.delete(slot);
+    const closing = groups.close().finally(() => this.#closing.delete(slot));
+    this.#closing.set(slot, closing);
   }
 
   #openSlot(number: Slot): Promise<GroupSlot> {
@@ -115,6 +130,10 @@ export class HeldSlots {
       },
       onLost: () => this.#lost(groups),
     });
+    // Writes that are under way `settle` does not keep out, and they are acknowledged when they are
+    // done: what is read before would go without them. They end as every write does, by bounded
+    // tries; until then whoever asks waits, as for the reads.
+    await this.#closing.get(number);
     // A write of this very process, given up before the slot was lost, must not come after the reads.
     await this.#guarded.settle(keys.head(number));
     const unwrittenMs = retentionMsOf(settings) / commitRefreshParts;
@@ -140,7 +159,8 @@ export class HeldSlots {
 
   #lost(groups: GroupSlot): void {
     this.#options.metrics.slotsLost.add(1);
-    this.#open.delete(groups.slot);
+    // One that is being closed is not there any more.
+    if (this.#open.get(groups.slot) === groups) this.#open.delete(groups.slot);
     groups.abandon();
     this.#reopenLater(groups.slot);
   }

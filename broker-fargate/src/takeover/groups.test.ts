@@ -119,6 +119,35 @@ describe("a group", () => {
     expect(await committed(at)).toEqual([5]);
   });
 
+  it("shows a commit that was under way when a move was called off, once that is acknowledged", async () => {
+    const at = await scene();
+    const { coordinator, other, rig, slot } = at;
+    let go: () => void = () => undefined;
+    const slow = new Promise<void>((resolve) => {
+      go = resolve;
+    });
+    let isUnderWay = false;
+    coordinator.life.fate = ({ key, kind }) => {
+      if (kind !== "transact" || !key.includes("/offsets/")) return "goes";
+      isUnderWay = true;
+      return slow;
+    };
+    const committing = rig.run(coordinator.groups.commit(commit(at, 6)));
+    await rig.until(() => isUnderWay);
+    await rig.wish([slot], coordinator, other);
+    await rig.until(() => coordinator.cluster.findOpenSlot(slot) === undefined);
+    await rig.until(() => coordinator.cluster.findOpenSlot(slot) !== undefined);
+    const asked = coordinator.groups.fetchOffsets(groupId, "all");
+    await rig.pass(100);
+    go();
+    expect(await committing).toEqual({ kind: "done", results: ["committed"] });
+    expect(await committed(at)).toEqual([6]);
+    expect(await asked).toMatchObject([{ offset: 6 }]);
+    await rig.until(async () => (await rig.leaders())[slot] === other.incarnation);
+    await rig.settled();
+    expect(await committed(at)).toEqual([6]);
+  });
+
   it("takes no commit of a coordinator that was replaced while it stood still", async () => {
     const at = await scene();
     const { coordinator, other, rig } = at;

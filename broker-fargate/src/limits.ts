@@ -57,6 +57,8 @@ export const closeGraceMsMax = 5_000;
 export const timerMsMax = 0x7fffffff;
 /** How long requests in flight may take to end when the listener closes. */
 export const shutdownGraceMsMax = 5_000;
+/** Pause before the folder of a life that is over is removed again, where that failed. */
+export const lifeRemovalRetryMs = 5_000;
 /** Log lines about connections; the rest is counted in the next line. */
 export const connectionLogLinesPerSecondMax = 20;
 /** Connections that the kernel holds for us while the event loop is busy. */

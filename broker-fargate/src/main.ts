@@ -3,8 +3,7 @@
  * in one screen, and ends cleanly on SIGTERM. The only file that exits, and the only one that
  * knows an adapter.
  */
-import { appendFileSync, mkdirSync, readFileSync, statfsSync } from "node:fs";
-import { rm } from "node:fs/promises";
+import { appendFileSync, readFileSync, statfsSync } from "node:fs";
 import { flushCompileCache } from "node:module";
 import { join, resolve } from "node:path";
 import type { TlsOptions } from "node:tls";
@@ -26,7 +25,6 @@ import {
 } from "@millrace/adapter-node";
 import { HostedMetadataStore } from "@millrace/adapter-node/hosted-store";
 import {
-  AssertionError,
   type Clock,
   type MetadataStore,
   type MetadataStoreSettings,
@@ -43,6 +41,8 @@ import type { ControlFetch } from "./http/app.ts";
 import { lazyControl, type Serving } from "./http/lazy-control.ts";
 import { type HttpListener, serveHttp } from "./http/serve.ts";
 import { shutdownGraceMsMax } from "./limits.ts";
+import { failureText } from "./failure-text.ts";
+import { LifeDisks } from "./life-disks.ts";
 import { type ListenerAddresses, listenerAddresses } from "./listener-address.ts";
 import { observeTurns } from "./metrics/event-loop-watch.ts";
 import { observeProcess } from "./metrics/process-usage.ts";
@@ -53,6 +53,7 @@ import { type Options, readOptions, UsageError, usage } from "./options.ts";
 import { advertisedOf, openListeners } from "./server/listeners.ts";
 import { readTls } from "./server/tls.ts";
 import { TlsFault } from "./server/tls-fault.ts";
+import { withSlowReads } from "./slow-reads.ts";
 import { startScreen } from "./start-screen.ts";
 
 const exitFailure = 1;
@@ -76,7 +77,7 @@ async function main(): Promise<void> {
     else await run(options);
   } catch (error) {
     if (error instanceof UsageError || error instanceof TlsFault) fail(error.message, exitUsage);
-    else fail(describe(error), exitFailure);
+    else fail(failureText(error), exitFailure);
   }
 }
 
@@ -108,7 +109,7 @@ async function run(options: Options): Promise<void> {
     return beginLife({ node, configuration, addresses, tls, log, readiness, lives });
   };
   const lives = new Lives(live, log);
-  lives.onFailed = (error) => fail(describe(error), exitFailure);
+  lives.onFailed = (error) => fail(failureText(error), exitFailure);
   const life = await lives.begin();
   Object.assign(serving, { life, store: node.store });
   lives.onNext = (next) => {
@@ -161,7 +162,10 @@ async function beginLife(at: {
 }): Promise<Life> {
   const { addresses, configuration, lives, log, node, readiness } = at;
   const { settings } = configuration;
+  let isOver = false;
   const onFailed = (): void => {
+    // What is left of it may fail, without its disk.
+    if (isOver) return;
     readiness.reasons = ["a sync of the disk failed: appends are refused until a restart"];
   };
   const number = lives.count;
@@ -194,10 +198,14 @@ async function beginLife(at: {
       if (isMember) await opened.leave();
       await stop(shutdownGraceMsMax);
       await opened.close();
+      await node.lifeOver(number);
     },
     abandon: async () => {
+      isOver = true;
       opened.abandon();
       await stop(0);
+      // The next life does not wait for it.
+      void node.lifeOver(number);
     },
   };
 }
@@ -214,6 +222,8 @@ function readConfiguration(options: Options, log: Logger): Configuration {
 interface Node {
   /** For the n-th life, from 1 on. */
   ports(life: number): Ports;
+  /** What that life had on the disk goes, where it counts no more. Never rejects. */
+  lifeOver(life: number): Promise<void>;
   readonly store: MetadataStore;
   close(): Promise<void>;
 }
@@ -260,26 +270,35 @@ async function openNode(at: {
   const hashing = nodeHashing;
   const shared = { clock, random, hashing, store, codecs, crc32c, sideWork, folder, log, buffers };
   const own = { ...shared, ...seeking, ...(objects === undefined ? {} : { objects }) };
-  const cache = join(dataDirectory, "cache");
-  // A member's disk is no more than a cache of one life.
-  if (metadataStore !== undefined) await rm(cache, { recursive: true, force: true });
+  const disks =
+    metadataStore === undefined ? undefined : newLifeDisks(dataDirectory, { clock, log });
+  await disks?.begin();
   return {
     store,
     ports: (life) => {
-      if (metadataStore === undefined) {
-        const disk = new NodeDisk(dataDirectory, syncLogPath === undefined ? {} : { onSynced });
-        return { ...own, disk };
-      }
-      const root = join(cache, String(life));
-      mkdirSync(root, { recursive: true });
-      return { ...own, disk: new NodeDisk(root, { syncs: "left" }) };
+      if (disks !== undefined) return { ...own, disk: disks.open(life) };
+      const disk = new NodeDisk(dataDirectory, syncLogPath === undefined ? {} : { onSynced });
+      return { ...own, disk };
     },
+    lifeOver: async (life) => disks?.end(life),
     close: async () => {
       await sideWork.close();
       await objects?.close();
       await store.close();
     },
   };
+}
+
+/** A member's disk is no more than a cache of one life. */
+function newLifeDisks(
+  dataDirectory: string,
+  { clock, log }: { readonly clock: Clock; readonly log: Logger },
+): LifeDisks {
+  return new LifeDisks({
+    ...{ clock, disk: new NodeDisk(dataDirectory) },
+    diskOf: (folder) => new NodeDisk(join(dataDirectory, folder), { syncs: "left" }),
+    warn: (what, err) => log.warn({ err }, what),
+  });
 }
 
 function openOwnMetadata(folder: string): Pick<Ports, "store" | "seeker"> {
@@ -317,20 +336,6 @@ async function openObjects(
     ...(endpoint === undefined ? {} : { endpoint }),
     ...(region === undefined ? {} : { region }),
   });
-}
-
-/** For tests: each read begins so much later. Reads that are under way at once wait at once. */
-function withSlowReads(store: ObjectStore, clock: Clock, delayMs: number): ObjectStore {
-  return {
-    putIfAbsent: (key, parts) => store.putIfAbsent(key, parts),
-    readRange: async (key, range) => {
-      await new Promise<void>((resolve) => clock.after(delayMs, resolve));
-      return store.readRange(key, range);
-    },
-    list: (listing) => store.list(listing),
-    delete: (keys) => store.delete(keys),
-    close: () => store.close(),
-  };
 }
 
 /**
@@ -374,15 +379,6 @@ function fail(message: string, exitCode: number): void {
   process.exit(exitCode);
 }
 
-/** A failure that a user can act on is one line; the causes behind it follow. */
-function describe(error: unknown): string {
-  if (!(error instanceof Error)) return String(error);
-  if (error instanceof AssertionError || error instanceof TypeError)
-    return error.stack ?? error.message;
-  const cause = error.cause === undefined ? "" : `\n  because: ${describe(error.cause)}`;
-  return `${error.message}${cause}`;
-}
-
 function closeOnSignals(close: () => Promise<void>, log: Logger): void {
   let closing = false;
   const onSignal = (signal: NodeJS.Signals): void => {
@@ -391,7 +387,7 @@ function closeOnSignals(close: () => Promise<void>, log: Logger): void {
     log.info({ signal }, "closing");
     close().then(
       () => process.exit(0),
-      (error: unknown) => fail(describe(error), exitFailure),
+      (error: unknown) => fail(failureText(error), exitFailure),
     );
   };
   for (const signal of ["SIGTERM", "SIGINT"] as const) process.on(signal, onSignal);

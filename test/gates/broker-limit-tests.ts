@@ -116,6 +116,11 @@ export const brokerLimitTests: Readonly<Record<string, LimitTest>> = {
     `${server}/shared-limits.test.ts`,
     "cuts what has not ended when the listener's grace is over",
   ),
+  lifeRemovalRetryMs: met(
+    "it is removed then",
+    "broker-fargate/src/life-disks.test.ts",
+    "tries again a little later what could not be removed, and says so",
+  ),
   connectionLogLinesPerSecondMax: met(
     "counted in the next line",
     `${server}/limits.test.ts`,

@@ -38,6 +38,11 @@ export const takeoverLimitTests: Readonly<Record<string, LimitTest>> = {
     `${takeover}/former-entries.test.ts`,
     "are read two at a time, and one that hangs holds up no other",
   ),
+  spillFileBytesMax: met(
+    "what comes goes into another file",
+    `${takeover}/former-entries.test.ts`,
+    "take no more of the disk with every takeover while one slot can't be copied",
+  ),
   memberCloseMsMax: met(
     "the process ends as if it had died",
     `${takeover}/stop-without-stores.test.ts`,

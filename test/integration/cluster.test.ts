@@ -146,6 +146,24 @@ describe("a cluster of processes", () => {
     expect([...pids].filter((pid) => isAlive(pid))).toEqual([]);
   });
 
+  it("keeps on a broker's disk no more than the life that it is in has there", async () => {
+    const run = await start("--brokers", "2");
+    const lives = (broker: number): readonly string[] => {
+      return readdirSync(join(directory, `broker-${broker}`, "cache"));
+    };
+    expect([lives(1), lives(2)]).toEqual([["1"], ["1"]]);
+    // It stands still for so long that the other takes its place, and begins anew.
+    process.kill(pidOf("broker-1"), "SIGSTOP");
+    const isAlone = async (): Promise<boolean> => (await brokersAt(run.port + 1)).length === 1;
+    await until(isAlone, run);
+    process.kill(pidOf("broker-1"), "SIGCONT");
+    await until(() => lives(1).join() === "2", run);
+    await until(async () => !(await isAlone()), run);
+    child?.kill("SIGINT");
+    expect(await run.ended).toBe(0);
+    expect([lives(1), lives(2)]).toEqual([[], []]);
+  });
+
   it("says why it can't start, and leaves nothing", async () => {
     const taken = await start("--brokers", "1");
     const other = join(directory, "other");

@@ -56,6 +56,20 @@ it("removes some folders at a time; who gets a partition back waits for its own 
   expect(folders.begun).toEqual([0, 1, 2]);
 });
 
+it("removes at once what somebody waits for, whatever is queued before it, and that once", async () => {
+  const folders = new Folders();
+  for (const partition of [0, 1, 2, 3]) folders.leave(partition);
+  await turn();
+  expect(await folders.isGone(3)).toBe(false);
+  expect(folders.begun).toEqual([0, 1, 3]);
+  await folders.end(3);
+  expect(await folders.isGone(3)).toBe(true);
+  for (const partition of [0, 1]) await folders.end(partition);
+  expect(folders.begun).toEqual([0, 1, 3, 2]);
+  await folders.end(2);
+  await folders.left.close();
+});
+
 it("leaves a folder that can't be removed to whoever opens the partition again, and says so", async () => {
   const folders = new Folders();
   folders.leave(0);

@@ -10,6 +10,14 @@ export interface LeftFilesDeps {
   readonly warn: (what: string, cause: unknown) => void;
 }
 
+/** Files that are to be removed. */
+interface Going {
+  /** Begins with it, if nobody has. */
+  readonly removed: () => Promise<void>;
+  /** Settled when its turn came, and it is done. */
+  readonly over: Promise<void>;
+}
+
 /**
  * Files of partitions that went to another broker. They are removed in the background: thousands of
  * them take seconds, and nobody may wait so long for the partitions. Who gets one of these back
@@ -18,7 +26,7 @@ export interface LeftFilesDeps {
 export class LeftFiles {
   readonly #deps: LeftFilesDeps;
   readonly #lanes: Lanes;
-  readonly #going = new Map<string, Promise<void>>();
+  readonly #going = new Map<string, Going>();
   #isClosed = false;
 
   constructor(deps: LeftFilesDeps) {
@@ -30,23 +38,24 @@ export class LeftFiles {
   remove(owner: PartitionOwner): void {
     const key = nameOf(owner);
     this.#deps.duties.forget(owner);
-    const going = this.#lanes
-      .run(() => this.#remove(owner))
-      .then(() => {
-        if (this.#going.get(key) === going) this.#going.delete(key);
-      });
+    let removing: Promise<void> | undefined;
+    const removed = (): Promise<void> => (removing ??= this.#remove(owner));
+    const over = (): void => {
+      if (this.#going.get(key) === going) this.#going.delete(key);
+    };
+    const going: Going = { removed, over: this.#lanes.run(removed).then(over) };
     this.#going.set(key, going);
   }
 
-  /** Resolves when no removal of the partition's files is under way, or to come. */
+  /** Resolves when no removal of the partition's files is under way, or to come: it begins at once. */
   async gone(at: PartitionName): Promise<void> {
-    await this.#going.get(nameOf(at));
+    await this.#going.get(nameOf(at))?.removed();
   }
 
   /** What is not removed by now stays: the next start removes it. */
   async close(): Promise<void> {
     this.#isClosed = true;
-    await Promise.all(this.#going.values());
+    await Promise.all([...this.#going.values()].map(({ over }) => over));
   }
 
   async #remove(owner: PartitionOwner): Promise<void> {

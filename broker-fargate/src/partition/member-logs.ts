@@ -106,8 +106,10 @@ export class MemberLogs {
   /** What the object store has already is left out, batch by batch. */
   #append(log: PartitionLog, entries: readonly FormerEntry[], place: MarkedPartition): void {
     const { clock, wire } = this.#deps;
-    for (const { lastOffset, records } of entries) {
-      if (lastOffset < log.endOffset) continue;
+    for (const entry of entries) {
+      if (entry.lastOffset < log.endOffset) continue;
+      // Not before: they may have to be read from the disk.
+      const { records } = entry;
       const view = viewOf(records);
       for (const at of splitBatches(records).starts) {
         const batch = summarizeBatch(wire.format, view, at);

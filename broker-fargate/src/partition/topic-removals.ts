@@ -1,6 +1,7 @@
 import type { Clock, Disk, Timer, TopicId } from "@millrace/core";
 import type { Cluster } from "../cluster/cluster.ts";
 import { partitionDirectory, partitionsRoot } from "./log-opener.ts";
+import { FencedError } from "../cluster/slot-claims.ts";
 import type { PartitionItems, PartitionPlace } from "./partition-items.ts";
 import { NotLeaderError } from "../cluster/cluster-view.ts";
 import { isStoreError } from "./store-error.ts";
@@ -69,8 +70,7 @@ export class TopicRemovals {
     } catch (error) {
       // The note of the deletion stays in the store; the next start removes what is left.
       this.#deps.warn("a deleted topic's data could not be removed yet", error);
-      // Another broker's slot meanwhile: it removes what is left.
-      if (!isStoreError(error) && !(error instanceof NotLeaderError)) return;
+      if (!isStoreError(error) && !isOthersNow(error)) return;
     }
     if (!this.#isClosed) this.#retryLater(topicId, partitionCount);
   }
@@ -107,4 +107,12 @@ export class TopicRemovals {
     await cluster.deletionDone(topicId);
     return "removed";
   }
+}
+
+/**
+ * One of the slots is another broker's meanwhile, which removes what is left in it; this one goes on
+ * with those that it has. Where all of the incarnation is over, removals are closed.
+ */
+function isOthersNow(error: unknown): boolean {
+  return error instanceof NotLeaderError || error instanceof FencedError;
 }

@@ -1,7 +1,7 @@
 import { MemoryDisk } from "@millrace/adapter-memory";
 import { DiskError, epoch, type IncarnationId, incarnationId, slot, topicId } from "@millrace/core";
 import { describe, expect, it } from "vitest";
-import { FormerEntries, type FormerEntry } from "./former-entries.ts";
+import { FormerEntries, type FormerEntry, type FormerPlace } from "./former-entries.ts";
 
 const first = incarnationId(`1-${"a".repeat(32)}`);
 const second = incarnationId(`2-${"b".repeat(32)}`);
@@ -29,8 +29,11 @@ async function loaded(): Promise<FormerEntries> {
   return entries;
 }
 
-function place(): { readonly disk: MemoryDisk } {
-  return { disk: new MemoryDisk() };
+function place(disk = new MemoryDisk()): FormerPlace & { readonly disk: MemoryDisk } {
+  const warn = (what: string): never => {
+    throw new Error(`warned: ${what}`);
+  };
+  return { disk, warn };
 }
 
 function offsets(entries: readonly FormerEntry[]): readonly number[] {
@@ -71,7 +74,7 @@ describe("what former owners' journals hold", () => {
 });
 
 describe("the journals of many former owners", () => {
-  const limits = { memoryBytesMax: 2_500, journalReadsAtOnceMax: 2 };
+  const limits = { memoryBytesMax: 2_500, journalReadsAtOnceMax: 2, spillFileBytesMax: 2_000 };
   const lives = Array.from(
     { length: 5 },
     (_, at): IncarnationId => incarnationId(`${at + 1}-${"c".repeat(32)}`),
@@ -88,13 +91,13 @@ describe("the journals of many former owners", () => {
   const lifeOf = (incarnation: IncarnationId): number => lives.indexOf(incarnation) + 1;
 
   it("take no more memory together than they may: the rest lies on the disk, and reads the same", async () => {
-    const { disk } = place();
+    const { disk, warn } = place();
     const entries = new FormerEntries(
       (incarnation, _, take) => {
         take([thousand(lifeOf(incarnation))]);
         return Promise.resolve();
       },
-      { disk, limits },
+      { disk, warn, limits },
     );
     await Promise.all(lives.map((one) => entries.load(one, [at.slot])));
     expect(entries.memoryBytes).toBe(2_000);
@@ -105,8 +108,73 @@ describe("the journals of many former owners", () => {
     );
     entries.covered(at);
     expect([entries.memoryBytes, entries.diskBytes]).toEqual([0, 0]);
-    const file = disk.open("former/entries", { create: "never" });
-    expect(file?.size()).toBe(0);
+    expect(disk.usedBytes).toBe(0);
+  });
+
+  it("take no more of the disk with every takeover while one slot can't be copied", async () => {
+    const { disk, warn } = place();
+    const stuck = slot(4);
+    const entries = new FormerEntries(
+      (_, slots, take) => {
+        for (const one of slots) take([{ ...thousand(1), slot: one }]);
+        return Promise.resolve();
+      },
+      { disk, warn, limits: { ...limits, memoryBytesMax: 0 } },
+    );
+    await entries.load(source(1).incarnation, [stuck, at.slot]);
+    for (const life of [2, 3, 4, 5]) {
+      await entries.load(source(life).incarnation, [at.slot]);
+      entries.forget(at.slot);
+      expect(entries.diskBytes).toBe(1_000);
+      expect(disk.usedBytes).toBeLessThanOrEqual(2_000);
+    }
+    const [left] = entries.entriesOf({ ...at, slot: stuck }, [source(1)]);
+    expect(left?.records).toEqual(thousand(1).records);
+  });
+
+  it("are dropped once though their file can't be removed, and the others stay", async () => {
+    const { disk } = place();
+    const warned: unknown[] = [];
+    disk.remove = (path) => {
+      throw new DiskError("io", { path, applied: "no" });
+    };
+    const entries = new FormerEntries(
+      (incarnation, _, take) => {
+        take([{ ...thousand(1), partition: lifeOf(incarnation) }]);
+        return Promise.resolve();
+      },
+      {
+        disk,
+        warn: (_, cause) => warned.push(cause),
+        limits: { ...limits, memoryBytesMax: 0, spillFileBytesMax: 1 },
+      },
+    );
+    for (const life of [1, 2]) await entries.load(source(life).incarnation, [at.slot]);
+    const [one, two] = [1, 2].map((partition) => ({ ...at, partition }));
+    if (one === undefined || two === undefined) throw new Error("there are two");
+    expect(entries.covered(one)).toBe(false);
+    expect(entries.covered(one)).toBe(false);
+    expect(entries.diskBytes).toBe(1_000);
+    expect(entries.partitionsOf(at.slot)).toMatchObject([{ partition: 2 }]);
+    expect(warned).toEqual([expect.any(DiskError)]);
+    const kept = { ...source(2), epoch: epoch(1) };
+    expect(entries.entriesOf(two, [kept])[0]?.records).toEqual(thousand(1).records);
+  });
+
+  it("leave nothing on the disk when the life ends", async () => {
+    const { disk, warn } = place();
+    const entries = new FormerEntries(
+      (_, __, take) => {
+        take([thousand(1)]);
+        return Promise.resolve();
+      },
+      { disk, warn, limits: { ...limits, memoryBytesMax: 0 } },
+    );
+    await entries.load(source(1).incarnation, [at.slot]);
+    entries.close();
+    entries.close();
+    expect(disk.paths()).toEqual([]);
+    expect(() => entries.forget(at.slot)).not.toThrow();
   });
 
   it("leave nothing in memory or on the disk of a reading that failed", async () => {
@@ -142,13 +210,13 @@ describe("the journals of many former owners", () => {
   });
 
   it("fail to be read with DiskError once the life has ended, or where the disk fails", async () => {
-    const { disk } = place();
+    const { disk, warn } = place();
     const entries = new FormerEntries(
       (incarnation, _, take) => {
         take([thousand(lifeOf(incarnation))]);
         return Promise.resolve();
       },
-      { disk, limits: { ...limits, memoryBytesMax: 0 } },
+      { disk, warn, limits: { ...limits, memoryBytesMax: 0 } },
     );
     await entries.load(source(1).incarnation, [at.slot]);
     const [first] = entries.entriesOf(at, [source(1)]);

@@ -26,14 +26,20 @@ export type ReadFormerJournal = (
   take: (entries: readonly FormerEntry[]) => void,
 ) => Promise<void>;
 
+export interface FormerPlace {
+  readonly disk: Disk;
+  readonly warn: (what: string, cause: unknown) => void;
+  readonly limits?: FormerLimits;
+}
+
 export type FormerPartition = Pick<FormerEntry, "topicId" | "partition">;
 
 /**
  * What the journals of former owners hold of this broker's slots, from the takeover until its own
  * checkpoints hold it. A journal is read once for the slots that are asked for together, and again
  * for those that are asked for later; each is bounded by what a journal may have that is not
- * trimmed. All of them together are bounded in memory: what is more lies on the disk meanwhile, in a
- * file of this life, so that who takes over from many brokers at once needs no more memory.
+ * trimmed. All of them together are bounded in memory: what is more lies on the disk meanwhile, in
+ * files of this life, so that who takes over from many brokers at once needs no more memory.
  */
 export class FormerEntries {
   readonly #read: ReadFormerJournal;
@@ -43,14 +49,13 @@ export class FormerEntries {
   readonly #slots = new Map<Slot, FormerSlot>();
   #memoryBytes = 0;
 
-  constructor(
-    read: ReadFormerJournal,
-    place: { readonly disk: Disk; readonly limits?: FormerLimits },
-  ) {
+  constructor(read: ReadFormerJournal, place: FormerPlace) {
     this.#read = read;
     this.#limits = place.limits ?? formerLimits;
     this.#reading = new Lanes(this.#limits.journalReadsAtOnceMax);
-    this.#spill = new FormerSpill(place.disk, "former");
+    const { disk, warn } = place;
+    const { spillFileBytesMax: fileBytesMax } = this.#limits;
+    this.#spill = new FormerSpill({ disk, folder: "former", fileBytesMax, warn });
   }
 
   /** Of records, about. */
@@ -101,17 +106,22 @@ export class FormerEntries {
 
   /** The object store has what they tell of the partition. Whether that was the slot's last one. */
   covered(at: FormerPartition & { readonly slot: Slot }): boolean {
-    const former = this.#slots.get(at.slot);
-    for (const kept of former?.entries.get(keyOf(at)) ?? []) this.#drop(kept);
-    return former?.entries.delete(keyOf(at)) === true && former.entries.size === 0;
+    const entries = this.#slots.get(at.slot)?.entries;
+    const covered = entries?.get(keyOf(at));
+    if (entries === undefined || covered === undefined) return false;
+    // Before they are dropped: each is dropped once, whatever comes of that.
+    entries.delete(keyOf(at));
+    for (const kept of covered) this.#drop(kept);
+    return entries.size === 0;
   }
 
   /** The slot is copied, or another's: nobody asks for its entries any more. */
   forget(slot: Slot): void {
-    for (const all of this.#slots.get(slot)?.entries.values() ?? []) {
+    const forgotten = this.#slots.get(slot)?.entries.values() ?? [];
+    this.#slots.delete(slot);
+    for (const all of forgotten) {
       for (const kept of all) this.#drop(kept);
     }
-    this.#slots.delete(slot);
   }
 
   /** This life ends. Whoever still loads a partition fails with DiskError where it lies there. */

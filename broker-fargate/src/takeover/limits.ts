@@ -34,11 +34,17 @@ export interface FormerLimits {
   readonly memoryBytesMax: number;
   /** Journals that are read at the same time; the others' slots open later. */
   readonly journalReadsAtOnceMax: number;
+  /**
+   * What lies on the disk goes into another file after so many bytes: what can't be copied for long
+   * holds back no more than the files it lies in.
+   */
+  readonly spillFileBytesMax: number;
 }
 
 export const formerLimits: FormerLimits = {
   memoryBytesMax: 128 * 1024 * 1024,
   journalReadsAtOnceMax: 2,
+  spillFileBytesMax: 64 * 1024 * 1024,
 };
 
 const readAheadBytes = journalLimits.readsInFlightMax * journalLimits.firstReadBytes;

@@ -107,7 +107,11 @@ export class Member {
     const fence: FenceDeps = { ...reads, access: this.#access };
     const closeJournal = (other: IncarnationId): Promise<void> => closeFormerJournal(fence, other);
     const { disk, formerLimits } = deps;
-    const place = { disk, ...(formerLimits === undefined ? {} : { limits: formerLimits }) };
+    const place = {
+      disk,
+      warn: this.#warn,
+      ...(formerLimits === undefined ? {} : { limits: formerLimits }),
+    };
     this.#former = new FormerEntries(readFormer(fence), place);
     this.#opener = new SlotOpener({
       ...{ ...this.#access, incarnation, closeJournal, former: this.#former },

@@ -33,7 +33,10 @@ it("knows that a slot's sources are dropped where the reply to that was lost", a
     epochOf: () => epoch(2),
     closeJournal: unexpected,
     caughtUp: () => Promise.resolve(),
-    former: new FormerEntries(unexpected, { disk: new MemoryDisk({ wallMs: () => 0 }) }),
+    former: new FormerEntries(unexpected, {
+      disk: new MemoryDisk({ wallMs: () => 0 }),
+      warn: unexpected,
+    }),
     copy: unexpected,
     isCopied: () => true,
     onLost: unexpected,
@@ -74,7 +77,7 @@ it("leaves alone what a later taking of the slot has read where a drop's reply i
       take([entry]);
       return Promise.resolve();
     },
-    { disk: new MemoryDisk({ wallMs: () => 0 }) },
+    { disk: new MemoryDisk({ wallMs: () => 0 }), warn: () => undefined },
   );
   const leads = { epoch: 2 };
   const opener = new SlotOpener({

@@ -28,11 +28,8 @@ const quietMs = 3_000;
 const recoveryMsMax = 30_000;
 /** What is in use goes back, but for pools of a known size and what is not collected yet. */
 const usedLeftOverBytesMax = mebibytes(128);
-/**
- * What V8 and malloc keep of the most that there was: they give pages back late, or not at all. Mostly
- * 450 MiB; where something small lies above them by chance, the 256 MiB of replies that nobody read, too.
- */
-const leftOverBytesMax = mebibytes(768);
+/** What V8 and malloc keep of the most that there was: they give pages back late, or not at all. */
+const leftOverBytesMax = mebibytes(512);
 
 function waitText(report: ProberReport | undefined, client: ClientReport | undefined): string {
   const of = ({ p99, max }: { readonly p99: number; readonly max: number }): string =>

@@ -8,6 +8,7 @@ import type { NetConnectOpts } from "node:net";
 import { join } from "node:path";
 import { isListening, storeSettings } from "@millrace/adapter-node/process-driver";
 import { clusterPaths, type ClusterPaths, type SharedStores } from "./cluster-options.ts";
+import type { Launch } from "./launch.ts";
 
 export interface ClusterPlan extends SharedStores {
   readonly directory: string;
@@ -17,21 +18,6 @@ export interface ClusterPlan extends SharedStores {
   readonly settings: readonly string[];
   readonly launch: Launch;
 }
-
-/** Node's arguments up to the program's own. */
-export interface Launch {
-  readonly broker: readonly string[];
-  readonly host: readonly string[];
-  readonly env?: Readonly<Record<string, string>>;
-}
-
-const startPath = join(import.meta.dirname, "start.mjs");
-
-/** Bundled, from the sources as they are. */
-export const fromSources: Launch = {
-  broker: ["--min-semi-space-size=8", startPath],
-  host: [startPath, "metadata-host"],
-};
 
 export type ProcessState = "starting" | "runs" | "leaving" | "ended";
 

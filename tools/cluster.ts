@@ -15,9 +15,10 @@ import {
   ClusterUsageError,
   readClusterCommand,
 } from "./cluster-options.ts";
-import { type ClusterProcess, ClusterProcesses, fromSources } from "./cluster-processes.ts";
+import { type ClusterProcess, ClusterProcesses } from "./cluster-processes.ts";
 import { clusterScreen } from "./cluster-screen.ts";
 import { openSlotReader, type SlotReader } from "./cluster-slots.ts";
+import { fromSources } from "./launch.ts";
 
 const exitUsage = 2;
 const exitFailure = 1;

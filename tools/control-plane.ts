@@ -30,7 +30,7 @@ import { KafkaAccess } from "@millrace/control-api/kafka";
 import type { ClusterId, MetadataStore } from "@millrace/core";
 import { whoAsks } from "../broker-fargate/src/http/control/who-asks.ts";
 import { serveHttp } from "../broker-fargate/src/http/serve.ts";
-import { fromSources } from "./cluster-processes.ts";
+import { fromSources } from "./launch.ts";
 
 const sweepMs = 60_000;
 

@@ -8,18 +8,12 @@
  */
 import { cp, mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import manifest from "../../package.json" with { type: "json" };
 import { type Server, startServer } from "../compat/processes.ts";
 import { freePort } from "../compat/targets.ts";
+import { brokerEnvironment, brokerFlags } from "../../tools/launch.ts";
 import { WireClient } from "../fixtures/wire-client.ts";
 import type { Bench, Subject } from "./figure.ts";
 import { pause } from "./processes.ts";
-
-/** Node's, as `npm start` has them. */
-export const startFlags: readonly string[] =
-  / node (?<flags>.*) tools\/start\.mjs$/
-    .exec(manifest.scripts.start)
-    ?.groups?.["flags"]?.split(" ") ?? [];
 
 /** What a figure gives a broker beyond what every figure does. */
 export interface Setup {
@@ -115,7 +109,7 @@ function commandOf(bench: Bench, place: Place) {
     bench.profiles === undefined ? [] : ["--cpu-prof", `--cpu-prof-dir=${bench.profiles}`];
   const args = [
     ...profile,
-    ...startFlags,
+    ...brokerFlags,
     join(bench.repository, "tools/start.mjs"),
     ...["--data", join(directory, "data")],
     ...["--port", String(port), "--http-port", String(secondPort)],
@@ -124,7 +118,11 @@ function commandOf(bench: Bench, place: Place) {
     ...settings.flatMap(([key, value]) => ["--set", `${key}=${value}`]),
   ];
   // The cache of compiled modules is the place's own: the first start finds it cold.
-  const env = { NODE_COMPILE_CACHE: join(directory, "compile-cache"), ...place.environment };
+  const env = {
+    ...brokerEnvironment,
+    NODE_COMPILE_CACHE: join(directory, "compile-cache"),
+    ...place.environment,
+  };
   return { file: process.execPath, args, cwd: directory, env };
 }
 

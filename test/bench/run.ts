@@ -8,7 +8,8 @@
  */
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { kafkaJvm, startFlags } from "./brokers.ts";
+import manifest from "../../package.json" with { type: "json" };
+import { kafkaJvm } from "./brokers.ts";
 import type { Figure } from "./figure.ts";
 import { coldCatchUp } from "./figures/cold-catch-up.ts";
 import { coldRead } from "./figures/cold-read.ts";
@@ -53,7 +54,7 @@ const classPath = "-cp 'LIBS/*'";
 const tools = `java ${toolJvm} ${classPath} org.apache.kafka.tools`;
 const commandLines: readonly string[] = [
   `java ${kafkaJvm.join(" ")} ${classPath} kafka.Kafka server.properties`,
-  `node ${startFlags.join(" ")} tools/start.mjs --data DIR --port PORT --http-port PORT \\`,
+  `${manifest.scripts.start.replace("exec ", "")} --data DIR --port PORT --http-port PORT \\`,
   "  --set millrace.durability=local --set group.initial.rebalance.delay.ms=0 [--set millrace.object.store=file:DIR]",
   `${tools}.ProducerPerformance --topic T --num-records N --record-size 1024 --throughput -1 \\`,
   `  --command-property bootstrap.servers=HOST:PORT ${producerSettings.join(" ")}`,

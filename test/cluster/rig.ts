@@ -6,12 +6,9 @@ import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { promisify } from "node:util";
 import type { SharedStores } from "../../tools/cluster-options.ts";
-import {
-  type ClusterProcess,
-  ClusterProcesses,
-  type Launch,
-} from "../../tools/cluster-processes.ts";
+import { type ClusterProcess, ClusterProcesses } from "../../tools/cluster-processes.ts";
 import { type LedSlots, openSlotReader, type SlotReader } from "../../tools/cluster-slots.ts";
+import { brokerEnvironment, brokerFlags, type Launch } from "../../tools/launch.ts";
 
 const root = join(import.meta.dirname, "../..");
 const run = promisify(execFile);
@@ -33,9 +30,9 @@ export async function bundledLaunch(folder: string): Promise<Launch> {
   const broker = await entryOf("broker", "broker-fargate/src/main.ts");
   const host = await entryOf("host", "broker-fargate/src/metadata-host/main.ts");
   return {
-    broker: ["--enable-source-maps", "--min-semi-space-size=8", broker],
+    broker: ["--enable-source-maps", ...brokerFlags, broker],
     host: ["--enable-source-maps", host],
-    env: { NODE_COMPILE_CACHE: join(folder, "compiled") },
+    env: { ...brokerEnvironment, NODE_COMPILE_CACHE: join(folder, "compiled") },
   };
 }
 

@@ -26,10 +26,10 @@ const { values: flags } = parseArgs({
 /** How long the neighbours are watched before the first attack. */
 const quietMs = 3_000;
 const recoveryMsMax = 30_000;
-/** What is in use goes back, but for pools of a known size and what is not collected yet. */
-const usedLeftOverBytesMax = mebibytes(128);
+/** What is in use goes back, but for pools of a known size (32 MiB) and what was just cached. */
+const usedLeftOverBytesMax = mebibytes(64);
 /** What V8 and malloc keep of the most that there was: they give pages back late, or not at all. */
-const leftOverBytesMax = mebibytes(512);
+const leftOverBytesMax = mebibytes(448);
 
 function waitText(report: ProberReport | undefined, client: ClientReport | undefined): string {
   const of = ({ p99, max }: { readonly p99: number; readonly max: number }): string =>
@@ -74,7 +74,6 @@ async function recovered(subject: Subject, before: Holding): Promise<readonly st
   let problems: readonly string[] = [];
   let now = before;
   do {
-    await pause(500);
     now = await holding(subject);
     problems = leftOver(before, now);
   } while (problems.length > 0 && performance.now() - startedAt < recoveryMsMax);
@@ -98,6 +97,9 @@ interface Holding {
 }
 
 async function holding(subject: Subject): Promise<Holding> {
+  subject.collectGarbage();
+  // Threads give back what was collected.
+  await pause(500);
   const heapBytes = await subject.metric("nodejs_heap_size_used_bytes");
   const outsideBytes = await subject.metric("nodejs_external_memory_bytes");
   return {

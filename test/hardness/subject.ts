@@ -7,6 +7,7 @@ import { readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { brokerEnvironment, brokerFlags } from "../../tools/launch.ts";
 import { WireClient } from "../fixtures/wire-client.ts";
 
 export interface LogLine {
@@ -33,6 +34,8 @@ export interface Subject {
   readonly forgetPeak: () => void;
   /** Open file descriptors. */
   readonly descriptors: () => number;
+  /** Collects what V8 has not yet: from then on what counts as used is used. */
+  readonly collectGarbage: () => void;
   /** SIGKILL; resolves when it is gone. Its directory stays. */
   readonly kill: () => Promise<void>;
   /** SIGTERM; the directory goes, too. Resolves with the exit code and the milliseconds it took. */
@@ -40,6 +43,7 @@ export interface Subject {
 }
 
 const main = join(import.meta.dirname, "../../broker-fargate/src/main.ts");
+const collector = join(import.meta.dirname, "collects-garbage.ts");
 const stopMsMax = 15_000;
 
 export async function startSubject(
@@ -49,8 +53,17 @@ export async function startSubject(
   const directory = how.directory ?? (await mkdtemp(join(tmpdir(), "millrace-hardness-")));
   const flags = ["--data", directory, "--port", "0", "--http-port", "0"];
   const sets = ["group.initial.rebalance.delay.ms=0", ...settings];
-  const args = [how.main ?? main, ...flags, ...sets.flatMap((setting) => ["--set", setting])];
-  const child = spawn(process.execPath, args, { stdio: ["ignore", "pipe", "pipe"] });
+  const args = [
+    ...brokerFlags,
+    ...["--import", collector],
+    how.main ?? main,
+    ...flags,
+    ...sets.flatMap((setting) => ["--set", setting]),
+  ];
+  const child = spawn(process.execPath, args, {
+    stdio: ["ignore", "pipe", "pipe"],
+    env: { ...process.env, ...brokerEnvironment },
+  });
   const { pid } = child;
   if (pid === undefined) throw new Error("cannot start the broker");
   let output = "";
@@ -78,6 +91,9 @@ export async function startSubject(
     // proc_pid_clear_refs(5): 5 sets the peak back to what is resident now.
     forgetPeak: () => writeFileSync(`/proc/${pid}/clear_refs`, "5"),
     descriptors: () => readdirSync(`/proc/${pid}/fd`).length,
+    collectGarbage: () => {
+      child.kill("SIGUSR2");
+    },
     kill: async () => {
       child.kill("SIGKILL");
       await gone;

@@ -9,7 +9,7 @@ import { begun, Killed, MortalPorts } from "../../control-api/src/operations/fix
 import type { ClusterRecord } from "../../control-api/src/clusters/cluster-record.ts";
 import type { OperationId } from "../../control-api/src/operations/operation-record.ts";
 import { string } from "../../sdk/src/index.ts";
-import type { Launch } from "../../tools/cluster-processes.ts";
+import type { Launch } from "../../tools/launch.ts";
 import { bundledLaunch } from "../cluster/rig.ts";
 import { ProcessClusters, smallCluster } from "../fixtures/process-clusters.ts";
 

@@ -1,5 +1,6 @@
 /** The broker process that a soak watches, on free ports. */
 import { join } from "node:path";
+import { fromSources } from "../../tools/launch.ts";
 import { type Server, startServer } from "../compat/processes.ts";
 import { waitUntilReady } from "../compat/raw-client.ts";
 import { freePort } from "../compat/targets.ts";
@@ -25,12 +26,12 @@ export async function startSubject(
     {
       file: process.execPath,
       args: [
-        join(root, "tools/start.mjs"),
+        ...fromSources.broker,
         ...["--data", dataDirectory, "--port", String(port), "--http-port", String(httpPort)],
         ...settings.flatMap((setting) => ["--set", setting]),
       ],
       cwd: root,
-      env,
+      env: { ...fromSources.env, ...env },
     },
     join(folder, "broker.log"),
   );

@@ -7,8 +7,9 @@ import {
   SeededRandom,
   VirtualClock,
 } from "@millrace/adapter-memory";
-import { FileObjectStore } from "@millrace/adapter-node";
+import { FileObjectStore, type FileObjectStoreOptions } from "@millrace/adapter-node";
 import type { ObjectStore } from "@millrace/core";
+import { sideWorkEntry } from "../../broker-fargate/src/side-work/entry.ts";
 import { type ObjectStoreSubject, objectStoreContract } from "./object-store-contract.ts";
 
 function memory(): ObjectStoreSubject {
@@ -43,7 +44,7 @@ function faultless(): ObjectStoreSubject {
   };
 }
 
-function files(options: { readonly filesOpenMax?: number }): ObjectStoreSubject {
+function files(options: FileObjectStoreOptions): ObjectStoreSubject {
   const folders = new Map<ObjectStore, string>();
   const open = async (folder: string): Promise<ObjectStore> => {
     const store = await FileObjectStore.open(join(folder, "objects"), options);
@@ -51,7 +52,7 @@ function files(options: { readonly filesOpenMax?: number }): ObjectStoreSubject 
     return store;
   };
   return {
-    name: `files, ${options.filesOpenMax ?? "the usual number of"} open at once`,
+    name: `files, ${options.filesOpenMax ?? "the usual number of"} open at once${options.writer === undefined ? "" : ", written on a thread"}`,
     open: async () => open(await mkdtemp(join(tmpdir(), "millrace-objects-"))),
     reopen: async (store) => {
       await store.close();
@@ -71,3 +72,4 @@ objectStoreContract(memory());
 objectStoreContract(faultless());
 objectStoreContract(files({}));
 objectStoreContract(files({ filesOpenMax: 1 }));
+objectStoreContract(files({ writer: sideWorkEntry }));

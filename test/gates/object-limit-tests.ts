@@ -21,6 +21,27 @@ export const objectFileLimitTests: LimitTests = {
     files,
     "that are large are synced bit by bit",
   ),
+  writtenBlockBytes: met(
+    "what is beyond the file's end is cut off",
+    "adapters/node/src/object-writer.test.ts",
+    "have the bytes of their parts, and no more",
+  ),
+  writerPieceBytes: { tuning: "how much a thread is handed at once" },
+  writerPieces: met(
+    "further ones wait, in order",
+    "adapters/node/src/object-writer.test.ts",
+    "are many at once, in bounded memory",
+  ),
+  writerHeapMebibytesMax: met(
+    "the thread dies: ObjectError, retriable",
+    "adapters/node/src/object-writer.test.ts",
+    "fail with a thread that died, and the next ones have another",
+  ),
+  writerIdleMsMax: met(
+    "the thread is ended",
+    "adapters/node/src/object-writer.test.ts",
+    "leave no thread behind after a while",
+  ),
   objectLinkTriesMax: met(
     "ObjectError, retriable",
     files,

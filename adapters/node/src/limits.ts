@@ -32,9 +32,19 @@ export const objectPieceBytes = 1_048_576;
  * Bytes of an object that are written by one system call. Linux takes page cache for a write in
  * blocks as large as the write: larger ones are rarely at hand, and cost several times more.
  */
-export const objectWriteBytes: number = 512 * 1024;
+export const objectWriteBytes: number = 128 * 1024;
 /** Bytes of an object that are written before they are synced. */
 export const objectSyncBytes: number = 8 * 1_048_576;
+/** What is written past the page cache is, and lies at, a multiple of this. */
+export const writtenBlockBytes = 4_096;
+/** Bytes of an object that are handed to the thread that writes it, at once. */
+export const writerPieceBytes = 1_048_576;
+/** Such pieces on their way there; further ones wait, in order. */
+export const writerPieces = 4;
+/** The heap of V8 of that thread. */
+export const writerHeapMebibytesMax = 64;
+/** Without an object for so long it is given back. */
+export const writerIdleMsMax = 10_000;
 /** How often an object is linked to a folder that deletions remove again. */
 export const objectLinkTriesMax = 10;
 /** A Unix socket's path, without the NUL that Linux wants behind it. */

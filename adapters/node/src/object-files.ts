@@ -23,10 +23,14 @@ import {
 } from "./object-files-calls.ts";
 import { walkKeys } from "./object-files-listing.ts";
 import { TemporaryFiles } from "./object-files-temporary.ts";
+import { ObjectWriter } from "./object-writer.ts";
+import type { ThreadEntry } from "./worker-pool-thread.ts";
 
 export interface FileObjectStoreOptions {
   /** Descriptors held at once; further calls wait. */
   readonly filesOpenMax?: number;
+  /** What a thread of its own runs that writes objects. Absent: libuv's threads write them. */
+  readonly writer?: () => ThreadEntry;
   readonly calls?: FileCalls;
 }
 
@@ -37,13 +41,15 @@ export interface FileObjectStoreOptions {
  * one is, and syncs the path's folders up to the root, each of which may be new, before it
  * resolves; also before it says `exists`, because whoever linked that file may not have come so
  * far. A put that failed on that way may be seen by a read, which then syncs them first. A deletion removes folders that it left empty, at once, and syncs the folder that is left.
- * All of it runs on libuv's threads, in pieces, so that nobody waits long for one of them.
+ * All of it runs on libuv's threads, in pieces, so that nobody waits long for one of them; what is
+ * put is written on a thread of its own, if there is one.
  *
  * It wants a file system with hard links. Stores of several processes may share a root.
  */
 export class FileObjectStore implements ObjectStore {
   readonly #root: string;
   readonly #calls: FileCalls;
+  readonly #writer: ObjectWriter | undefined;
   readonly #temporary: TemporaryFiles;
   /** Each holds one descriptor at most. */
   readonly #lanes: Lanes;
@@ -57,6 +63,7 @@ export class FileObjectStore implements ObjectStore {
     this.#root = root;
     this.#temporary = temporary;
     this.#calls = options.calls ?? fileCalls;
+    this.#writer = options.writer === undefined ? undefined : new ObjectWriter(options.writer);
     this.#filesOpenMax = options.filesOpenMax ?? objectFilesOpenMax;
     this.#lanes = new Lanes(this.#filesOpenMax);
   }
@@ -109,6 +116,7 @@ export class FileObjectStore implements ObjectStore {
     if (this.#isClosed) return;
     this.#isClosed = true;
     await Promise.allSettled(this.#underWay);
+    await this.#writer?.close();
     await this.#temporary.close();
   }
 
@@ -143,21 +151,22 @@ export class FileObjectStore implements ObjectStore {
   }
 
   async #write(path: string, parts: readonly Uint8Array[]): Promise<void> {
-    const file = await this.#openNew(path);
+    try {
+      await this.#writeNew(path, parts);
+    } catch (error) {
+      if (codeOf(error) !== "ENOENT") throw error;
+      await this.#calls.mkdir(this.#temporary.folder);
+      await this.#writeNew(path, parts);
+    }
+  }
+
+  async #writeNew(path: string, parts: readonly Uint8Array[]): Promise<void> {
+    if (this.#writer !== undefined) return this.#writer.write(path, parts);
+    const file = await this.#calls.open(path, "wx");
     try {
       await writeObject(file, parts);
     } finally {
       await file.close();
-    }
-  }
-
-  async #openNew(path: string): Promise<OpenedFile> {
-    try {
-      return await this.#calls.open(path, "wx");
-    } catch (error) {
-      if (codeOf(error) !== "ENOENT") throw error;
-      await this.#calls.mkdir(this.#temporary.folder);
-      return this.#calls.open(path, "wx");
     }
   }
 

@@ -38,7 +38,7 @@ export class WorkerThread {
 
   constructor(entry: ThreadEntry, onDeath: () => void) {
     this.#onDeath = onDeath;
-    this.#worker = startWorker(entry);
+    this.#worker = startWorker(entry, { heapMebibytesMax: sideHeapMebibytesMax });
     this.#worker.on("message", (answer: ThreadAnswer) => this.#settle(answer));
     this.#worker.on("messageerror", (error) => void this.end("its answer is unreadable", error));
     this.#worker.on("error", (error) => this.#died("a thread failed", error));
@@ -100,13 +100,18 @@ export class WorkerThread {
   }
 }
 
-function startWorker(entry: ThreadEntry): Worker {
+/** `start`: what the file is told, if it has several roles. */
+export function startWorker(
+  entry: ThreadEntry,
+  terms: { readonly heapMebibytesMax: number; readonly start?: object },
+): Worker {
   // Not imported: a process that never starts a thread has no use for the module.
   const { Worker } = process.getBuiltinModule("node:worker_threads");
-  const resourceLimits = { maxOldGenerationSizeMb: sideHeapMebibytesMax };
-  if (entry.kind === "file") return new Worker(entry.url, { resourceLimits });
-  const { text, url } = entry;
-  return new Worker(text, { eval: true, workerData: { url }, resourceLimits });
+  const resourceLimits = { maxOldGenerationSizeMb: terms.heapMebibytesMax };
+  // As a text: a thread can't be sent a URL.
+  const workerData = { url: String(entry.url), ...terms.start };
+  if (entry.kind === "file") return new Worker(entry.url, { workerData, resourceLimits });
+  return new Worker(entry.text, { eval: true, workerData, resourceLimits });
 }
 
 /** Copies, a part in each turn: fresh memory costs a page fault for every 4 KiB. */

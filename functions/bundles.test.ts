@@ -86,6 +86,27 @@ it("the API answers from its bundle alone, and nobody gets in without the gatewa
   expect(refused).toMatchObject({ statusCode: 401, body: { status: 401 } });
 });
 
+it("a path that says one thing to IAM and another to the API is nobody's", () => {
+  const authorizer = { iam: { userArn: "arn:aws:iam::123456789012:user/narrow" } };
+  const paths = [
+    "/iam/v1/whoami",
+    ...["/iam/v1/clusters/../whoami", "/iam/v1/clusters/%2e%2E/whoami", "/iam/v1/./whoami"],
+    ...["/iam/v1/clusters\\..\\whoami", "/iam/v1/clusters/.%2e/whoami", "/docs/../v1/whoami"],
+  ];
+  const events = paths.map((path) =>
+    JSON.stringify(httpEvent({ method: "GET", path, authorizer })),
+  );
+  const at = `{ ...${JSON.stringify(context(1000))}, getRemainingTimeInMillis: () => 1000 }`;
+  const statuses = run(`
+    const { handler } = await import("./api/index.mjs");
+    const write = process.stdout.write.bind(process.stdout);
+    process.stdout.write = () => true;
+    const statuses = [];
+    for (const event of [${events.join()}]) statuses.push((await handler(event, ${at})).statusCode);
+    write(statuses.join(), () => process.exit());`);
+  expect(statuses.split(",").map(Number)).toEqual([200, ...paths.slice(1).map(() => 404)]);
+});
+
 it("the same sources make the same bytes", async () => {
   const again = mkdtempSync(join(tmpdir(), "millrace-functions-"));
   try {

@@ -23,6 +23,7 @@ import {
   OperationRecords,
   OperationRunner,
   provisionedConnection,
+  RequestRates,
   type ShownClusters,
   Sweeper,
 } from "@millrace/control-api";
@@ -93,7 +94,7 @@ function metadataOf(id: ClusterId): Promise<MetadataStore> {
 
 async function sweep(): Promise<void> {
   try {
-    await sweeper.sweep({ restarts: "dead" });
+    await sweeper.sweep();
   } catch (error) {
     failed("the next sweep tries again:")(error);
   }
@@ -116,7 +117,9 @@ const app = controlApp({
     apiKeys: new ApiKeys({ ...ports, store }),
     ...{ hasLogins: false, adminUser: undefined, ownHosts: [] },
     ...{ findUser: () => undefined, checkPassword: () => Promise.resolve("wrong") },
+    failureDelay: () => Promise.resolve(),
   }),
+  requestRates: new RequestRates(ports),
   failed: (error, requestId) => failed(`request ${requestId} failed:`)(error),
 });
 const listener = await serveHttp(

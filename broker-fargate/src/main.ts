@@ -44,6 +44,7 @@ import { shutdownGraceMsMax } from "./limits.ts";
 import { failureText } from "./failure-text.ts";
 import { LifeDisks } from "./life-disks.ts";
 import { type ListenerAddresses, listenerAddresses } from "./listener-address.ts";
+import { logSignals } from "./metrics/signal-log.ts";
 import { observeTurns } from "./metrics/event-loop-watch.ts";
 import { observeProcess } from "./metrics/process-usage.ts";
 import { type Life, Lives, observeLives } from "./lives.ts";
@@ -115,10 +116,13 @@ async function run(options: Options): Promise<void> {
   lives.onNext = (next) => {
     serving.life = next;
   };
+  const { clock } = life.opened.broker;
+  const endSignals = logSignals({ ...{ clock, log, serving }, settings });
   const http = await openHttpNow();
   setFlagsFromString("--regexp-optimization");
   const close = async (): Promise<void> => {
     readiness.reasons = ["the broker is shutting down"];
+    endSignals();
     await lives.end();
     await node.close();
     await http?.close();
@@ -327,7 +331,9 @@ async function openObjects(
   settings: ObjectStoreSettings,
   { clock, log, random }: { readonly clock: Clock; readonly random: Random; readonly log: Logger },
 ): Promise<ObjectStore> {
-  if (settings.kind === "files") return FileObjectStore.open(settings.folder);
+  if (settings.kind === "files") {
+    return FileObjectStore.open(settings.folder, { writer: sideWorkEntry });
+  }
   const { addressing, bucket, endpoint, prefix, region } = settings;
   return S3ObjectStore.open({
     ...{ clock, random, addressing, bucket, prefix, crc32c },

@@ -5,6 +5,7 @@ import type { Attempt } from "./idempotency/attempt.ts";
 import type { OperationCatalogue } from "./operations/operation-record.ts";
 import type { ClusterAccess } from "./ports/cluster-access.ts";
 import type { Principal, PrincipalOf } from "./principal.ts";
+import type { RequestRates } from "./request-rates.ts";
 
 /** As much of the catalogue as the routes ask. */
 export type ShownClusters = Pick<
@@ -25,6 +26,8 @@ export interface ControlDependencies {
   /** `none`: clusters are shown, and neither made, changed nor deleted (a broker's own process). */
   readonly provisioning: "full" | "none";
   readonly principalOf: PrincipalOf;
+  /** How often each principal may ask. Absent: as often as it likes, or as a gateway allows. */
+  readonly requestRates?: RequestRates;
   /** For what is a defect. */
   readonly failed: (error: Error, requestId: string) => void;
   /** Told of every answer. */

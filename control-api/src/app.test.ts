@@ -42,6 +42,7 @@ describe("whoever asks", () => {
     ["operator", `PATCH ${topics}/orders`],
     ["operator", `DELETE ${topics}/orders`],
     ["operator", `DELETE /v1/clusters/${madeId}/groups/billing`],
+    ["operator", `POST /v1/clusters/${madeId}/groups/billing/offsets`],
     ["operator", `POST /v1/clusters/${madeId}/credentials`],
     ["operator", `DELETE /v1/clusters/${madeId}/credentials/cr_0000000000000001`],
     ["admin", "POST /v1/clusters"],

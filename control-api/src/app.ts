@@ -2,7 +2,7 @@
  * The control plane's API, as a hono app over ports: the same in a Lambda function and in a broker's
  * own process. `openApiDocument` is made of the same routes.
  *
- * A request's path: its id → who asks (`principalOf`) → its body's type and size → the route's least
+ * A request's path: its id → who asks (`principalOf`), and whether too often → its body's type and size → the route's least
  * role → its parameters and body against their schemas → for what makes something, the kept reply of a
  * former try → the handler. Every failure is a problem (problems.ts); bad input is never a 5xx.
  */
@@ -14,6 +14,8 @@ import { mountDocs } from "./docs/mount-docs.ts";
 import { openApiInfo } from "./docs/document.ts";
 import { refuseOtherMethods } from "./other-methods.ts";
 import { failedValidation } from "./invalid-request.ts";
+import { requestBurstMax, requestsPerSecond } from "./limits.ts";
+import type { Principal } from "./principal.ts";
 import { notFound, ProblemError, problemResponse } from "./problems.ts";
 import { clusterProblem } from "./kafka/cluster-problem.ts";
 import { requestIdOf } from "./request-id.ts";
@@ -90,8 +92,18 @@ function authenticated(deps: ControlDependencies): MiddlewareHandler<AppEnvironm
       throw new ProblemError("unauthenticated", outcome.detail, { headers });
     }
     context.set("principal", outcome.principal);
+    refuseTooMany(deps, outcome.principal);
     await next();
   };
+}
+
+/** Before anything else is done for it. Who has no login is refused already. */
+function refuseTooMany({ requestRates }: ControlDependencies, principal: Principal): void {
+  const taken = requestRates?.take(principal);
+  if (taken?.kind !== "tooMany") return;
+  const headers = { "retry-after": String(Math.ceil(taken.retryAfterMs / 1_000)) };
+  const detail = `a caller has ${requestsPerSecond} requests a second, ${requestBurstMax} at once`;
+  throw new ProblemError("too-many-requests", detail, { headers });
 }
 
 /** The path as it was sent, because a decoded one need not be a URI reference. */

@@ -15,24 +15,44 @@ export function cursorOf(hashing: Hashing, list: string, after: string): string 
   return urlText(Uint8Array.from([...check, ...position]));
 }
 
-/** Throws ProblemError. */
+/** Of a list whose positions may be any text. Throws ProblemError. */
 export function afterCursor(
   hashing: Hashing,
   list: string,
   cursor: string | undefined,
 ): string | undefined {
+  return positionAfter(cursor, { hashing, list, read: (text) => text });
+}
+
+/**
+ * Who reads this code can make a cursor: `read` gives undefined for what is no position of the list.
+ * Undefined: the list's beginning. Throws ProblemError.
+ */
+export function positionAfter<Position>(
+  cursor: string | undefined,
+  of: {
+    readonly hashing: Hashing;
+    readonly list: string;
+    readonly read: (text: string) => Position | undefined;
+  },
+): Position | undefined {
   if (cursor === undefined) return undefined;
   const bytes = urlBytes(cursor) ?? new Uint8Array();
   const position = bytes.subarray(checkBytes);
   const check = bytes.subarray(0, checkBytes);
-  const after = utf8Text(position);
-  if (after === undefined || !isSameSecret(check, checkOf(hashing, list, position))) {
-    const detail = "not a `nextCursor` of this list";
-    throw new ProblemError("invalid-request", detail, {
-      errors: [{ pointer: "query/cursor", detail }],
-    });
-  }
-  return after;
+  const text = utf8Text(position);
+  const isOfList = isSameSecret(check, checkOf(of.hashing, of.list, position));
+  const after = isOfList && text !== undefined ? of.read(text) : undefined;
+  if (after !== undefined) return after;
+  const detail = "not a `nextCursor` of this list";
+  const errors = [{ pointer: "query/cursor", detail }];
+  throw new ProblemError("invalid-request", detail, { errors });
+}
+
+/** An id of this kind. */
+export function idPosition(prefix: "cr" | "key"): (text: string) => string | undefined {
+  const pattern = new RegExp(`^${prefix}_[0-9a-hjkmnp-tv-z]{16}$`, "u");
+  return (text) => (pattern.test(text) ? text : undefined);
 }
 
 function checkOf(hashing: Hashing, list: string, position: Uint8Array): Uint8Array {

@@ -93,7 +93,7 @@ export interface Answered {
 }
 
 export function controlKit(
-  over: Partial<Pick<ControlDependencies, "store" | "provisioning">> = {},
+  over: Partial<Pick<ControlDependencies, "store" | "provisioning" | "requestRates">> = {},
 ): ControlKit {
   const clock = new VirtualClock();
   const random = new SeededRandom(7);

@@ -14,4 +14,5 @@ export { Sweeper } from "./operations/sweep.ts";
 export * from "./ports/cluster-access.ts";
 export * from "./ports/cluster-admin.ts";
 export * from "./principal.ts";
+export { RequestRates } from "./request-rates.ts";
 export { type Problem, type ProblemKind, problemKinds } from "./problems.ts";

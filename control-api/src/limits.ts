@@ -2,6 +2,11 @@
 
 /** Bytes of a request's body. */
 export const bodyBytesMax: number = 256 * 1024;
+/** Requests that a principal may send at once, and how many more it may send with each second. */
+export const requestBurstMax = 200;
+export const requestsPerSecond = 50;
+/** Principals whose requests are counted. */
+export const ratedPrincipalsMax = 1_000;
 /** Items of one page of a list, and as many as a list has where nobody says. */
 export const pageItemsMax = 100;
 export const pageItemsDefault = 50;
@@ -28,8 +33,15 @@ export const configEntriesMax = 200;
 export const configValueCharactersMax = 10_000;
 /** Partitions that may be asked for at once. */
 export const topicPartitionsMax = 10_000;
-/** How long one call to a cluster's brokers may take. */
-export const clusterCallMsMax = 20_000;
+/** Topics and partitions that one request to reset offsets names. */
+export const offsetResetsMax = 100;
+/** Partitions whose offsets one request resets: the kept reply, which names them all, is one item. */
+export const resetPartitionsMax = 1_000;
+/** How often a topic that was made is looked for until a broker shows it, and the wait in between. */
+export const madeTopicLooksMax = 20;
+export const madeTopicLookMs = 100;
+/** How long one call to a cluster's brokers may take: two of them, within a gateway's half a minute. */
+export const clusterCallMsMax = 12_000;
 /** Clusters to whose brokers connections are kept. */
 export const openClustersMax = 100;
 /** Age at which a process takes a new login for a cluster's brokers. */

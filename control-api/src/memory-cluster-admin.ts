@@ -77,7 +77,15 @@ export class MemoryClusterAdmin implements ClusterAdmin {
     });
   }
 
-  readonly groups: GroupAdmin = {
+  /** Records lie a second apart, from 1970 on. */
+  async offsetsAt(topic: string, timestampMs: number): ReturnType<ClusterAdmin["offsetsAt"]> {
+    const ends = await this.offsets(topic);
+    return ends.map(({ latestOffset, partition }) => {
+      return { partition, offset: Math.min(Math.ceil(timestampMs / 1_000), latestOffset) };
+    });
+  }
+
+  readonly groups: { -readonly [Call in keyof GroupAdmin]: GroupAdmin[Call] } = {
     list: async () => {
       this.#refuse();
       return Array.from(this.groupTable, ([id, { state }]) => ({ id, state, protocol: "classic" }));
@@ -94,6 +102,28 @@ export class MemoryClusterAdmin implements ClusterAdmin {
       if (group === undefined) throw new KafkaRefusal("GROUP_ID_NOT_FOUND", "no such group");
       if (group.state !== "Empty") throw new KafkaRefusal("NON_EMPTY_GROUP", "it has members");
       this.groupTable.delete(id);
+    },
+    committed: async (id) => {
+      const lag = this.groupTable.get(id)?.lag ?? [];
+      return lag.map(({ committed, partition, topic }) => ({
+        topic,
+        partition,
+        offset: committed,
+      }));
+    },
+    alterOffsets: async (id, offsets) => {
+      await this.gate;
+      const group = this.groupTable.get(id);
+      if (group !== undefined && group.state !== "Empty") {
+        throw new KafkaRefusal("UNKNOWN_MEMBER_ID", "it has members");
+      }
+      const isAltered = (at: PartitionLag): boolean =>
+        offsets.some(({ partition, topic }) => topic === at.topic && partition === at.partition);
+      const kept = (group?.lag ?? []).filter((at) => !isAltered(at));
+      const altered = offsets.map(({ offset, partition, topic }) => {
+        return { topic, partition, committed: offset, end: 5, lag: 5 - offset };
+      });
+      this.groupTable.set(id, { state: "Empty", lag: [...kept, ...altered] });
     },
   };
 

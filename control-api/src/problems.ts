@@ -29,6 +29,7 @@ export type ProblemKind =
   | "unsupported-media-type"
   | "idempotency-key-reused"
   | "refused"
+  | "too-many-requests"
   | "internal"
   | "cluster-unavailable"
   | "store-unavailable";
@@ -116,6 +117,12 @@ export const problemKinds: Readonly<Record<ProblemKind, ProblemTraits>> = {
     status: 422,
     title: "The cluster refused it",
     means: "The brokers do not take it: `code` is Kafka's name of the error.",
+  },
+  "too-many-requests": {
+    status: 429,
+    title: "Too many requests",
+    means:
+      "The caller asks more often than it may. Ask again after `Retry-After` seconds. A gateway before the API has a limit of its own, for all callers together, and its 429 has another body.",
   },
   internal: {
     status: 500,

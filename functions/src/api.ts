@@ -10,6 +10,7 @@ import type { APIGatewayProxyEventV2, APIGatewayProxyResultV2, Context } from "a
 import { handle, type LambdaEvent } from "hono/aws-lambda";
 import { ClusterReach } from "./cluster-reach.ts";
 import { apiFields, readEnvironment } from "./environment.ts";
+import { pathBehindDoor } from "./gateway-path.ts";
 import { gatewayPrincipal } from "./gateway-principal.ts";
 import { makeLog } from "./log.ts";
 import { OpenTables } from "./stores.ts";
@@ -47,9 +48,8 @@ export async function handler(
   return answer as APIGatewayProxyResultV2;
 }
 
-/** `/iam/v1/…` is `/v1/…` behind another door: the gateway says who came through it. */
 function withoutDoor(event: APIGatewayProxyEventV2): APIGatewayProxyEventV2 {
-  const rawPath = event.rawPath.replace(/^\/iam(?=\/v1(\/|$))/u, "");
+  const rawPath = pathBehindDoor(event.rawPath);
   const http = { ...event.requestContext.http, path: rawPath };
   return { ...event, rawPath, requestContext: { ...event.requestContext, http } };
 }

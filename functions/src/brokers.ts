@@ -1,4 +1,4 @@
-import { EcsDriver } from "@millrace/adapter-aws/ecs-driver";
+import { EcsDriver, type EcsDriverOptions } from "@millrace/adapter-aws/ecs-driver";
 import type { BrokerDriver, Clock, Random } from "@millrace/core";
 import type { Environment, ProvisionerField } from "./environment.ts";
 
@@ -10,20 +10,14 @@ export interface BrokersDependencies {
   readonly random: Random;
 }
 
-export interface OpenBrokers {
-  readonly driver: BrokerDriver;
-  /** `dead`: brokers that ended are started again by the sweep, since nothing else does. */
-  readonly restarts: "dead" | "none";
-}
-
 /** What a module exports that `MILLRACE_BROKERS_IN` names instead of ECS: for tests. */
 export interface OtherBrokers {
-  readonly openBrokers: (deps: BrokersDependencies) => Promise<OpenBrokers>;
+  readonly openBrokers: (deps: BrokersDependencies) => Promise<BrokerDriver>;
 }
 
-export async function openBrokers(deps: BrokersDependencies): Promise<OpenBrokers> {
+export async function openBrokers(deps: BrokersDependencies): Promise<BrokerDriver> {
   const { brokersIn } = deps.environment;
-  if (brokersIn === "ecs") return { driver: await openEcs(deps), restarts: "none" };
+  if (brokersIn === "ecs") return openEcs(deps);
   const other = (await import(brokersIn)) as OtherBrokers;
   return other.openBrokers(deps);
 }
@@ -44,5 +38,17 @@ function openEcs({ clock, environment, random }: BrokersDependencies): Promise<E
     executionRoleArn: environment.brokerExecutionRole,
     logGroup: environment.brokerLogGroup,
     diskGiB: Number(environment.brokerDiskGiB),
+    ...loadBalancerIn(environment.loadBalancer),
   });
+}
+
+/** As `infra` writes it: `host|9201=arn,9202=arn`. */
+export function loadBalancerIn(text: string): Pick<EcsDriverOptions, "loadBalancer"> {
+  if (text === "") return {};
+  const [host = "", groups = ""] = text.split("|");
+  const listeners = groups.split(",").map((group) => {
+    const [port, targetGroupArn = ""] = group.split("=");
+    return { port: Number(port), targetGroupArn };
+  });
+  return { loadBalancer: { host, listeners } };
 }

@@ -35,7 +35,8 @@ export type ProvisionerField =
   | "brokerTaskRole"
   | "brokerExecutionRole"
   | "brokerLogGroup"
-  | "brokerDiskGiB";
+  | "brokerDiskGiB"
+  | "loadBalancer";
 
 /** `region` is set by Lambda itself, and by nobody else. */
 export type Field = ProvisionerField | AuthorizerField | "region";
@@ -81,6 +82,10 @@ const variables: Readonly<Record<Field, Variable>> = {
     name: "MILLRACE_BROKER_DISK_GIB",
     about: "a task's ephemeral storage; 20 are included in its price",
   },
+  loadBalancer: {
+    name: "MILLRACE_LOAD_BALANCER",
+    about: "`host|port=target group,…`, of which brokers get one each; empty: there is none",
+  },
   brokersIn: {
     name: "MILLRACE_BROKERS_IN",
     about: "`ecs`, or the URL of a module that opens another driver, for tests (`OtherBrokers`)",
@@ -125,6 +130,7 @@ export const provisionerFields: readonly ProvisionerField[] = [
   "brokerExecutionRole",
   "brokerLogGroup",
   "brokerDiskGiB",
+  "loadBalancer",
 ];
 
 export type Environment<Of extends Field> = Readonly<Record<Of, string>>;

@@ -29,7 +29,7 @@ async function openProvisioning(): Promise<Provisioning> {
   const stores = new AwsClusterStores({
     ...{ prefix, bucket, region, addressing, crc32c, clock, random },
   });
-  const { driver, restarts } = await openBrokers({ environment, clock, random });
+  const driver = await openBrokers({ environment, clock, random });
   // One of each process: who has a lease is told by it.
   const holder = Buffer.from(random.bytes(12)).toString("base64url");
   const deps = { store, stores, driver, clock, random, holder };
@@ -42,9 +42,13 @@ async function openProvisioning(): Promise<Provisioning> {
       log("info", outcome === "failed" ? "operationFailed" : "operationRan", { id, outcome });
     },
     sweep: async (untilMs) => {
-      const swept = await sweeper.sweep({ untilMs, restarts });
-      const missing = await missingBrokers(clusters, driver);
-      log("info", "swept", { ...swept, brokersMissing: missing });
+      // First, because a sweep may take all the time there is; and neither keeps the other from it.
+      const [missing] = await Promise.allSettled([missingBrokers(clusters, driver)]);
+      if (missing.status === "fulfilled") {
+        log("info", "brokersCounted", { brokersMissing: missing.value });
+      }
+      log("info", "swept", { ...(await sweeper.sweep({ untilMs })) });
+      if (missing.status === "rejected") throw missing.reason;
     },
   };
 }

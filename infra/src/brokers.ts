@@ -102,7 +102,7 @@ export class Brokers extends Construct {
       {
         sid: "SecretsOfClusters",
         actions: ["ssm:GetParameters"],
-        resources: [clusterNames(this, settings).parameters],
+        resources: [clusterNames(this, settings).brokerParameters],
         patternBecause: clustersComeLater,
       },
       {

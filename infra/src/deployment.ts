@@ -3,6 +3,7 @@ import { Construct } from "constructs";
 import { Brokers } from "./brokers.ts";
 import { Functions } from "./functions.ts";
 import { ControlApi } from "./http-api.ts";
+import { BrokerLoadBalancer } from "./load-balancer.ts";
 import { Network } from "./network.ts";
 import type { Settings } from "./props.ts";
 import { Signals } from "./signals.ts";
@@ -40,7 +41,13 @@ export class Deployment extends Construct {
     const base = { settings, network, storage };
     this.brokers = new Brokers(this, "Brokers", { ...base, imageFolder: files.imageFolder });
     const { brokers } = this;
-    this.functions = new Functions(this, "Functions", { ...base, brokers, bundles: files.bundles });
+    const loadBalancer =
+      settings.network.loadBalancerListeners === 0
+        ? undefined
+        : new BrokerLoadBalancer(this, "LoadBalancer", { network, settings });
+    this.functions = new Functions(this, "Functions", {
+      ...{ ...base, brokers, loadBalancer, bundles: files.bundles },
+    });
     this.controlApi = new ControlApi(this, "ControlApi", { settings, functions: this.functions });
     new Signals(this, "Signals", { settings, deployment: this });
     this.#output("ApiUrl", "Of the control plane's API", this.controlApi.api.apiEndpoint);

@@ -32,6 +32,7 @@ import { acknowledge } from "./acknowledge.ts";
 import { brokerPort } from "./broker-port.ts";
 import type { Brokers } from "./brokers.ts";
 import { allow, clustersComeLater, type Grant } from "./grants.ts";
+import type { BrokerLoadBalancer } from "./load-balancer.ts";
 import { logGroupProps } from "./logs.ts";
 import type { Network } from "./network.ts";
 import type { Settings } from "./props.ts";
@@ -47,6 +48,7 @@ export interface FunctionsProps {
   readonly network: Network;
   readonly storage: Storage;
   readonly brokers: Brokers;
+  readonly loadBalancer: BrokerLoadBalancer | undefined;
   /** Has a folder for each function, with its bundle. */
   readonly bundles: string;
 }
@@ -96,6 +98,7 @@ export class Functions extends Construct {
     group.addEgressRule(network.brokerGroup, Port.tcp(brokerPort), "brokers");
     group.addEgressRule(Peer.anyIpv4(), Port.tcp(443), "gateways of DynamoDB and S3");
     network.brokerGroup.addIngressRule(group, Port.tcp(brokerPort), "API of the control plane");
+    this.#props.loadBalancer?.allowFrom(group, "API of the control plane");
     allowInterfaces(this.#roles.api);
     return this.#function("api", {
       timeout: Duration.seconds(settings.functions.apiTimeoutSeconds),
@@ -173,6 +176,7 @@ export class Functions extends Construct {
       brokerExecutionRole: brokers.executionRole.roleArn,
       brokerLogGroup: brokers.logGroup.logGroupName,
       brokerDiskGiB: String(settings.brokers.diskGiB),
+      loadBalancer: this.#props.loadBalancer?.described ?? "",
     };
   }
 
@@ -180,14 +184,12 @@ export class Functions extends Construct {
     const { settings, storage } = this.#props;
     const { tables } = clusterNames(this, settings);
     const { tableArn } = storage.controlTable;
-    const items: Grant = {
-      sid: "Items",
-      actions: itemActions,
-      resources: [tableArn, tables],
-      patternBecause: clustersComeLater,
+    const items = (...resources: readonly string[]): Grant => {
+      return { sid: "Items", actions: itemActions, resources, patternBecause: clustersComeLater };
     };
-    allow(this.#roles.api, items);
-    allow(this.#roles.provisioner, items);
+    allow(this.#roles.api, items(tableArn, tables));
+    // Credentials in clusters' tables are the API's to make: the provisioner makes and deletes tables.
+    allow(this.#roles.provisioner, items(tableArn));
     allow(this.#roles.authorizer, {
       ...{ sid: "Keys", actions: ["dynamodb:GetItem"], resources: [tableArn] },
     });

@@ -20,9 +20,6 @@ import type { Functions } from "./functions.ts";
 import { logGroupProps } from "./logs.ts";
 import type { Settings } from "./props.ts";
 
-/** Requests a second that the whole API takes, and how many at once: a bound on what they cost. */
-const throttle = { rateLimit: 50, burstLimit: 100 };
-
 /** What anybody may read: the same for every deployment. */
 const publicPaths = ["/openapi.json", "/docs", "/docs/{proxy+}"];
 
@@ -65,7 +62,10 @@ export class ControlApi extends Construct {
       httpApi: this.api,
       stageName: "$default",
       autoDeploy: true,
-      throttle,
+      throttle: {
+        rateLimit: settings.api.requestsPerSecond,
+        burstLimit: settings.api.requestBurst,
+      },
       accessLogSettings: { destination: new LogGroupLogDestination(logs) },
     });
   }

@@ -1,4 +1,6 @@
 import { describe, expect, it } from "vitest";
+import { clusterCallMsMax } from "../../control-api/src/limits.ts";
+import { connectTimeoutMsDefault } from "../../sdk/src/limits.ts";
 import { type DeploymentProps, PropsError, settingsOf } from "./props.ts";
 
 function refusal(props: unknown): readonly string[] {
@@ -16,6 +18,14 @@ describe("the props of a deployment", () => {
     const settings = settingsOf({});
     expect(settings).toMatchObject({ name: "millrace", onDelete: "retain", jwt: undefined });
     expect(settings.network).toMatchObject({ zones: 2, brokersIn: "public" });
+  });
+
+  it("let the API say itself that a cluster does not answer, before its function is ended", () => {
+    const { apiTimeoutSeconds } = settingsOf({}).functions;
+    // Most requests are two calls, one after the other.
+    expect(2 * clusterCallMsMax).toBeLessThan(apiTimeoutSeconds * 1_000 - 2_000);
+    // A first broker that can't be connected to leaves time for the next.
+    expect(clusterCallMsMax).toBeGreaterThan(connectTimeoutMsDefault);
   });
 
   it.each([
@@ -43,6 +53,10 @@ describe("the props of a deployment", () => {
       { network: { clientCidrs: "10.0.0.0/8" } },
       'network.clientCidrs is "10.0.0.0/8": allowed is a list',
     ],
+    [
+      { network: { loadBalancerListeners: 17 } },
+      "network.loadBalancerListeners is 17: allowed is a whole number from 0 to 16",
+    ],
     [{ network: [] }, "network is []: allowed is an object"],
     [{ network: 3 }, "network is 3: allowed is an object"],
     [
@@ -53,6 +67,14 @@ describe("the props of a deployment", () => {
     [
       { functions: { apiTimeoutSeconds: 30 } },
       "functions.apiTimeoutSeconds is 30: allowed is a whole number from 3 to 29",
+    ],
+    [
+      { api: { requestsPerSecond: 0 } },
+      "api.requestsPerSecond is 0: allowed is a whole number from 1 to 10000",
+    ],
+    [
+      { api: { burst: 5 } },
+      "api.burst is not a prop: there are api.requestsPerSecond, api.requestBurst",
     ],
     [{ logRetentionDays: 31 }, "logRetentionDays is 31: allowed is 1, 3, 5"],
     [{ dashboard: "no" }, 'dashboard is "no": allowed is true or false'],

@@ -19,6 +19,7 @@ export interface DeploymentProps {
   readonly network?: NetworkProps;
   readonly brokers?: BrokerProps;
   readonly functions?: FunctionProps;
+  readonly api?: ApiProps;
   readonly jwt?: JwtProps;
   readonly logRetentionDays?: number;
   /** An SNS topic that is told of alarms. */
@@ -38,6 +39,11 @@ export interface NetworkProps {
   readonly interfaceEndpoints?: readonly EndpointName[];
   /** From where clients may reach brokers, beside who has the clients' security group. */
   readonly clientCidrs?: readonly string[];
+  /**
+   * Listeners of an internal load balancer, one for each broker of all clusters that are made from then
+   * on; 0: there is none, and clients find brokers by their private names. Billed by the hour.
+   */
+  readonly loadBalancerListeners?: number;
   /** The network's traffic, to a log group; billed by GB. */
   readonly flowLogs?: boolean;
 }
@@ -54,6 +60,13 @@ export interface FunctionProps {
   readonly provisionerTimeoutSeconds?: number;
 }
 
+/** What the gateway takes of all callers together, and answers by 429 above it: a bound on the bill. */
+export interface ApiProps {
+  readonly requestsPerSecond?: number;
+  /** At once, above the rate. */
+  readonly requestBurst?: number;
+}
+
 /** Whose tokens the API takes, beside its own keys. */
 export interface JwtProps {
   readonly issuer: string;
@@ -68,11 +81,12 @@ type Filled<T> = { readonly [K in keyof T]-?: Exclude<T[K], undefined> };
 
 export interface Settings
   extends Filled<
-    Omit<DeploymentProps, "network" | "brokers" | "functions" | "jwt" | "alarmTopicArn">
+    Omit<DeploymentProps, "network" | "brokers" | "functions" | "api" | "jwt" | "alarmTopicArn">
   > {
   readonly network: Filled<NetworkProps>;
   readonly brokers: { readonly diskGiB: number; readonly image: string | undefined };
   readonly functions: Filled<FunctionProps>;
+  readonly api: Filled<ApiProps>;
   readonly jwt: Filled<JwtProps> | undefined;
   readonly alarmTopicArn: string | undefined;
 }
@@ -140,12 +154,16 @@ const rules: Readonly<Record<string, Rule>> = {
     allowed: "an IPv4 block from /8 to /32, as 10.0.0.0/8",
     holds: (value) => isCidr(value, { from: 8, to: 32 }),
   }),
+  // What they are is told to the provisioner in an environment, which Lambda bounds by 4 KB.
+  "network.loadBalancerListeners": whole(0, 16),
   "network.flowLogs": flag,
   "brokers.image": text(/^\S+[:@]\S+$/u, "an image's URI with a tag or a digest"),
   "brokers.diskGiB": whole(20, 200),
   "functions.memoryMiB": whole(256, 3008),
   "functions.apiTimeoutSeconds": whole(3, 29),
   "functions.provisionerTimeoutSeconds": whole(30, 900),
+  "api.requestsPerSecond": whole(1, 10_000),
+  "api.requestBurst": whole(1, 5_000),
   "jwt.issuer": httpsUrl,
   "jwt.audience": text(/^\S+$/u, "a text without blanks"),
   "jwt.keysUrl": httpsUrl,
@@ -160,7 +178,7 @@ const rules: Readonly<Record<string, Rule>> = {
 /** Reached by one that is none: an object's members are checked for themselves. */
 const section: Rule = { allowed: "an object", holds: () => false };
 
-const sections = ["network", "brokers", "functions", "jwt"];
+const sections = ["network", "brokers", "functions", "api", "jwt"];
 
 /** What the user wrote can't be deployed; the message says it all. */
 export class PropsError extends Error {
@@ -172,7 +190,7 @@ export function settingsOf(props: DeploymentProps): Settings {
   const problems = [...problemsOf(props), ...relationsOf(props)];
   if (problems.length > 0)
     throw new PropsError(`Millrace can't be deployed so:\n${problems.join("\n")}`);
-  const { brokers, functions, jwt, network } = props;
+  const { api, brokers, functions, jwt, network } = props;
   return {
     name: props.name ?? "millrace",
     onDelete: props.onDelete ?? "retain",
@@ -184,13 +202,18 @@ export function settingsOf(props: DeploymentProps): Settings {
       brokersIn: network?.brokersIn ?? "public",
       interfaceEndpoints: network?.interfaceEndpoints ?? [],
       clientCidrs: network?.clientCidrs ?? [],
+      loadBalancerListeners: network?.loadBalancerListeners ?? 0,
       flowLogs: network?.flowLogs ?? false,
     },
     brokers: { image: brokers?.image, diskGiB: brokers?.diskGiB ?? 20 },
     functions: {
       memoryMiB: functions?.memoryMiB ?? 512,
-      apiTimeoutSeconds: functions?.apiTimeoutSeconds ?? 20,
+      apiTimeoutSeconds: functions?.apiTimeoutSeconds ?? 29,
       provisionerTimeoutSeconds: functions?.provisionerTimeoutSeconds ?? 900,
+    },
+    api: {
+      requestsPerSecond: api?.requestsPerSecond ?? 50,
+      requestBurst: api?.requestBurst ?? 100,
     },
     jwt: jwt === undefined ? undefined : jwtOf(jwt),
     logRetentionDays: props.logRetentionDays ?? 30,

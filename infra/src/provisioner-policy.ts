@@ -30,7 +30,7 @@ function ofClusters(
       sid: "TablesOfClusters",
       actions: [
         ...["dynamodb:CreateTable", "dynamodb:DescribeTable", "dynamodb:DeleteTable"],
-        ...["dynamodb:TagResource", "dynamodb:UpdateContinuousBackups"],
+        "dynamodb:TagResource",
       ],
       resources: [tables],
       patternBecause: clustersComeLater,
@@ -50,6 +50,7 @@ function ofClusters(
       resources: [parameters],
       patternBecause: clustersComeLater,
     },
+    ...ofListeners(role, settings),
     {
       // To list what is below a path takes the right to the path itself.
       sid: "ListsOfSecrets",
@@ -58,14 +59,31 @@ function ofClusters(
     },
     {
       sid: "ObjectsOfClusters",
-      actions: ["s3:GetObject", "s3:DeleteObject", "s3:AbortMultipartUpload"],
+      // Parts of uploads that nobody finished go by the bucket's own rule.
+      actions: ["s3:DeleteObject"],
       resources: [bucket.arnForObjects("cl_*")],
       patternBecause: clustersComeLater,
     },
     {
       sid: "ListsOfObjects",
-      actions: ["s3:ListBucket", "s3:ListBucketMultipartUploads"],
+      actions: ["s3:ListBucket"],
       resources: [bucket.bucketArn],
+    },
+  ];
+}
+
+/** Which broker has which listener: the load balancer itself is the deployment's. */
+function ofListeners(role: IRole, settings: Settings): readonly Grant[] {
+  if (settings.network.loadBalancerListeners === 0) return [];
+  return [
+    {
+      sid: "Listeners",
+      actions: [
+        ...["ssm:PutParameter", "ssm:GetParameters", "ssm:DeleteParameter"],
+        "ssm:AddTagsToResource",
+      ],
+      resources: [clusterNames(role, settings).listeners],
+      patternBecause: "Each listener's parameter has its port in its name.",
     },
   ];
 }

@@ -11,6 +11,10 @@ export interface ClusterNames {
   readonly parameterPrefix: string;
   readonly tables: string;
   readonly parameters: string;
+  /** Of them, what brokers show: not the authorities' keys. */
+  readonly brokerParameters: string;
+  /** Of parameters, too: which broker has which listener of the load balancer. */
+  readonly listeners: string;
   readonly taskDefinitions: string;
   /** Of the path that all of them are below. */
   readonly parametersPath: string;
@@ -33,6 +37,16 @@ export function clusterNames(scope: IConstruct, { name }: Settings): ClusterName
       service: "ssm",
       resource: "parameter",
       resourceName: `${name}/${idPrefix}*`,
+    }),
+    listeners: stack.formatArn({
+      service: "ssm",
+      resource: "parameter",
+      resourceName: `${name}/listeners/*`,
+    }),
+    brokerParameters: stack.formatArn({
+      service: "ssm",
+      resource: "parameter",
+      resourceName: `${name}/${idPrefix}*/broker`,
     }),
     taskDefinitions: stack.formatArn({
       service: "ecs",

@@ -13,6 +13,7 @@ import { SnsAction } from "aws-cdk-lib/aws-cloudwatch-actions";
 import { FilterPattern, type LogGroup, MetricFilter } from "aws-cdk-lib/aws-logs";
 import { Topic } from "aws-cdk-lib/aws-sns";
 import { Construct } from "constructs";
+import { addBrokerSignals } from "./broker-signals.ts";
 import { addDashboard } from "./dashboard.ts";
 import type { Deployment } from "./deployment.ts";
 import { functionNames } from "./functions.ts";
@@ -29,7 +30,10 @@ const minutes5 = Duration.minutes(5);
 
 /** What the provisioner and brokers say in their logs, as metrics of this namespace. */
 const logMetrics = {
-  brokersMissing: { pattern: FilterPattern.exists("$.brokersMissing"), value: "$.brokersMissing" },
+  brokersMissing: {
+    pattern: FilterPattern.numberValue("$.brokersMissing", ">=", 0),
+    value: "$.brokersMissing",
+  },
   operationsFailed: {
     pattern: FilterPattern.stringValue("$.event", "=", "operationFailed"),
     value: "1",
@@ -124,6 +128,10 @@ export class Signals extends Construct {
     });
     this.#alarm("BrokerErrors", "A broker wrote errors to its log.", {
       metric: this.#logMetric("brokerErrors"),
+    });
+    addBrokerSignals(this, {
+      ...{ logGroup: brokers.logGroup, namespace: this.#namespace },
+      alarm: (id, description, props) => this.#alarm(id, description, props),
     });
   }
 

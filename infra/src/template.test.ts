@@ -6,6 +6,7 @@ import { join } from "node:path";
 import { beforeAll, describe, expect, it } from "vitest";
 import { provisionerFields, variableName } from "../../functions/src/environment.ts";
 import { addChecks, flags } from "./app.ts";
+import { brokerSignals, signalSelector } from "./broker-signals.ts";
 import { ofType, type Resource, type Resources, synthesised } from "./fixtures.ts";
 
 const image = "123456789012.dkr.ecr.eu-west-1.amazonaws.com/millrace:0.1.0";
@@ -20,6 +21,7 @@ const everything = {
     clientCidrs: ["10.0.0.0/8"],
     flowLogs: true,
   },
+  api: { requestsPerSecond: 10, requestBurst: 20 },
   jwt: { issuer: "https://id.example", audience: "millrace" },
   alarmTopicArn: "arn:aws:sns:eu-west-1:123456789012:alarms",
   containerInsights: true,
@@ -28,13 +30,20 @@ const everything = {
 } as const;
 
 /** Synthesised once: each takes seconds. */
-const templates: { smallest?: Resources; everything?: Resources; text?: string } = {};
+const templates: {
+  smallest?: Resources;
+  everything?: Resources;
+  balanced?: Resources;
+  text?: string;
+} = {};
 
 beforeAll(() => {
   const smallest = synthesised({ brokers: { image } });
   templates.smallest = smallest.resources;
   templates.text = smallest.text;
   templates.everything = synthesised(everything).resources;
+  const network = { loadBalancerListeners: 3, clientCidrs: ["10.0.0.0/8"] };
+  templates.balanced = synthesised({ brokers: { image }, network }).resources;
 }, 120_000);
 
 function found(resources: Resources | undefined, type: string): readonly Resource[] {
@@ -55,6 +64,11 @@ function statements(resources: Resources | undefined): readonly Statement[] {
     const { Statement } = Properties["PolicyDocument"] as { readonly Statement: Statement[] };
     return Statement;
   });
+}
+
+interface Made {
+  readonly MetricName: string;
+  readonly MetricNamespace: string;
 }
 
 describe("the template", () => {
@@ -158,6 +172,17 @@ describe("the template", () => {
     ]);
   });
 
+  it("bounds what the API takes of all callers together, by a prop", () => {
+    const bounds = (all: readonly Resource[]): unknown =>
+      all.map(({ Properties }) => Properties["DefaultRouteSettings"]);
+    expect(bounds(smallest("AWS::ApiGatewayV2::Stage"))).toEqual([
+      { ThrottlingRateLimit: 50, ThrottlingBurstLimit: 100 },
+    ]);
+    expect(bounds(full("AWS::ApiGatewayV2::Stage"))).toEqual([
+      { ThrottlingRateLimit: 10, ThrottlingBurstLimit: 20 },
+    ]);
+  });
+
   it("caches no login, so that a deleted key opens nothing", () => {
     const [authorizer] = smallest("AWS::ApiGatewayV2::Authorizer");
     expect(authorizer?.Properties).toMatchObject({
@@ -170,10 +195,66 @@ describe("the template", () => {
     for (const { Properties } of full("AWS::CloudWatch::Alarm")) {
       expect(Properties["AlarmActions"]).toEqual([everything.alarmTopicArn]);
     }
-    expect(smallest("AWS::CloudWatch::Alarm")).toHaveLength(9);
+    expect(smallest("AWS::CloudWatch::Alarm")).toHaveLength(20);
     for (const { Properties } of smallest("AWS::Logs::LogGroup")) {
       expect(Properties["RetentionInDays"]).toBe(30);
     }
+  });
+
+  it("makes each metric that its own alarms look at of logs, and every signal of brokers is one", () => {
+    const alarmed = smallest("AWS::CloudWatch::Alarm").flatMap(({ Properties }) =>
+      Properties["Namespace"] === "Millrace/millrace" ? [String(Properties["MetricName"])] : [],
+    );
+    const filters = smallest("AWS::Logs::MetricFilter").map(({ Properties }) => Properties);
+    const made = filters.flatMap((each) => each["MetricTransformations"] as readonly Made[]);
+    expect(alarmed.toSorted()).toEqual(made.map(({ MetricName }) => MetricName).toSorted());
+    for (const { MetricNamespace } of made) expect(MetricNamespace).toBe("Millrace/millrace");
+    for (const { name } of brokerSignals) {
+      const selector = `$.signals.${name}`;
+      expect(signalSelector(name)).toBe(selector);
+      expect(alarmed).toContain(name);
+      expect(filters).toContainEqual(
+        expect.objectContaining({
+          FilterPattern: `{ ${selector} >= 0 }`,
+          MetricTransformations: [
+            { MetricName: name, MetricNamespace: "Millrace/millrace", MetricValue: selector },
+          ],
+        }),
+      );
+    }
+  });
+
+  it("has a load balancer with a listener for each broker by a prop, which nobody from outside reaches", () => {
+    const of = (type: string) =>
+      found(templates.balanced, `AWS::ElasticLoadBalancingV2::${type}`).map(
+        ({ Properties }) => Properties,
+      );
+    expect(of("LoadBalancer")).toMatchObject([{ Scheme: "internal", Type: "network" }]);
+    const attributes = JSON.stringify(of("LoadBalancer")[0]?.["LoadBalancerAttributes"]);
+    expect(attributes).toContain('{"Key":"load_balancing.cross_zone.enabled","Value":"true"}');
+    expect(of("Listener")).toMatchObject(
+      [9201, 9202, 9203].map((Port) => ({
+        ...{ Port, Protocol: "TCP", DefaultActions: [{ Type: "forward" }] },
+      })),
+    );
+    for (const group of of("TargetGroup")) {
+      expect(group).toMatchObject({ Port: 9098, Protocol: "TCP", TargetType: "ip" });
+    }
+    const targets = of("Listener").map(({ DefaultActions }) => JSON.stringify(DefaultActions));
+    expect(new Set(targets).size).toBe(3);
+    const text = JSON.stringify(templates.balanced);
+    expect(text).not.toMatch(/"CidrIp":"0\.0\.0\.0\/0","Description":"[^"]*","FromPort":9/u);
+    const environments = found(templates.balanced, "AWS::Lambda::Function").map((each) =>
+      JSON.stringify(each.Properties["Environment"]),
+    );
+    const told = environments.find((each) => each.includes("MILLRACE_LOAD_BALANCER"));
+    expect(told).toContain("DNSName");
+    for (const port of [9201, 9202, 9203]) expect(told).toMatch(new RegExp(`[|,]${port}=`));
+    const policies = statements(templates.balanced).map((each) => JSON.stringify(each));
+    expect(policies.filter((each) => each.includes("parameter/millrace/listeners/*"))).toHaveLength(
+      1,
+    );
+    expect(JSON.stringify(statements(templates.balanced))).not.toContain("elasticloadbalancing");
   });
 
   it("spans three zones, and has endpoints, flow logs and insights, where it is told to", () => {

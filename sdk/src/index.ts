@@ -46,11 +46,13 @@ export type {
   ControlTopicSummary,
   CreatedApiKey,
   CreatedClusterCredential,
+  GroupOffsetReset,
   NewApiKey,
   NewCluster,
   NewControlTopic,
   Operation,
   Principal,
+  ResetGroupOffsets,
 } from "./control/types.ts";
 export {
   AuthenticationError,

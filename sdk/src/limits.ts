@@ -12,6 +12,8 @@ export const turnBytesMax: number = 1024 * 1024;
 export const waitingSendsMax: number = 100_000;
 /** Of Produce requests that one broker has not answered. */
 export const producesInFlightMax: number = 5;
+/** Of batches of one partition that have no answer: so many of a producer a broker knows again. */
+export const batchesInFlightMax: number = 5;
 /** How long a record may take from `send` to its acknowledgement. */
 export const deliveryTimeoutMsDefault: number = 120_000;
 /** How long a topic that no broker knows is asked for: it may have been created a moment ago. */
@@ -40,6 +42,7 @@ export const idleRestMs: number = 50;
 export const handlerConcurrencyMax: number = 1_000;
 
 if (batchBytesDefault > requestBytesMax) throw new Error("a batch must fit into a request");
+if (batchesInFlightMax > producesInFlightMax) throw new Error("each batch needs a request");
 if (idleRestMs >= fetchWaitMsMax) throw new Error("resting must be shorter than a long poll");
 if (fetchWaitMsMax >= requestTimeoutMsDefault) throw new Error("a long poll must end in time");
 /** How long one request to the control plane may take. */

@@ -2,14 +2,26 @@ import { type LimitTest, met } from "./limit-test.ts";
 
 const api = "control-api/src/app.test.ts";
 const topics = "control-api/src/routes/topics.test.ts";
+const rates = "control-api/src/request-rates.test.ts";
+const resets = "control-api/src/routes/group-offsets.test.ts";
 const secrets = "control-api/src/routes/secrets.test.ts";
 const repeats = "control-api/src/idempotency/idempotency.test.ts";
 const login = "control-api/src/kafka/control-login.test.ts";
 const access = "control-api/src/kafka/kafka-access.test.ts";
 
+const ofUnseen =
+  "of a topic that the brokers do not show yet finds it later: the first one was no refusal";
+
 /** Of the control plane's API. */
 export const controlLimitTests: Readonly<Record<string, LimitTest>> = {
   bodyBytesMax: met("413", api, "with a body of %s is refused"),
+  requestBurstMax: met("429", rates, "is a burst, and then a rate"),
+  requestsPerSecond: met("429", rates, "is a burst, and then a rate"),
+  ratedPrincipalsMax: met(
+    "the least recent one begins anew",
+    rates,
+    "is forgotten of the least recent one when there are too many",
+  ),
   pageItemsMax: met("a page ends", topics, "have a page of at most so many items"),
   pageItemsDefault: met("a page ends", topics, "have a page of at most so many items"),
   cursorCharactersMax: met("400", api, "with %s is refused"),
@@ -40,6 +52,18 @@ export const controlLimitTests: Readonly<Record<string, LimitTest>> = {
   configEntriesMax: met("400", topics, "have bounded partitions, configs and values"),
   configValueCharactersMax: met("400", topics, "have bounded partitions, configs and values"),
   topicPartitionsMax: met("400", topics, "have bounded partitions, configs and values"),
+  offsetResetsMax: met(
+    "400",
+    resets,
+    "has a bounded number of places, and of partitions that they come to",
+  ),
+  resetPartitionsMax: met(
+    "400",
+    resets,
+    "has a bounded number of places, and of partitions that they come to",
+  ),
+  madeTopicLooksMax: met("503", repeats, ofUnseen),
+  madeTopicLookMs: met("it is looked for again", repeats, ofUnseen),
   clusterCallMsMax: met("503", access, "is waited for no longer than so"),
   openClustersMax: met(
     "the longest unused client is closed",

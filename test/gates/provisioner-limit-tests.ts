@@ -121,6 +121,11 @@ export const ecsDriverLimitTests: LimitTests = {
     "adapters/aws/src/driver-errors.test.ts",
     "what AWS fails at is tried a bounded number of times, and may have had its effect",
   ),
+  namedParametersMax: met(
+    "the rest is another request",
+    "adapters/aws/src/broker-listeners.test.ts",
+    "each broker has a port of its own, of more than one request names",
+  ),
   describedServicesMax: met(
     "the rest is another request",
     ecs,

@@ -2,6 +2,7 @@
 import { type LimitTest, met } from "./limit-test.ts";
 
 const producer = "sdk/src/producer/producer.test.ts";
+const inFlight = "sdk/src/producer/in-flight.test.ts";
 const consumer = "sdk/src/consumer/consumer.test.ts";
 const pace = "sdk/src/consumer/pace.test.ts";
 const control = "sdk/src/control/control-plane.test.ts";
@@ -33,6 +34,11 @@ export const sdkLimitTests: Readonly<Record<string, LimitTest>> = {
     "the next batches wait, and grow",
     producer,
     "no more than a few requests to one broker are under way",
+  ),
+  batchesInFlightMax: met(
+    "the partition's next batches wait",
+    inFlight,
+    "a few full batches of a partition are under way at a time, the first of a producer alone",
   ),
   deliveryTimeoutMsDefault: met(
     "DELIVERY_TIMED_OUT",

@@ -12,6 +12,7 @@ import { withClient } from "../fixtures/wire-client.ts";
 const entry = join(import.meta.dirname, "../../tools/cluster.ts");
 const metadata = 3;
 const startMsMax = 60_000;
+const takenWithinMs = 2_000;
 
 let directory = "";
 let child: ChildProcess | undefined;
@@ -147,7 +148,8 @@ describe("a cluster of processes", () => {
   });
 
   it("keeps on a broker's disk no more than the life that it is in has there", async () => {
-    const run = await start("--brokers", "2");
+    const signals = "millrace.signals.log.interval.ms=100";
+    const run = await start("--brokers", "2", "--set", signals);
     const lives = (broker: number): readonly string[] => {
       return readdirSync(join(directory, `broker-${broker}`, "cache"));
     };
@@ -156,9 +158,13 @@ describe("a cluster of processes", () => {
     process.kill(pidOf("broker-1"), "SIGSTOP");
     const isAlone = async (): Promise<boolean> => (await brokersAt(run.port + 1)).length === 1;
     await until(isAlone, run);
+    // Of one that came back before anything was taken from it, the life would go on.
+    await sleep(takenWithinMs);
     process.kill(pidOf("broker-1"), "SIGCONT");
     await until(() => lives(1).join() === "2", run);
     await until(async () => !(await isAlone()), run);
+    const log = (): string => readFileSync(join(directory, "broker-1.log"), "utf8");
+    await until(() => log().includes('"millrace_incarnations_fenced_total":1'), run);
     child?.kill("SIGINT");
     expect(await run.ended).toBe(0);
     expect([lives(1), lives(2)]).toEqual([[], []]);

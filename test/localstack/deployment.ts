@@ -169,7 +169,7 @@ async function startFunctions(
   const ofEcs = {
     ...{ parameterPrefix: "", namespaceId: "", namespaceName: "", ecsCluster: "", subnets: "" },
     ...{ securityGroups: "", assignPublicIp: "", brokerImage: "", brokerTaskRole: "" },
-    ...{ brokerExecutionRole: "", brokerLogGroup: "", brokerDiskGiB: "" },
+    ...{ brokerExecutionRole: "", brokerLogGroup: "", brokerDiskGiB: "", loadBalancer: "" },
   };
   const brokersIn = pathToFileURL(join(import.meta.dirname, "process-brokers.ts")).href;
   return {

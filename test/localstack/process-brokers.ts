@@ -5,9 +5,9 @@
 import { S3ObjectStore } from "@millrace/adapter-aws";
 import { DynamoDbClusterTables } from "@millrace/adapter-aws/cluster-tables";
 import { ProcessDriver } from "@millrace/adapter-node/process-driver";
-import { type ClusterId, type ObjectStore } from "@millrace/core";
+import type { BrokerDriver, ClusterId, ObjectStore } from "@millrace/core";
 import { crc32c } from "@millrace/wire";
-import type { BrokersDependencies, OpenBrokers } from "../../functions/src/brokers.ts";
+import type { BrokersDependencies } from "../../functions/src/brokers.ts";
 
 /** What the run says beside the functions' own environment. */
 function said(name: string): string {
@@ -16,7 +16,7 @@ function said(name: string): string {
   return value;
 }
 
-export async function openBrokers(deps: BrokersDependencies): Promise<OpenBrokers> {
+export async function openBrokers(deps: BrokersDependencies): Promise<BrokerDriver> {
   const { clock, environment, random } = deps;
   const { bucket, region, tablePrefix: prefix } = environment;
   const [s3, dynamodb] = [said("AWS_ENDPOINT_URL_S3"), said("AWS_ENDPOINT_URL_DYNAMODB")];
@@ -24,7 +24,7 @@ export async function openBrokers(deps: BrokersDependencies): Promise<OpenBroker
     ...{ prefix, clock, random, region, endpoint: dynamodb },
   });
   const credentials = ["AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_REGION"];
-  const driver = new ProcessDriver({
+  return new ProcessDriver({
     ...{ folder: said("MILLRACE_TEST_FOLDER"), clock, random, tables },
     launch: {
       broker: JSON.parse(said("MILLRACE_TEST_BROKER")) as readonly string[],
@@ -41,5 +41,4 @@ export async function openBrokers(deps: BrokersDependencies): Promise<OpenBroker
       list: async () => [],
     },
   });
-  return { driver, restarts: "dead" };
 }

@@ -13,8 +13,14 @@ import { type AwsPlace, clusterTag, controlClientConfig } from "./control-client
 import { asked, askedPlainly, driverError } from "./driver-errors.ts";
 import { EcsDefinitions } from "./ecs-definitions.ts";
 import { observedService, serviceDetail } from "./ecs-observed.ts";
-import { familyOf, type TaskOptions, type TaskPlace } from "./ecs-task-definition.ts";
-import { describedServicesMax } from "./limits.ts";
+import {
+  brokerPort,
+  containerName,
+  familyOf,
+  type TaskOptions,
+  type TaskPlace,
+} from "./ecs-task-definition.ts";
+import { brokerStartSecondsMax, describedServicesMax } from "./limits.ts";
 
 export interface EcsServicesOptions extends Omit<AwsPlace, "region">, TaskOptions {
   /** Of ECS: its ARN or name. */
@@ -23,6 +29,14 @@ export interface EcsServicesOptions extends Omit<AwsPlace, "region">, TaskOption
   readonly securityGroups: readonly string[];
   /** Needed in subnets whose way out is an internet gateway. */
   readonly assignPublicIp: boolean;
+}
+
+/** Where a broker is found. */
+export interface BrokerPlace {
+  readonly place: TaskPlace;
+  readonly registryArn: string;
+  /** Of its listener at the load balancer, where it has one. */
+  readonly targetGroupArn?: string;
 }
 
 export class EcsServices {
@@ -42,16 +56,11 @@ export class EcsServices {
     return new EcsServices(await import("@aws-sdk/client-ecs"), options);
   }
 
-  async ensure(
-    cluster: ClusterId,
-    spec: BrokerSpec,
-    at: { readonly place: TaskPlace; readonly registryArn: string },
-  ): Promise<void> {
+  async ensure(cluster: ClusterId, spec: BrokerSpec, at: BrokerPlace): Promise<void> {
     const [service] = await this.#describe(cluster, [spec.broker]);
-    if (service?.status === "DRAINING") {
-      const details = { retriable: true, applied: "no" } as const;
-      throw new DriverError(`broker ${spec.broker} has not ended yet`, details);
-    }
+    // Of that name there is no other one before it has ended, which takes minutes. The caller comes
+    // again, as long as it is seen to be stopping: to wait for it is no failure.
+    if (service?.status === "DRAINING") return;
     const definition = await this.#definitions.ensure(cluster, spec, at.place);
     if (service === undefined) return this.#create(cluster, spec, { ...at, definition });
     const family = familyOf(this.#options.prefix, cluster, spec);
@@ -149,7 +158,7 @@ export class EcsServices {
   async #create(
     cluster: ClusterId,
     { broker }: BrokerSpec,
-    at: { readonly definition: string; readonly registryArn: string },
+    at: Omit<BrokerPlace, "place"> & { readonly definition: string },
   ): Promise<void> {
     const command = new this.#sdk.CreateServiceCommand({
       cluster: this.#options.ecsCluster,
@@ -164,6 +173,7 @@ export class EcsServices {
       availabilityZoneRebalancing: "DISABLED",
       networkConfiguration: this.#network(),
       serviceRegistries: [{ registryArn: at.registryArn }],
+      ...behindListener(at.targetGroupArn),
       propagateTags: "SERVICE",
       enableECSManagedTags: true,
       enableExecuteCommand: false,
@@ -232,4 +242,15 @@ export class EcsServices {
     );
     return serviceDetail(service, tasks);
   }
+}
+
+/** ECS enters the task's address in the group, and takes no answer for an end while it starts. */
+function behindListener(
+  targetGroupArn: string | undefined,
+): Pick<Ecs.CreateServiceCommandInput, "loadBalancers" | "healthCheckGracePeriodSeconds"> {
+  if (targetGroupArn === undefined) return {};
+  return {
+    loadBalancers: [{ targetGroupArn, containerName, containerPort: brokerPort }],
+    healthCheckGracePeriodSeconds: brokerStartSecondsMax,
+  };
 }

@@ -6,7 +6,12 @@ const options = {
   ...{ prefix: "millrace-", image: "image", logGroup: "logs", region: "eu-central-1" },
   ...{ executionRoleArn: "start", taskRoleArn: "broker", diskGiB: 20, bucket: "objects" },
 };
-const place = { hostName: "b-1.test", metadata: "dynamodb://table", secret: "/secret" };
+const place = {
+  hostName: "b-1.test",
+  port: 9_098,
+  metadata: "dynamodb://table",
+  secret: "/secret",
+};
 const spec = { broker: 3, cpu: 512, memoryMiB: 1_024, revision: 4 };
 const cluster = clusterId("cl_0123456789abcdef");
 

@@ -21,7 +21,9 @@ export interface TaskOptions {
 }
 
 export interface TaskPlace {
+  /** What clients are told of it. */
   readonly hostName: string;
+  readonly port: number;
   /** The cluster's metadata store, as brokers name it. */
   readonly metadata: string;
   /** SSM's name of the broker's key and certificates. */
@@ -31,6 +33,9 @@ export interface TaskPlace {
 /** Where brokers serve clients, and where their health check asks. */
 export const brokerPort = 9_098;
 const httpPort = 8_080;
+export const containerName = "broker";
+/** As often as CloudWatch keeps a metric. */
+const signalsLogMs = 60_000;
 /** What a task has without asking for more. */
 const includedDiskGiB = 20;
 const dataPath = "/data";
@@ -78,7 +83,7 @@ function container(
 ): NonNullable<RegisterTaskDefinitionCommandInput["containerDefinitions"]>[number] {
   const configs = brokerConfigs(options, cluster, spec, place);
   return {
-    name: "broker",
+    name: containerName,
     image: options.image,
     essential: true,
     readonlyRootFilesystem: true,
@@ -118,7 +123,7 @@ function brokerConfigs(
   { bucket, configs, region }: TaskOptions,
   cluster: ClusterId,
   spec: BrokerSpec,
-  { hostName, metadata }: TaskPlace,
+  { hostName, metadata, port }: TaskPlace,
 ): Readonly<Record<string, string>> {
   return {
     ...configs,
@@ -126,9 +131,11 @@ function brokerConfigs(
     "node.id": String(spec.broker),
     "log.dirs": dataPath,
     listeners: `SASL_SSL://:${brokerPort}`,
-    "advertised.listeners": `SASL_SSL://${hostName}:${brokerPort}`,
+    "advertised.listeners": `SASL_SSL://${hostName}:${port}`,
     "sasl.enabled.mechanisms": "SCRAM-SHA-512,SCRAM-SHA-256,PLAIN",
     "millrace.http.port": String(httpPort),
+    // The deployment's alarms are made of these lines.
+    "millrace.signals.log.interval.ms": String(signalsLogMs),
     "millrace.metadata.store": metadata,
     "millrace.metadata.store.region": region,
     "millrace.object.store": `s3://${bucket}/${cluster}`,

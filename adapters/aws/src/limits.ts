@@ -43,6 +43,8 @@ export const tablePollMs = 250;
 export const controlConnectMsMax = 3_000;
 export const controlRequestMsMax = 15_000;
 export const controlTriesMax = 4;
+/** Parameters that one GetParameters names: SSM's limit. */
+export const namedParametersMax = 10;
 /** Services that one DescribeServices names: ECS's limit. */
 export const describedServicesMax = 10;
 /** Task definitions that one DeleteTaskDefinitions names: ECS's limit. */

@@ -89,13 +89,21 @@ export class ClusterFolder {
     return found.toSorted((a, b) => a.broker - b.broker || a.revision - b.revision);
   }
 
-  /** Removes the folders that have nothing in them any more. */
+  /**
+   * Removes the folders that have nothing in them any more, and what somebody was killed while
+   * writing. For who holds the folder: nobody else writes now.
+   */
   removeEmpty(): void {
     for (const path of [join(this.path, "secrets"), this.names, this.path]) {
+      const unfinished = entriesOf(path).filter((entry) => unfinishedPattern.test(entry));
+      for (const entry of unfinished) rmSync(join(path, entry), { force: true });
       removeEmptyFolder(path);
     }
   }
 }
+
+/** Of the files of `writePrivate` before they have their names. */
+const unfinishedPattern = /\.\d+\.new$/u;
 
 /** Those of whom the folder has anything. */
 export function clustersIn(root: string): readonly ClusterId[] {

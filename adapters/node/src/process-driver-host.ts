@@ -60,13 +60,13 @@ export class MetadataProcess implements ClusterTables {
     });
   }
 
-  /** A host that died is `absent`: it is to be started again, on what it left. */
+  /** A host that died is `stopped`: it is to be started again, on what it left. */
   async state(cluster: ClusterId): Promise<ObservedCluster["store"]> {
     const folder = this.#folder(cluster);
-    if (livePid(placeOf(folder)) === undefined) {
-      return existsSync(removingPath(folder)) ? "removing" : "absent";
-    }
     if (existsSync(removingPath(folder))) return "removing";
+    if (livePid(placeOf(folder)) === undefined) {
+      return existsSync(folder.hostDirectory) ? "stopped" : "absent";
+    }
     return (await isListening({ path: folder.metadataSocket })) ? "ready" : "creating";
   }
 

@@ -1,4 +1,4 @@
-import { existsSync } from "node:fs";
+import { existsSync, mkdirSync } from "node:fs";
 import { type Clock, DriverError } from "@millrace/core";
 import { lockDirectory } from "./directory-lock.ts";
 import { clusterLockMsMax } from "./limits.ts";
@@ -6,8 +6,9 @@ import { clusterLockMsMax } from "./limits.ts";
 const pollMs = 5;
 
 /**
- * Runs `change` while nobody else, of this process or another one, runs one in the folder. The lock
- * ends with its process, however that ends. Throws DriverError when it does not come in time.
+ * Makes the folder, for its owner alone, where it is not there, and runs `change` while nobody else,
+ * of this process or another one, runs one in it. The lock ends with its process, however that ends.
+ * Throws DriverError when it does not come in time.
  */
 export async function inFolder<Result>(
   path: string,
@@ -16,6 +17,7 @@ export async function inFolder<Result>(
 ): Promise<Result> {
   const lateMs = clock.monotonicMs() + clusterLockMsMax;
   for (;;) {
+    mkdirSync(path, { recursive: true, mode: 0o700 });
     const lock = await lockDirectory(path);
     // One that was removed before it was locked is another one by now.
     if (lock.kind === "locked" && existsSync(path)) {

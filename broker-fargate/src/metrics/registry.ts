@@ -60,6 +60,19 @@ export class Metrics {
     if (this.families.get(name)?.members.delete(labelText(labels))) this.series -= 1;
   }
 
+  /** What a counter or gauge shows now, by the text of its labels, as `stage="opening"`. */
+  readings(name: string): ReadonlyMap<string, number> {
+    const found = new Map<string, number>();
+    const family = this.families.get(name);
+    for (const [labels, series] of family?.members ?? []) {
+      if (!(series instanceof Histogram)) found.set(labels, series.value);
+    }
+    const samples = family?.observed?.() ?? [];
+    if (typeof samples === "number") return found.set("", samples);
+    for (const { labels, value } of samples) found.set(labelText(labels), value);
+    return found;
+  }
+
   exposition(): string {
     const lines: string[] = [];
     for (const family of this.families.values()) writeFamily(family, lines);

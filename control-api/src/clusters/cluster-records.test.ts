@@ -1,11 +1,11 @@
 import { MemoryMetadataStore } from "@millrace/adapter-memory";
-import { MetadataError } from "@millrace/core";
+import { brokerConfigs, MetadataError } from "@millrace/core";
 import { describe, expect, it } from "vitest";
 import { begun, wanted, World } from "../operations/fixtures.ts";
 import { faultCharactersMax } from "../operations/limits.ts";
 import { fault } from "../operations/progress.ts";
 import { ClusterRecords } from "./cluster-records.ts";
-import { clusterNameFault, specFaults } from "./cluster-rules.ts";
+import { clusterNameFault, limitConfigs, specFaults } from "./cluster-rules.ts";
 import { brokersMax, clusterNameCharactersMax, clustersMax, pageItemsMax } from "./limits.ts";
 import { newId } from "./new-id.ts";
 
@@ -18,6 +18,14 @@ describe("a cluster's record", () => {
     expect(await clusters.create(wanted)).toEqual({ kind: "nameTaken", by: cluster.id });
     expect(await clusters.findByName("orders")).toEqual(cluster);
     expect(await clusters.findByName("no/such name")).toBeUndefined();
+  });
+
+  it("takes a limit of no value for its default, as a change does", async () => {
+    const { clusters } = new World();
+    const limits = { "max.connections": "", "group.max.size": "9" };
+    const asked = { ...wanted, spec: { ...wanted.spec, limits } };
+    const { cluster } = begun(await clusters.create(asked));
+    expect(cluster.spec.limits).toEqual({ "group.max.size": "9" });
   });
 
   it("goes to one of two that ask for the name at once", async () => {
@@ -162,6 +170,12 @@ describe("what a cluster may be", () => {
   });
 
   it("has limits that brokers enforce, with values that they take", () => {
+    for (const name of limitConfigs) {
+      const { documentation } = brokerConfigs.get(name) ?? {};
+      expect(documentation).toBeDefined();
+      // Of those the broker's own documentation says so.
+      expect(documentation, name).not.toMatch(/^Accepted/u);
+    }
     expect(faults({ limits: { "max.connections": "5" } })).toEqual([]);
     expect(faults({ limits: { "max.connections": "five" } })).toEqual(["/limits/max.connections"]);
     expect(faults({ limits: { "log.dirs": "/" } })).toEqual(["/limits/log.dirs"]);

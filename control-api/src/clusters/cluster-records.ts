@@ -20,7 +20,6 @@ import {
   type ClusterOutcome,
   type ClusterRecord,
   type ClusterRefusal,
-  type ClusterSpec,
   clusterItem,
   clusterKeys,
   type NewCluster,
@@ -28,7 +27,13 @@ import {
   type PageRequest,
   readCluster,
 } from "./cluster-record.ts";
-import { changedSpec, clusterNameFault, isOtherBroker, specFaults } from "./cluster-rules.ts";
+import {
+  changedSpec,
+  clusterNameFault,
+  isOtherBroker,
+  isSameSpec,
+  specFaults,
+} from "./cluster-rules.ts";
 import { clustersMax, pageItemsMax } from "./limits.ts";
 import { newId } from "./new-id.ts";
 
@@ -64,7 +69,9 @@ export class ClusterRecords implements ClusterCatalogue {
           over: count?.version ?? "nothing",
         },
       ]);
-      if (outcome === "written") return { kind: "started", cluster, operation: operation.id };
+      if (outcome === "written" || (await this.#isKnown(operation.id))) {
+        return { kind: "started", cluster, operation: operation.id };
+      }
       // Either somebody else counted meanwhile, or the name is taken.
       const other = await this.findByName(wanted.name);
       if (other !== undefined && other.id !== cluster.id) {
@@ -128,6 +135,9 @@ export class ClusterRecords implements ClusterCatalogue {
       if (before.operation !== undefined) return { kind: "busy", operation: before.operation };
       const { failed, state } = before;
       if (failed === undefined) return { kind: "wrongState", state };
+      const isKept = failed.kind === "deleteCluster" && before.deletionProtection;
+      // What is left of it was protected since.
+      if (isKept) return { kind: "protected" };
       const after = { ...before, state: stateDuring[failed.kind] };
       return this.#begins(failed.kind, after, failed.certificate ?? "kept");
     });
@@ -182,6 +192,14 @@ export class ClusterRecords implements ClusterCatalogue {
     return { kind: "write", after: { ...rest, operation: begins.id }, begins };
   }
 
+  /**
+   * Whether a write that was refused had its effect by an earlier try of itself, whose answer was
+   * lost: by now its records may have gone on, or be gone. Operations stay longer than any try takes.
+   */
+  async #isKnown(begun: OperationRecord["id"]): Promise<boolean> {
+    return (await this.#store.get(operationKeys.operation(begun))) !== undefined;
+  }
+
   /** Decides again when somebody else was faster. */
   async #decide(
     id: ClusterId,
@@ -204,7 +222,8 @@ export class ClusterRecords implements ClusterCatalogue {
           ? []
           : [created(operationKeys.operation(begins.id), operationItem(begins))]),
       ]);
-      if (outcome === "refused") continue;
+      const isWritten = outcome === "written" || (begins && (await this.#isKnown(begins.id)));
+      if (isWritten !== true) continue;
       const cluster = { ...after, version: before.version + 1 };
       return begins === undefined
         ? { kind: "changed", cluster }
@@ -227,11 +246,7 @@ function newClusterFaults({ name, spec }: NewCluster): ClusterRefusal | undefine
   const detail = clusterNameFault(name);
   const errors = [
     ...(detail === undefined ? [] : [{ pointer: "/name", detail }]),
-    ...specFaults(spec),
+    ...specFaults(changedSpec(spec, {})),
   ];
   return errors.length > 0 ? { kind: "invalid", errors } : undefined;
-}
-
-function isSameSpec(left: ClusterSpec, right: ClusterSpec): boolean {
-  return left.brokers === right.brokers && !isOtherBroker(left, right);
 }

@@ -28,13 +28,10 @@ export const limitConfigs: readonly string[] = [
   "connections.max.idle.ms",
   "fetch.max.bytes",
   "group.max.size",
-  "max.connection.creation.rate",
   "max.connections",
   "max.connections.per.ip",
-  "max.request.partition.size.limit",
   "message.max.bytes",
   "queued.max.request.bytes",
-  "queued.max.requests",
   "socket.request.max.bytes",
 ];
 
@@ -98,6 +95,10 @@ export function changedSpec(before: ClusterSpec, change: ClusterChange): Cluster
     brokerSize: change.brokerSize ?? before.brokerSize,
     limits: Object.fromEntries(kept.toSorted(([a], [b]) => (a < b ? -1 : 1))),
   };
+}
+
+export function isSameSpec(left: ClusterSpec, right: ClusterSpec): boolean {
+  return left.brokers === right.brokers && !isOtherBroker(left, right);
 }
 
 /** Whether brokers that run are to start anew. */

@@ -1,9 +1,13 @@
-/** The API's document as one page of HTML, and the page of problems. Pure text, without scripts. */
+/** The API's document as one page of HTML, and the page of problems. Pure text. */
 import { problemKinds } from "../problems.ts";
+import { script } from "./script.ts";
 import { style } from "./style.ts";
 
 /** Of `style`: the only one that the pages' policy lets browsers use. */
-export const styleHash = "sha256-+mIbQRGaLEyyqZeMjB8hqaH56OhKRmmmdAyUIZCpXB8=";
+export const styleHash = "sha256-oPcmFWovAkggKmPac/gzOitmBOFtIXk8KqSyCbwmPHE=";
+
+/** Of `script`: the only one, and of the API's page alone. */
+export const scriptHash = "sha256-3X5TGcotMnx1chcL5T9c7yeI2Mzy82yorr34kufE5C0=";
 
 /** As much of OpenAPI 3.1 as the page shows. */
 interface Document {
@@ -71,8 +75,11 @@ export function docsPage(document: Document): string {
     info.title,
     `<h1>${text(info.title)}</h1><nav>${links}<a href="#schemas">Schemas</a>` +
       '<a href="/docs/problems">Problems</a><a href="/openapi.json">openapi.json</a></nav>' +
-      `${paragraphs(info.description ?? "")}${sections.join("")}` +
-      `<h2 id="schemas">Schemas</h2>${shapes.join("")}`,
+      `${paragraphs(info.description ?? "")}` +
+      '<p><label>API key, for what you try here <input id="key" type="password" autocomplete="off">' +
+      "</label> <small>It goes to this server only, and is kept nowhere.</small></p>" +
+      `${sections.join("")}<h2 id="schemas">Schemas</h2>${shapes.join("")}` +
+      `<script>${script}</script>`,
   );
 }
 
@@ -124,8 +131,20 @@ function shown(method: string, path: string, operation: Operation): string {
     `<code>${text(path)}</code> ${text(summary)}</summary>${paragraphs(description)}` +
     (role === undefined ? "" : `<p><small>Least role: ${text(role)}</small></p>`) +
     `<pre>${text(curlOf(method, path, operation))}</pre>` +
-    `<table>${[...asked, ...sent].join("")}</table><h4>Answers</h4><table>${answers.join("")}</table></details>`
+    `<table>${[...asked, ...sent].join("")}</table><h4>Answers</h4><table>${answers.join("")}</table>` +
+    `${method === "get" ? tryForm(path, parameters) : ""}</details>`
   );
+}
+
+/** Of what only reads: nobody changes a cluster by a click on a page. */
+function tryForm(path: string, parameters: readonly Parameter[]): string {
+  const fields = parameters
+    .filter(({ in: place }) => place === "path" || place === "query")
+    .map(({ in: place, name, required }) => {
+      const must = required === true ? " required" : "";
+      return `<label>${text(name)} <input name="${text(name)}" data-in="${text(place)}"${must}></label> `;
+    });
+  return `<form data-path="${text(path)}">${fields.join("")}<button>Try it</button><pre hidden></pre></form>`;
 }
 
 function curlOf(method: string, path: string, { requestBody }: Operation): string {

@@ -8,6 +8,8 @@ import {
   idempotencyKeyCharactersMin,
   idempotencyLeaseMs,
   idempotencySweptMax,
+  madeTopicLookMs,
+  madeTopicLooksMax,
 } from "../limits.ts";
 import { ClusterUnavailableError } from "../ports/cluster-admin.ts";
 
@@ -95,6 +97,36 @@ describe("a repeat under one Idempotency-Key", () => {
     admin.createTopic = createTopic;
     const again = await ask("operator", `POST ${topics}`, { body, headers });
     expect(again).toMatchObject({ status: 201, body: { name: "orders", partitions: 2 } });
+  });
+
+  it("of a topic that the brokers do not show yet finds it later: the first one was no refusal", async () => {
+    const { admin, ask, clock } = controlKit();
+    const topicsOf = admin.topics.bind(admin);
+    let looks = 0;
+    admin.topics = async () => {
+      looks += 1;
+      setImmediate(() => clock.fireNext());
+      return [];
+    };
+    const first = await ask("operator", `POST ${topics}`, { body, headers });
+    expect(first.status).toBe(503);
+    expect(looks).toBe(madeTopicLooksMax);
+    expect(clock.monotonicMs()).toBe((madeTopicLooksMax - 1) * madeTopicLookMs);
+    expect(first.body["type"]).toBe("/docs/problems#cluster-unavailable");
+    expect(admin.table.has("orders")).toBe(true);
+    admin.topics = topicsOf;
+    const again = await ask("operator", `POST ${topics}`, { body, headers });
+    expect(again).toMatchObject({ status: 201, body: { name: "orders", partitions: 2 } });
+  });
+
+  it("whose answer is too large to be kept is made anew, and finds what the first one made", async () => {
+    const { ask, failures } = controlKit();
+    const values = Array.from({ length: 25 }, (_, at) => [`c${at}`, '"'.repeat(5_000)]);
+    const large = { body: { ...body, configs: Object.fromEntries(values) }, headers };
+    expect((await ask("operator", `POST ${topics}`, large)).status).toBe(201);
+    const again = await ask("operator", `POST ${topics}`, large);
+    expect(again).toMatchObject({ status: 201, body: { name: "orders", partitions: 2 } });
+    expect(failures).toEqual([]);
   });
 
   it("goes on in the place of one that died, when its lease is over, with the same secret and id", async () => {

@@ -14,6 +14,7 @@ import {
   type Clock,
   type Hashing,
   type Item,
+  itemBytesMax,
   type ItemValue,
   keysUnder,
   type Random,
@@ -99,10 +100,16 @@ export class KeptReplies {
     }
   }
 
-  /** Keeps the reply. One that can't be kept is lost to repeats, which then try the request anew. */
+  /**
+   * Keeps the reply. One that can't be kept, or is too large to be, is lost to repeats, which then go
+   * on in the request's place.
+   */
   async finish(attempt: KeyedAttempt, reply: KeptReply): Promise<void> {
     const body = reply.body.replaceAll(attempt.secretText, secretMark);
     const value = { ...attempt.value, reply: { ...reply, headers: { ...reply.headers }, body } };
+    if (utf8Bytes(JSON.stringify(value)).length > itemBytesMax) {
+      return this.abandon(attempt, "unknown");
+    }
     await this.#store.write([{ key: attempt.itemKey, value, over: attempt.version }]);
   }
 

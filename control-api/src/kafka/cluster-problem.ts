@@ -8,6 +8,8 @@ const kinds: Readonly<Record<string, ProblemKind>> = {
   UNKNOWN_TOPIC_ID: "not-found",
   GROUP_ID_NOT_FOUND: "not-found",
   NON_EMPTY_GROUP: "group-not-empty",
+  // Of a commit from outside the group: members are there.
+  UNKNOWN_MEMBER_ID: "group-not-empty",
 };
 
 /** What a cluster's answer, or that there is none, means to the caller; undefined: it is not one. */

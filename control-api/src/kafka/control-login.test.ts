@@ -87,6 +87,23 @@ it("of very many that were left behind some go each time", async () => {
   expect(await left()).toBe(2);
 });
 
+it("what was left behind goes though as many young logins come before it as are looked at", async () => {
+  const { clock, deps, pass, store, told } = kit();
+  const leave = async (username: string): Promise<void> => {
+    const value = { username, madeMs: clock.wallMs() };
+    await store.transact([{ kind: "put", key: `control/login/${username}`, value }]);
+  };
+  await leave("control-zzzz");
+  pass(controlLoginMsMax + 1);
+  for (let at = 0; at < loginsSweptMax + 5; at += 1) {
+    await leave(`control--${String(at).padStart(5, "0")}`);
+  }
+  for (let seed = 0; seed < 5; seed += 1) {
+    await new ControlLogin({ ...deps, random: new SeededRandom(seed) }).current(store, told);
+  }
+  expect(await store.get("control/login/control-zzzz")).toBeUndefined();
+});
+
 it("a login that could not be made is made by the next call", async () => {
   const { login, store, told } = kit();
   const failing: MetadataStore = new Proxy(store, {

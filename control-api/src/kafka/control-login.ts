@@ -64,14 +64,25 @@ export class ControlLogin {
     const changes = new UserChanges({ ...this.#deps, store });
     const companion = { key: `${prefix}/${username}`, value: { username, madeMs } };
     await changes.add({ username, password }, companion);
-    await changed([keys.user(username), ...(await this.#sweep(store, changes))]);
+    await changed([keys.user(username), ...(await this.#sweep(store, changes, companion.key))]);
     return { username, password };
   }
 
-  /** Removes what is too old, whoever made it; returns the keys of its users. */
-  async #sweep(store: MetadataStore, changes: UserChanges): Promise<readonly string[]> {
+  /**
+   * Removes what is too old, whoever made it; returns the keys of its users. Looked at are those
+   * after the newest one, and on from the first: names are random, so that each has its turn.
+   */
+  async #sweep(
+    store: MetadataStore,
+    changes: UserChanges,
+    newest: string,
+  ): Promise<readonly string[]> {
     const control = new ControlStore({ ...this.#deps, store });
-    const { items } = await control.range(keysUnder(prefix, loginsSweptMax));
+    const range = keysUnder(prefix, loginsSweptMax);
+    const { items: after } = await control.range({ ...range, from: `${newest}!` });
+    const limit = loginsSweptMax - after.length;
+    const before = limit === 0 ? [] : (await control.range({ ...range, limit, to: newest })).items;
+    const items = [...after, ...before];
     const untilMs = this.#deps.clock.wallMs() - controlLoginMsMax;
     const gone: string[] = [];
     for (const { key, value } of items) {

@@ -55,6 +55,8 @@ export function sdkClusterAdmin(
           return { partition, latestOffset, earliestOffset: start?.offset ?? -1 };
         });
       }),
+    offsetsAt: (topic, timestampMs) =>
+      asked((options) => admin.offsets(topic, { timestamp: timestampMs }, options)),
     groups: groupAdmin(admin, asked),
   };
 }
@@ -84,6 +86,8 @@ function groupAdmin(admin: Admin, asked: Asked): GroupAdmin {
       }),
     lag: (id) => asked((options) => admin.lag(id, options)),
     delete: (id) => asked((options) => admin.deleteGroup(id, options)),
+    committed: (id) => asked((options) => admin.committedOffsets(id, options)),
+    alterOffsets: (id, offsets) => asked((options) => admin.alterOffsets(id, offsets, options)),
   };
 }
 

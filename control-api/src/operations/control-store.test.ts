@@ -50,6 +50,11 @@ it("a deletion whose answer was lost is known again", async () => {
   expect(await memory.get("a")).toBeUndefined();
 });
 
+it("what an earlier try may have done, a later one that had no effect does not take back", async () => {
+  const { access } = faulty(["lost", ...Array.from({ length: 99 }, () => "refused" as const)]);
+  await expect(access.write([write])).rejects.toMatchObject({ applied: "maybe" });
+});
+
 it("a store that does not answer is asked a bounded number of times", async () => {
   const { access, tries } = faulty(Array.from({ length: 99 }, () => "refused"));
   await expect(access.write([write])).rejects.toThrow(MetadataError);

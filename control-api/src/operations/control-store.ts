@@ -71,8 +71,12 @@ export class ControlStore {
         if (outcome.ok) return "written";
         return mayBeApplied && (await isMine(outcome.refused)) ? "written" : "refused";
       } catch (error) {
-        mayBeApplied ||= error instanceof MetadataError && error.applied === "maybe";
-        throw error;
+        if (!(error instanceof MetadataError)) throw error;
+        mayBeApplied ||= error.applied === "maybe";
+        const { message, retriable } = error;
+        // Of all tries together, because the caller knows of one.
+        const applied = mayBeApplied ? "maybe" : "no";
+        throw new MetadataError(message, { retriable, applied, cause: error });
       }
     });
   }

@@ -2,7 +2,7 @@
 
 /** How long a runner has an operation for itself; it renews that with each step. */
 export const leaseMs = 60_000;
-/** How often a step is tried that fails, and the longest waits between tries, which double. */
+/** How often in a row a step is tried that fails, and the longest waits between, which double. */
 export const failuresMax = 8;
 export const stepBackoffMsFirst = 500;
 export const stepBackoffMsMax = 30_000;
@@ -20,5 +20,5 @@ export const deletedObjectsPage = 1_000;
 export const operationKeptMs: number = 30 * 86_400_000;
 /** What is kept of a driver's words in an operation. */
 export const faultCharactersMax = 2_000;
-/** Operations that a sweep runs at once: most of their time they wait. */
+/** Operations that a sweep runs at once, and clusters it looks at: most of the time they wait. */
 export const sweptAtOnceMax = 8;

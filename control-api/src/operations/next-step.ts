@@ -34,18 +34,30 @@ export type Next =
       /** Why it is done again: what was begun has failed. */
       readonly again?: string;
     }
+  /** Nothing that may be done would bring it about. */
+  | { readonly kind: "fail"; readonly step: OperationStep; readonly detail: string }
   /** What was begun goes on by itself. */
   | { readonly kind: "wait"; readonly step: OperationStep; readonly detail: string }
   | { readonly kind: "finish"; readonly step: "record" };
 
-export function nextStep(operation: OperationRecord, observed: Observed): Next {
-  const { target } = operation;
-  return target === undefined ? nextOfDeletion(observed) : nextTowards(target, observed);
+export function nextStep(
+  { kind, target }: Pick<OperationRecord, "kind" | "target">,
+  observed: Observed,
+): Next {
+  if (target === undefined) return nextOfDeletion(observed);
+  const { store } = observed.parts;
+  if (store === "absent" && kind === "updateCluster") {
+    // Its brokers would take empty ones for a new cluster, and what its objects hold for nobody's.
+    return { kind: "fail", step: "store", detail: "the cluster's metadata are gone" };
+  }
+  if (store === "absent" || store === "stopped") {
+    return perform("store", [{ does: "ensureStore" }]);
+  }
+  return nextTowards(target, observed);
 }
 
 function nextTowards(target: OperationTarget, observed: Observed): Next {
   const { parts } = observed;
-  if (parts.store === "absent") return perform("store", [{ does: "ensureStore" }]);
   return (
     namesMissing(target, parts) ??
     certificateMissing(target, observed) ??

@@ -33,7 +33,9 @@ export type FaultCode =
   /** A step did not come to its end in time. */
   | "step-timed-out"
   /** A broker ended again and again. */
-  | "broker-failed";
+  | "broker-failed"
+  /** What the cluster can't be without is gone, and nothing may take its place. */
+  | "store-gone";
 
 export interface OperationFault {
   readonly code: FaultCode;
@@ -55,8 +57,11 @@ export interface OperationRecord {
   readonly fault?: OperationFault;
   /** What the cluster is to be afterwards; a deletion has none. */
   readonly target?: OperationTarget;
-  /** Of the runner: failures at the present step, and since when nothing more was begun. */
+  /** Of the runner: failures of what was begun at the present step. */
   readonly failures: number;
+  /** Looks and calls in a row that failed, and may not the next time; absent: none. */
+  readonly unanswered?: number;
+  /** Since when nothing more was begun. */
   readonly stillSinceMs: number;
   /** What was performed last, in a few words. */
   readonly performed?: string;

@@ -35,7 +35,8 @@ export function afterPerformed(
   nowMs: number,
 ): OperationRecord {
   const performed = wordsOf(next.actions);
-  return { ...atStep(operation, next.step), failures: 0, stillSinceMs: nowMs, performed };
+  const at = answered(atStep(operation, next.step));
+  return { ...at, failures: 0, stillSinceMs: nowMs, performed };
 }
 
 /** Whether the same was performed just before, without an effect that is seen. */
@@ -64,16 +65,26 @@ function wordsOf(actions: readonly Action[]): string {
   return words.join(", ");
 }
 
+/** After a look, or a call, that came to its end: those that failed before it count no more. */
+export function answered(operation: OperationRecord): OperationRecord {
+  const { unanswered: _, ...rest } = operation;
+  return rest;
+}
+
 /** Undefined: it failed too often. */
 export function afterFailure(
   operation: OperationRecord,
+  { code }: Pick<OperationFault, "code">,
   { nowMs, random }: { readonly nowMs: number; readonly random: Random },
 ): OperationRecord | undefined {
-  const failures = operation.failures + 1;
-  if (failures > failuresMax) return undefined;
-  const longestMs = Math.min(stepBackoffMsMax, stepBackoffMsFirst * 2 ** (failures - 1));
+  const { failures, unanswered = 0 } = operation;
+  const isOfBroker = code === "broker-failed";
+  const times = (isOfBroker ? failures : unanswered) + 1;
+  if (times > failuresMax) return undefined;
+  const longestMs = Math.min(stepBackoffMsMax, stepBackoffMsFirst * 2 ** (times - 1));
   const waitMs = Math.ceil(longestMs / 2) + random.below(Math.ceil(longestMs / 2));
-  return { ...operation, failures, notBeforeMs: nowMs + waitMs };
+  const counted = isOfBroker ? { failures: times } : { unanswered: times };
+  return { ...operation, ...counted, notBeforeMs: nowMs + waitMs };
 }
 
 /** Whether what was begun may still come to its end by itself. */

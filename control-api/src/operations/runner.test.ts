@@ -184,6 +184,29 @@ it("a call that fails again and again ends the operation, with a problem; a retr
   expect(await world.cluster(clusterId)).toMatchObject({ state: "active" });
 });
 
+it("calls that fail now and then, over a long wait, do not add up to a failure", async () => {
+  const world = new World({ driver: new MemoryBrokerDriver({ looks: 60 }) });
+  const { operation } = begun(await world.clusters.create(wanted));
+  let looks = 0;
+  let failures = 0;
+  const driver = new Proxy(world.driver, {
+    get: (target, property) => {
+      const value: unknown = Reflect.get(target, property);
+      if (typeof value !== "function") return value;
+      const method = value.bind(target) as (...args: unknown[]) => unknown;
+      if (property !== "observe") return method;
+      return async (...args: unknown[]) => {
+        looks += 1;
+        if (looks % 8 > 0) return method(...args);
+        failures += 1;
+        throw new DriverError("throttled", { retriable: true, applied: "no" });
+      };
+    },
+  });
+  expect(await world.runner(new MortalPorts(), driver).run(operation)).toBe("succeeded");
+  expect(failures).toBeGreaterThan(failuresMax + 1);
+});
+
 it("what is refused is not tried again; the cluster can be deleted then", async () => {
   const { operation, world } = await creation();
   const driver = new Proxy(world.driver, {

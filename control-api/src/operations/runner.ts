@@ -39,6 +39,7 @@ import { objectsOf, perform } from "./perform.ts";
 import {
   afterFailure,
   afterPerformed,
+  answered,
   atStep,
   fault,
   faultOf,
@@ -161,6 +162,8 @@ export class OperationRunner {
         await writeSuccess(this.#store, held, at);
         return "again";
       }
+      case "fail":
+        return this.#fail(held, fault("store-gone", next.step, next.detail));
       case "wait":
         return this.#waits(held, next);
       case "perform":
@@ -173,8 +176,8 @@ export class OperationRunner {
     if (!isInTime(operation, this.#nowMs())) {
       return this.#fail(held, fault("step-timed-out", next.step, next.detail));
     }
-    if (operation.step === next.step) return "waits";
-    await this.#store.write([operationWrite(atStep(operation, next.step))]);
+    if (operation.step === next.step && operation.unanswered === undefined) return "waits";
+    await this.#store.write([operationWrite(answered(atStep(operation, next.step)))]);
     return "waits";
   }
 
@@ -186,7 +189,9 @@ export class OperationRunner {
     }
     const facts = await perform(this.#deps, cluster.id, next.actions);
     const nowMs = this.#nowMs();
-    const after = isAgain ? atStep(operation, next.step) : afterPerformed(operation, next, nowMs);
+    const after = isAgain
+      ? answered(atStep(operation, next.step))
+      : afterPerformed(operation, next, nowMs);
     const writes = [operationWrite({ ...after, lease: this.#lease() })];
     if (facts.certificate !== undefined) writes.push(clusterWrite({ ...cluster, ...facts }));
     await this.#store.write(writes);
@@ -204,7 +209,7 @@ export class OperationRunner {
   /** `performed`: written down, and to be tried again. */
   async #failed(held: Held, found: OperationFault): Promise<Looked> {
     const { random } = this.#deps;
-    const after = afterFailure(held.operation, { random, nowMs: this.#nowMs() });
+    const after = afterFailure(held.operation, found, { random, nowMs: this.#nowMs() });
     if (after === undefined || found.code === "driver-refused") return this.#fail(held, found);
     const at = { ...atStep(after, found.step), lease: this.#lease() };
     const outcome = await this.#store.write([operationWrite(at)]);

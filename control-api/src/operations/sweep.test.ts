@@ -81,12 +81,11 @@ it("forgets tombstones and operations when they have had their time", async () =
   expect((await world.operations.list({ limit: 9 })).items).toHaveLength(0);
 });
 
-it("starts brokers again that ended, where it is asked to", async () => {
+it("starts brokers again that ended, since nothing else does", async () => {
   const world = new World();
   const { id } = await world.created();
   world.driver.fail(id, 2);
-  await sweeper(world).sweep();
   expect((await world.driver.observe(id)).brokers[1]?.state).toBe("failed");
-  await sweeper(world).sweep({ restarts: "dead" });
+  await sweeper(world).sweep();
   expect((await world.driver.observe(id)).brokers[1]?.state).toBe("ready");
 });

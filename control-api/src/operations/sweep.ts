@@ -1,7 +1,10 @@
 /**
  * What somebody has to look after from time to time, because nobody asks for it: operations whose
- * runner died, certificates that come to their end, what a late call made for a cluster that was
- * deleted, and records that have had their time. May run twice at once, and be cut off anywhere.
+ * runner died, certificates that come to their end, clusters that are not as their records say (a
+ * broker ended, or a late call changed one), what a late call made for a cluster that was deleted, and
+ * records that have had their time. May run twice at once, and be cut off anywhere.
+ *
+ * What fails for one cluster keeps nobody from looking after the others; it is thrown at the end.
  */
 import { type ClusterId, clusterId, type Item, keysUnder } from "@millrace/core";
 import { type ClusterRecord, clusterKeys, type Tombstone } from "../clusters/cluster-record.ts";
@@ -9,7 +12,7 @@ import { ClusterRecords } from "../clusters/cluster-records.ts";
 import { certificateLeftMsMin, pageItemsMax, tombstoneMs } from "../clusters/limits.ts";
 import { ControlStore } from "./control-store.ts";
 import { operationKeptMs, sweptAtOnceMax } from "./limits.ts";
-import { nextOfDeletion } from "./next-step.ts";
+import { nextOfDeletion, nextStep } from "./next-step.ts";
 import { type OperationId, operationKeys } from "./operation-record.ts";
 import { OperationRecords } from "./operation-records.ts";
 import { objectsOf, perform } from "./perform.ts";
@@ -18,8 +21,6 @@ import { OperationRunner, type RunnerDependencies } from "./runner.ts";
 export interface SweepOptions {
   /** By the clock's wall time: nothing more is begun then. */
   readonly untilMs?: number;
-  /** `dead`: brokers that ended are started again, where nothing else does that. */
-  readonly restarts?: "dead" | "none";
 }
 
 export interface Swept {
@@ -42,41 +43,50 @@ export class Sweeper {
     this.#operations = new OperationRecords(deps);
   }
 
-  /** Throws MetadataError and DriverError: the next sweep tries again. */
-  async sweep({ restarts = "none", untilMs = Infinity }: SweepOptions = {}): Promise<Swept> {
-    for await (const cluster of this.#all()) await this.#lookAfter(cluster, restarts);
+  /** Throws what failed (an AggregateError, of several): the next sweep tries again. */
+  async sweep({ untilMs = Infinity }: SweepOptions = {}): Promise<Swept> {
+    const attempts = new Attempts();
+    for await (const some of this.#all()) {
+      if (this.#nowMs() >= untilMs) break;
+      await Promise.all(some.map((one) => attempts.make(() => this.#lookAfter(one))));
+    }
     const underWay = await this.#operations.underWay();
     const ran = underWay.map(({ id }) => id);
     const runner = new OperationRunner(this.#deps);
     for (let at = 0; at < ran.length && this.#nowMs() < untilMs; at += sweptAtOnceMax) {
       const some = ran.slice(at, at + sweptAtOnceMax);
-      await Promise.all(some.map((id) => runner.run(id, { untilMs })));
+      await Promise.all(some.map((id) => attempts.make(() => runner.run(id, { untilMs }))));
     }
-    const cleared = await this.#clear(untilMs);
-    await this.#forget();
+    const cleared = await this.#clear(attempts, untilMs);
+    await this.#forget(attempts, untilMs);
+    attempts.throwFailures();
     return { ran, cleared };
   }
 
-  async #lookAfter(cluster: ClusterRecord, restarts: "dead" | "none"): Promise<void> {
+  async #lookAfter(cluster: ClusterRecord): Promise<void> {
     if (cluster.state !== "active") return;
-    const { id, version } = cluster;
+    const { id, revision, spec, version } = cluster;
     const leftMs = (cluster.certificate?.notAfterMs ?? 0) - this.#nowMs();
     if (leftMs < certificateLeftMsMin) {
       await this.#clusters.renewCertificate(id, { version });
-    } else if (restarts === "dead") {
-      const { brokers, store } = await this.#deps.driver.observe(id);
-      const isWhole = store === "ready" && brokers.length >= cluster.spec.brokers;
-      const hasFailed = brokers.some(({ state }) => state === "failed");
-      if (hasFailed || !isWhole) await this.#clusters.repair(id, { version });
+      return;
     }
+    const parts = await this.#deps.driver.observe(id);
+    const target = { spec, revision, certificate: "kept" } as const;
+    const observed = { cluster, parts, objects: "unknown" } as const;
+    const next = nextStep({ kind: "updateCluster", target }, observed);
+    // What goes on by itself is left to that.
+    if (next.kind === "finish" || next.kind === "wait") return;
+    await this.#clusters.repair(id, { version });
   }
 
-  async *#all(): AsyncGenerator<ClusterRecord> {
+  /** As many at once as may be looked after at once. */
+  async *#all(): AsyncGenerator<readonly ClusterRecord[]> {
     let after: ClusterId | undefined;
     do {
       const at = after === undefined ? {} : { after };
-      const page = await this.#clusters.list({ limit: pageItemsMax, ...at });
-      yield* page.items;
+      const page = await this.#clusters.list({ limit: sweptAtOnceMax, ...at });
+      yield page.items;
       after = page.next;
     } while (after !== undefined);
   }
@@ -85,33 +95,39 @@ export class Sweeper {
    * Only of clusters that have a tombstone: what belongs to nobody that is known may be another
    * deployment's, or that of a control table which was lost.
    */
-  async #clear(untilMs: number): Promise<readonly ClusterId[]> {
-    const found = new Set((await this.#deps.driver.list()).map(({ cluster }) => cluster));
+  async #clear(attempts: Attempts, untilMs: number): Promise<readonly ClusterId[]> {
+    const found = new Set<ClusterId>();
+    await attempts.make(async () => {
+      for (const { cluster } of await this.#deps.driver.list()) found.add(cluster);
+    });
     const cleared: ClusterId[] = [];
     for (const cluster of found) {
       if ((await this.#store.get(clusterKeys.tombstone(cluster))) === undefined) continue;
       if (this.#nowMs() > untilMs) break;
-      await this.#clearOne(cluster);
-      cleared.push(cluster);
+      await attempts.make(async () => {
+        await this.#clearOne(cluster);
+        cleared.push(cluster);
+      });
     }
     return cleared;
   }
 
   /** As far as it goes without waiting; the next sweep goes on. */
-  async #clearOne(cluster: ClusterId): Promise<void> {
+  async #clearOne(cluster: ClusterId): Promise<"nothing is left" | "some is left"> {
     let before = "";
     for (;;) {
       const parts = await this.#deps.driver.observe(cluster);
       const objects = await objectsOf(this.#deps.stores, cluster, parts);
       const next = nextOfDeletion({ parts, objects });
+      if (next.kind === "finish") return "nothing is left";
       const actions = next.kind === "perform" ? next.actions : [];
-      if (actions.length === 0 || before === JSON.stringify(actions)) return;
+      if (actions.length === 0 || before === JSON.stringify(actions)) return "some is left";
       await perform(this.#deps, cluster, actions);
       before = objects === "some" ? "" : JSON.stringify(actions);
     }
   }
 
-  async #forget(): Promise<void> {
+  async #forget(attempts: Attempts, untilMs: number): Promise<void> {
     const nowMs = this.#nowMs();
     for (const operation of await this.#operations.endedBefore(nowMs - operationKeptMs)) {
       const key = operationKeys.operation(operation.id);
@@ -120,10 +136,12 @@ export class Sweeper {
     for await (const item of this.#tombstones()) {
       const { deletedAtMs, id } = item.value as unknown as Tombstone;
       if (deletedAtMs > nowMs - tombstoneMs) continue;
-      const parts = await this.#deps.driver.observe(clusterId(id));
-      const isLeft = parts.brokers.length > 0 || parts.store !== "absent";
-      if (isLeft) continue;
-      await this.#store.write([{ key: item.key, value: undefined, over: item.version }]);
+      if (this.#nowMs() > untilMs) break;
+      // A last look, also at what no list of the driver shows: its objects.
+      await attempts.make(async () => {
+        if ((await this.#clearOne(clusterId(id))) === "some is left") return;
+        await this.#store.write([{ key: item.key, value: undefined, over: item.version }]);
+      });
     }
   }
 
@@ -140,5 +158,27 @@ export class Sweeper {
 
   #nowMs(): number {
     return this.#deps.clock.wallMs();
+  }
+}
+
+/** What is tried for each cluster by itself. */
+class Attempts {
+  readonly #failures: unknown[] = [];
+
+  async make(attempt: () => Promise<unknown>): Promise<void> {
+    try {
+      await attempt();
+    } catch (error) {
+      this.#failures.push(error);
+    }
+  }
+
+  /** Throws the one failure, or all of them as an AggregateError that says them all. */
+  throwFailures(): void {
+    const [first, ...others] = this.#failures;
+    if (first === undefined) return;
+    if (others.length === 0) throw first;
+    const said = this.#failures.map((error) => (error instanceof Error ? error.message : "?"));
+    throw new AggregateError(this.#failures, [...new Set(said)].join("; "), { cause: first });
   }
 }

@@ -20,6 +20,8 @@ export interface ClusterAdmin {
   alterTopicConfigs(name: string, changes: ConfigChanges): Promise<void>;
   /** First and next offset of each partition. */
   offsets(topic: string): Promise<readonly PartitionEnds[]>;
+  /** In each partition, of the first record of the time (ms since 1970) or later; the next one's where there is none. */
+  offsetsAt(topic: string, timestampMs: number): Promise<readonly OffsetInPartition[]>;
   readonly groups: GroupAdmin;
 }
 
@@ -29,6 +31,19 @@ export interface GroupAdmin {
   find(id: string): Promise<DescribedGroup | undefined>;
   lag(id: string): Promise<readonly PartitionLag[]>;
   delete(id: string): Promise<void>;
+  /** What it has committed: nothing for a group that is not there. */
+  committed(id: string): Promise<readonly CommittedOffset[]>;
+  /** In its place; it comes to be where it is not there. Refused (UNKNOWN_MEMBER_ID) while it has members. */
+  alterOffsets(id: string, offsets: readonly CommittedOffset[]): Promise<void>;
+}
+
+export interface OffsetInPartition {
+  readonly partition: number;
+  readonly offset: number;
+}
+
+export interface CommittedOffset extends OffsetInPartition {
+  readonly topic: string;
 }
 
 export interface NewTopic {

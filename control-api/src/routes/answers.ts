@@ -56,6 +56,7 @@ const everywhere: readonly ProblemKind[] = [
   "unauthenticated",
   "forbidden",
   "method-not-allowed",
+  "too-many-requests",
   "internal",
   "store-unavailable",
 ];

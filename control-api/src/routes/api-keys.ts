@@ -2,7 +2,7 @@
 import { createRoute } from "@hono/zod-openapi";
 import type { App, ControlDependencies } from "../app-type.ts";
 import { ApiKeys } from "../access/api-keys.ts";
-import { afterCursor, cursorOf } from "../cursor.ts";
+import { cursorOf, idPosition, positionAfter } from "../cursor.ts";
 import { idempotent } from "../idempotency/middleware.ts";
 import { notFound, ProblemError } from "../problems.ts";
 import {
@@ -41,9 +41,11 @@ function mountList(app: App, deps: ControlDependencies, keys: ApiKeys): void {
   } as const);
   app.openapi(route, async (context) => {
     const { cursor, limit } = context.req.valid("query");
-    const after = afterCursor(deps.hashing, "api-keys", cursor);
+    const { hashing } = deps;
+    const list = "api-keys";
+    const after = positionAfter(cursor, { hashing, list, read: idPosition("key") });
     const { items, next } = await keys.list({ limit, after });
-    const rest = next === undefined ? {} : { nextCursor: cursorOf(deps.hashing, "api-keys", next) };
+    const rest = next === undefined ? {} : { nextCursor: cursorOf(hashing, list, next) };
     return context.json({ items: [...items], ...rest }, 200);
   });
 }

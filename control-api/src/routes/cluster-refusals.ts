@@ -1,3 +1,4 @@
+import { isSameSpec, changedSpec } from "../clusters/cluster-rules.ts";
 import type {
   ClusterCatalogue,
   ClusterRecord,
@@ -33,15 +34,16 @@ export function refusalOf(refusal: ClusterRefusal): ProblemError {
 
 /**
  * The cluster that a former try of the same request made, whose answer nobody saw. Throws
- * ProblemError where the one of that name is another one.
+ * ProblemError where the one of that name is another one: it was there before the first try, or it
+ * is not what was asked for.
  */
 export async function createdBefore(
   clusters: Pick<ClusterCatalogue, "findByName">,
-  wanted: NewCluster,
+  { startedMs, wanted }: { readonly wanted: NewCluster; readonly startedMs: number },
   refusal: ClusterRefusal,
 ): Promise<ClusterRecord> {
   const found = await clusters.findByName(wanted.name);
-  const isSame = found !== undefined && JSON.stringify(found.spec) === JSON.stringify(wanted.spec);
-  if (!isSame) throw refusalOf(refusal);
+  const isNewer = found !== undefined && found.createdAtMs >= startedMs;
+  if (!isNewer || !isSameSpec(found.spec, changedSpec(wanted.spec, {}))) throw refusalOf(refusal);
   return found;
 }

@@ -8,7 +8,7 @@ import { createRoute } from "@hono/zod-openapi";
 import { asClusterId } from "@millrace/core";
 import type { App, ControlDependencies } from "../app-type.ts";
 import type { ClusterOutcome } from "../clusters/cluster-record.ts";
-import { afterCursor, cursorOf } from "../cursor.ts";
+import { cursorOf, positionAfter } from "../cursor.ts";
 import { idempotent } from "../idempotency/middleware.ts";
 import {
   changeClusterSchema,
@@ -64,10 +64,11 @@ function mountList(app: App, deps: ControlDependencies): void {
   } as const);
   app.openapi(route, async (context) => {
     const { cursor, limit } = context.req.valid("query");
-    const after = asClusterId(afterCursor(deps.hashing, "clusters", cursor) ?? "");
+    const { hashing } = deps;
+    const after = positionAfter(cursor, { hashing, list: "clusters", read: asClusterId });
     const page = { limit, ...(after === undefined ? {} : { after }) };
     const { items, next } = await deps.clusters.list(page);
-    const rest = next === undefined ? {} : { nextCursor: cursorOf(deps.hashing, "clusters", next) };
+    const rest = next === undefined ? {} : { nextCursor: cursorOf(hashing, "clusters", next) };
     return context.json({ items: items.map(shownCluster), ...rest }, 200);
   });
 }
@@ -93,9 +94,10 @@ function mountCreate(app: App, deps: ControlDependencies): void {
     const spec = { brokers, brokerSize, limits: definedLimits(limits) };
     const wanted = { name, spec, deletionProtection };
     const outcome = await deps.clusters.create(wanted);
-    const before = context.get("attempt").isRepeated && outcome.kind === "nameTaken";
+    const { isRepeated, startedMs } = context.get("attempt");
+    const before = isRepeated && outcome.kind === "nameTaken";
     const cluster = before
-      ? await createdBefore(deps.clusters, wanted, outcome)
+      ? await createdBefore(deps.clusters, { wanted, startedMs }, outcome)
       : madeBy(outcome).cluster;
     const headers = {
       ...{ location: `${clustersPath}/${cluster.id}` },
@@ -194,7 +196,7 @@ function mountRetry(app: App, deps: ControlDependencies): void {
     request: { params: clusterParamsSchema, headers: ifMatchHeaderSchema },
     responses: {
       202: json("The cluster, whose operation goes on.", clusterSchema),
-      ...problems(...changeProblems),
+      ...problems(...changeProblems, "deletion-protected"),
     },
   } as const);
   app.openapi(route, async (context) => {

@@ -6,7 +6,7 @@
 import { createRoute } from "@hono/zod-openapi";
 import { Credentials } from "../access/credentials.ts";
 import type { App, ControlDependencies } from "../app-type.ts";
-import { afterCursor, cursorOf } from "../cursor.ts";
+import { cursorOf, idPosition, positionAfter } from "../cursor.ts";
 import { idempotent } from "../idempotency/middleware.ts";
 import { credentialsMax } from "../limits.ts";
 import { notFound, ProblemError } from "../problems.ts";
@@ -19,7 +19,7 @@ import {
 import { clusterParamsSchema } from "../schemas/cluster.ts";
 import { idempotencyHeaderSchema, pageQuerySchema, pageSchema } from "../schemas/common.ts";
 import { body, creationProblems, json, links, problems } from "./answers.ts";
-import { findCluster } from "./find-cluster.ts";
+import { findCluster, ofThere } from "./find-cluster.ts";
 import { jsonBody } from "./json-body.ts";
 import { requireRole, roleNote } from "./require-role.ts";
 
@@ -42,16 +42,18 @@ function mountList(app: App, deps: ControlDependencies, credentials: Credentials
     request: { params: clusterParamsSchema, query: pageQuerySchema },
     responses: {
       200: json("A page of credentials.", pageSchema("CredentialPage", credentialSchema)),
-      ...problems("not-found"),
+      ...problems("not-found", "wrong-state"),
     },
   } as const);
   app.openapi(route, async (context) => {
     const { clusterId } = context.req.valid("param");
     const { cursor, limit } = context.req.valid("query");
     const list = `credentials ${clusterId}`;
-    const after = afterCursor(deps.hashing, list, cursor);
+    const read = idPosition("cr");
+    const after = positionAfter(cursor, { hashing: deps.hashing, list, read });
     const cluster = await findCluster(deps, clusterId);
-    const { items, next } = await credentials.list(cluster, { limit, after });
+    const page = { limit, after };
+    const { items, next } = await ofThere(cluster, () => credentials.list(cluster, page));
     const rest = next === undefined ? {} : { nextCursor: cursorOf(deps.hashing, list, next) };
     return context.json({ items: [...items], ...rest }, 200);
   });
@@ -76,14 +78,15 @@ function mountCreate(app: App, deps: ControlDependencies, credentials: Credentia
         ),
         ...links({ parameter: "credentialId", field: "id", inCluster: true }, ["deleteCredential"]),
       },
-      ...problems(...creationProblems, "not-found", "limit-reached"),
+      ...problems(...creationProblems, "not-found", "wrong-state", "limit-reached"),
     },
   } as const);
   app.openapi(route, async (context) => {
     const { clusterId } = context.req.valid("param");
     const { name } = context.req.valid("json");
     const cluster = await findCluster(deps, clusterId);
-    const made = await credentials.create(cluster, name, context.get("attempt"));
+    const attempt = context.get("attempt");
+    const made = await ofThere(cluster, () => credentials.create(cluster, name, attempt));
     if (made === "tooMany") {
       throw new ProblemError("limit-reached", `there may be ${credentialsMax} credentials`);
     }
@@ -99,12 +102,12 @@ function mountDelete(app: App, deps: ControlDependencies, credentials: Credentia
     middleware: requireRole("operator"),
     ...roleNote("operator"),
     request: { params: credentialParamsSchema },
-    responses: { 204: { description: "It is gone." }, ...problems("not-found") },
+    responses: { 204: { description: "It is gone." }, ...problems("not-found", "wrong-state") },
   } as const);
   app.openapi(route, async (context) => {
     const { clusterId, credentialId } = context.req.valid("param");
     const cluster = await findCluster(deps, clusterId);
-    const outcome = await credentials.delete(cluster, credentialId);
+    const outcome = await ofThere(cluster, () => credentials.delete(cluster, credentialId));
     if (outcome === "absent") throw notFound(`credential ${credentialId}`);
     return context.body(null, 204);
   });

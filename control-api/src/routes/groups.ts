@@ -7,6 +7,7 @@ import { clusterParamsSchema } from "../schemas/cluster.ts";
 import { pageQuerySchema, pageSchema } from "../schemas/common.ts";
 import { groupParamsSchema, groupSchema, groupSummarySchema } from "../schemas/group.ts";
 import { json, problems } from "./answers.ts";
+import { mountOffsetReset } from "./group-offsets.ts";
 import { adminOf } from "./find-cluster.ts";
 import { requireRole, roleNote } from "./require-role.ts";
 
@@ -19,6 +20,7 @@ export function mountGroups(app: App, deps: ControlDependencies): void {
   mountList(app, deps);
   mountRead(app, deps);
   mountDelete(app, deps);
+  mountOffsetReset(app, deps);
 }
 
 function mountList(app: App, deps: ControlDependencies): void {

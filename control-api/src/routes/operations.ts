@@ -2,7 +2,7 @@
 import { createRoute, z } from "@hono/zod-openapi";
 import { asClusterId } from "@millrace/core";
 import type { App, ControlDependencies } from "../app-type.ts";
-import { afterCursor, cursorOf } from "../cursor.ts";
+import { cursorOf, positionAfter } from "../cursor.ts";
 import { asOperationId } from "../operations/operation-record.ts";
 import { notFound } from "../problems.ts";
 import { pageQuerySchema, pageSchema } from "../schemas/common.ts";
@@ -40,14 +40,15 @@ function mountList(app: App, deps: ControlDependencies): void {
   app.openapi(route, async (context) => {
     const { clusterId: asked, cursor, limit } = context.req.valid("query");
     const list = `operations ${asked ?? ""}`;
-    const after = asOperationId(afterCursor(deps.hashing, list, cursor) ?? "");
+    const { hashing } = deps;
+    const after = positionAfter(cursor, { hashing, list, read: asOperationId });
     const clusterId = asClusterId(asked ?? "");
     const { items, next } = await deps.operations.list({
       limit,
       ...(after === undefined ? {} : { after }),
       ...(clusterId === undefined ? {} : { clusterId }),
     });
-    const rest = next === undefined ? {} : { nextCursor: cursorOf(deps.hashing, list, next) };
+    const rest = next === undefined ? {} : { nextCursor: cursorOf(hashing, list, next) };
     return context.json({ items: items.map(shownOperation), ...rest }, 200);
   });
 }

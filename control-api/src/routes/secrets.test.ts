@@ -1,9 +1,16 @@
 /** What is shown once: API keys and credentials. */
 import { inlineHashing } from "@millrace/adapter-memory";
-import { isPasswordOf, keys, readUser, scramMechanisms, stretched } from "@millrace/core";
+import {
+  isPasswordOf,
+  keys,
+  MetadataError,
+  readUser,
+  scramMechanisms,
+  stretched,
+} from "@millrace/core";
 import { describe, expect, it } from "vitest";
 import { ApiKeys } from "../access/api-keys.ts";
-import { controlKit, type ControlKit, madeId } from "../fixtures.ts";
+import { controlKit, type ControlKit, madeId, record } from "../fixtures.ts";
 import { apiKeysMax, credentialsMax, labelCharactersMax } from "../limits.ts";
 
 const credentials = `/v1/clusters/${madeId}/credentials`;
@@ -167,3 +174,37 @@ function bytes(length: number): Uint8Array {
 function below(): number {
   return 0;
 }
+
+describe.each(["creating", "deleting", "failed"] as const)(
+  "credentials of a %s cluster",
+  (state) => {
+    const asked = ["GET", "POST", "DELETE"] as const;
+    const path = {
+      GET: credentials,
+      POST: credentials,
+      DELETE: `${credentials}/cr_0000000000000001`,
+    };
+
+    it.each(asked)("that has no metadata to ask are refused: %s", async (method) => {
+      const kit = controlKit();
+      kit.clusters.records.splice(0, 1, record({ state }));
+      const gone = async (): Promise<never> => {
+        throw new MetadataError("no such table", { retriable: false, applied: "no" });
+      };
+      Object.assign(kit.clusterStore, { get: gone, range: gone, transact: gone });
+      const more = method === "POST" ? { body: { name: "x" } } : {};
+      const answer = await kit.ask("operator", `${method} ${path[method]}`, more);
+      expect(answer.status).toBe(409);
+      expect(answer.body["type"]).toBe("/docs/problems#wrong-state");
+    });
+  },
+);
+
+it("that a store does not answer is no fault of the request, where the cluster is there", async () => {
+  const kit = controlKit();
+  const away = async (): Promise<never> => {
+    throw new MetadataError("away", { retriable: false, applied: "no" });
+  };
+  Object.assign(kit.clusterStore, { get: away, range: away, transact: away });
+  expect((await kit.ask("operator", `GET ${credentials}`)).status).toBe(503);
+});

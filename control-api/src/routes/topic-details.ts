@@ -1,7 +1,7 @@
 /** A topic's configs, all of them, and its partitions with their leaders and offsets. */
 import { createRoute } from "@hono/zod-openapi";
 import type { App, ControlDependencies } from "../app-type.ts";
-import { afterCursor, cursorOf } from "../cursor.ts";
+import { cursorOf, positionAfter } from "../cursor.ts";
 import { notFound } from "../problems.ts";
 import { pageQuerySchema, pageSchema } from "../schemas/common.ts";
 import { topicConfigsSchema, topicParamsSchema, topicPartitionSchema } from "../schemas/topic.ts";
@@ -52,7 +52,8 @@ function mountPartitions(app: App, deps: ControlDependencies): void {
     const { clusterId, topic } = context.req.valid("param");
     const { cursor, limit } = context.req.valid("query");
     const list = `partitions ${clusterId} ${topic}`;
-    const after = Number(afterCursor(deps.hashing, list, cursor) ?? -1);
+    const { hashing } = deps;
+    const after = positionAfter(cursor, { hashing, list, read: partitionOf }) ?? -1;
     const admin = await adminOf(deps, clusterId);
     const [found] = await admin.topics([topic]);
     if (found === undefined) throw notFound(`topic ${topic}`);
@@ -65,7 +66,11 @@ function mountPartitions(app: App, deps: ControlDependencies): void {
     });
     const last = items.at(-1);
     if (rest.length <= limit || last === undefined) return context.json({ items }, 200);
-    const nextCursor = cursorOf(deps.hashing, list, String(last.partition));
+    const nextCursor = cursorOf(hashing, list, String(last.partition));
     return context.json({ items, nextCursor }, 200);
   });
+}
+
+function partitionOf(text: string): number | undefined {
+  return /^[0-9]{1,9}$/u.test(text) ? Number(text) : undefined;
 }

@@ -3,10 +3,18 @@
  * keeps nothing of them and asks the brokers, as any Kafka client does.
  */
 import { createRoute } from "@hono/zod-openapi";
+import type { Clock } from "@millrace/core";
 import type { App, ControlDependencies } from "../app-type.ts";
 import { afterCursor, cursorOf, pageInMemory } from "../cursor.ts";
 import { idempotent } from "../idempotency/middleware.ts";
-import { type ClusterAdmin, type DescribedTopic, KafkaRefusal } from "../ports/cluster-admin.ts";
+import { madeTopicLookMs, madeTopicLooksMax } from "../limits.ts";
+import {
+  type ClusterAdmin,
+  ClusterUnavailableError,
+  type DescribedTopic,
+  KafkaRefusal,
+  type TopicConfig,
+} from "../ports/cluster-admin.ts";
 import { notFound } from "../problems.ts";
 import { clusterParamsSchema } from "../schemas/cluster.ts";
 import { idempotencyHeaderSchema, pageQuerySchema, pageSchema } from "../schemas/common.ts";
@@ -93,19 +101,24 @@ function mountCreate(app: App, deps: ControlDependencies): void {
     const { clusterId } = context.req.valid("param");
     const wanted = context.req.valid("json");
     const admin = await adminOf(deps, clusterId);
-    await createOnce(admin, wanted, context.get("attempt"));
-    const topic = await readTopic(admin, wanted.name);
+    const refusal = await createOnce(admin, wanted, context.get("attempt"));
+    const topic = await madeTopic(admin, wanted.name, deps.clock);
+    const isOther = wanted.partitions !== undefined && wanted.partitions !== topic.partitions;
+    if (refusal !== undefined && isOther) throw refusal;
     const path = `/v1/clusters/${clusterId}/topics/${wanted.name}`;
     return context.json(topic, 201, { location: path });
   });
 }
 
-/** A try that goes on in another one's place finds what that one made. */
+/**
+ * A try that goes on in another one's place may find what that one made: then it returns the refusal,
+ * which holds if that is another topic.
+ */
 async function createOnce(
   admin: ClusterAdmin,
   wanted: CreateTopic,
   { isRepeated }: { readonly isRepeated: boolean },
-): Promise<void> {
+): Promise<KafkaRefusal | undefined> {
   const { configs, name, partitions, replicationFactor } = wanted;
   try {
     await admin.createTopic({
@@ -113,12 +126,27 @@ async function createOnce(
       ...(partitions === undefined ? {} : { partitions }),
       ...(replicationFactor === undefined ? {} : { replicationFactor }),
     });
+    return undefined;
   } catch (error) {
     const isThere = error instanceof KafkaRefusal && error.code === "TOPIC_ALREADY_EXISTS";
-    if (!isThere || !isRepeated) throw error;
-    const found = await readTopic(admin, name);
-    if (partitions !== undefined && found.partitions !== partitions) throw error;
+    if (isThere && isRepeated) return error;
+    throw error;
   }
+}
+
+/**
+ * One that was made a moment ago: a broker may be asked that has not followed. That it does not show
+ * it is no refusal, so that the request's key goes on standing for it. Throws ClusterUnavailableError.
+ */
+async function madeTopic(admin: ClusterAdmin, name: string, clock: Clock): Promise<Topic> {
+  for (let look = 1; look < madeTopicLooksMax; look += 1) {
+    const found = await findTopic(admin, name);
+    if (found !== undefined) return found;
+    await new Promise<void>((resolve) => clock.after(madeTopicLookMs, resolve));
+  }
+  const found = await findTopic(admin, name);
+  if (found !== undefined) return found;
+  throw new ClusterUnavailableError(`topic ${name} is made, but no broker shows it yet`);
 }
 
 function mountRead(app: App, deps: ControlDependencies): void {
@@ -183,14 +211,35 @@ function mountDelete(app: App, deps: ControlDependencies): void {
 }
 
 async function readTopic(admin: ClusterAdmin, name: string): Promise<Topic> {
-  const [found] = await admin.topics([name]);
+  const found = await findTopic(admin, name);
   if (found === undefined) throw notFound(`topic ${name}`);
-  const configs = await admin.topicConfigs(name);
+  return found;
+}
+
+async function findTopic(admin: ClusterAdmin, name: string): Promise<Topic | undefined> {
+  const [found] = await admin.topics([name]);
+  if (found === undefined) return undefined;
+  const configs = await configsOf(admin, name);
+  if (configs === undefined) return undefined;
   const own = configs.flatMap(
     ({ isDefault, name, value }): readonly (readonly [string, string])[] =>
       isDefault || value === null ? [] : [[name, value]],
   );
   return { ...summaryOf(found), configs: Object.fromEntries(own) };
+}
+
+/** Undefined: the broker that was asked knows no such topic. */
+async function configsOf(
+  admin: ClusterAdmin,
+  name: string,
+): Promise<readonly TopicConfig[] | undefined> {
+  try {
+    return await admin.topicConfigs(name);
+  } catch (error) {
+    const isMissing = error instanceof KafkaRefusal && error.code === "UNKNOWN_TOPIC_OR_PARTITION";
+    if (isMissing) return undefined;
+    throw error;
+  }
 }
 
 function summaryOf({ id, name, partitions }: DescribedTopic): TopicSummary {

@@ -37,6 +37,11 @@ export const topicSchema: z.ZodType<Topic> = z
 /** Neither `.` nor `..` is a topic's name. */
 const topicNamePattern = /^(?!\.{1,2}$)[A-Za-z0-9._-]{1,249}$/;
 
+export const topicNameSchema: z.ZodString = z
+  .string()
+  .regex(topicNamePattern)
+  .openapi({ example: "orders" });
+
 export interface CreateTopic {
   readonly name: string;
   readonly partitions?: number | undefined;
@@ -46,7 +51,7 @@ export interface CreateTopic {
 
 export const createTopicSchema: z.ZodType<CreateTopic> = z
   .strictObject({
-    name: z.string().regex(topicNamePattern).openapi({ example: "orders" }),
+    name: topicNameSchema,
     partitions: z
       .int()
       .min(1)

@@ -160,4 +160,7 @@ export const brokerNetworkConfigs: readonly ConfigDefinition[] = [
   key("int", "millrace.http.port", 8080, between(0, 65_535)).says(
     "The port of health, metrics and API over HTTP; 0 takes a free one.",
   ),
+  key("int", "millrace.signals.log.interval.ms", 0, between(0, 3_600_000)).says(
+    "How often the log is told of signals that are beyond what is usual; 0: never.",
+  ),
 ];

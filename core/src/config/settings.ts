@@ -39,6 +39,8 @@ export interface Settings {
   readonly logDir: string;
   readonly slots: number;
   readonly httpPort: number;
+  /** 0: never. */
+  readonly signalsLogIntervalMs: number;
 
   readonly socketSendBufferBytes: number;
   readonly socketReceiveBufferBytes: number;
@@ -210,7 +212,8 @@ type Identity =
   | "listenerSecurityProtocolMap"
   | "logDir"
   | "slots"
-  | "httpPort";
+  | "httpPort"
+  | "signalsLogIntervalMs";
 
 function identitySettings(values: BrokerValues): Pick<Settings, Identity> {
   const directories = values.has("log.dirs") ? values.list("log.dirs") : values.list("log.dir");
@@ -224,6 +227,7 @@ function identitySettings(values: BrokerValues): Pick<Settings, Identity> {
     logDir: directories[0] ?? "",
     slots: values.number("millrace.slots"),
     httpPort: values.number("millrace.http.port"),
+    signalsLogIntervalMs: values.number("millrace.signals.log.interval.ms"),
   };
 }
 

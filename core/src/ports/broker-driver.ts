@@ -16,7 +16,7 @@
 export interface BrokerDriver {
   /** What a certificate of the cluster's brokers must be valid for. Asks nobody. */
   certificateNames(cluster: ClusterId): CertificateNames;
-  /** Begins to make the place of the cluster's metadata. */
+  /** Begins to make the place of the cluster's metadata, or serves again what is there. */
   ensureStore(cluster: ClusterId): Promise<void>;
   /** Keeps a secret of at most `secretBytesMax`. `exists`: there is one, and it stayed. */
   putSecret(cluster: ClusterId, secret: Secret): Promise<"kept" | "exists">;
@@ -93,7 +93,8 @@ export type ClusterPart =
   | { readonly kind: "store" };
 
 export interface ObservedCluster {
-  readonly store: "absent" | "creating" | "ready" | "removing";
+  /** `stopped`: it is there, and nobody serves it, until `ensureStore` starts that again. */
+  readonly store: "absent" | "creating" | "ready" | "stopped" | "removing";
   readonly secrets: readonly SecretName[];
   /** By broker, ascending. */
   readonly names: readonly BrokerAddress[];

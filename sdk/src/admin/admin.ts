@@ -194,6 +194,23 @@ export class Admin implements AsyncDisposable {
     return this.#ask(({ groups }) => groups.committed(group), options);
   }
 
+  /**
+   * Commits offsets in a group's place, for partitions of any topics; a group that is not there
+   * comes to be. Rejects with `UNKNOWN_MEMBER_ID` while the group has members: what they committed
+   * next would undo it.
+   */
+  alterOffsets(
+    group: string,
+    offsets: readonly PartitionOffset[],
+    options: Abortable = {},
+  ): Promise<void> {
+    if (offsets.length === 0) return Promise.resolve();
+    return this.#ask(async ({ groups }) => {
+      const results = await groups.commit({ ...nobody, group }, offsets);
+      for (const { error } of results) if (error !== undefined) throw error;
+    }, options);
+  }
+
   /** How far a group is behind, in every partition for which it has committed an offset. */
   async lag(group: string, options: Abortable = {}): Promise<readonly PartitionLag[]> {
     const committed = await this.committedOffsets(group, options);
@@ -244,6 +261,9 @@ export class Admin implements AsyncDisposable {
     });
   }
 }
+
+/** Who commits for a group from outside (OffsetCommit without a member). */
+const nobody = { memberId: "", generation: -1, instanceId: null } as const;
 
 /** A topic that is not there is an answer here. So is no connection: whether it took effect is open. */
 function isWorthAnother(error: unknown): boolean {

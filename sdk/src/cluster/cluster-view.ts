@@ -44,9 +44,9 @@ export class ClusterView {
   }
 
   /** What is known, if it is not old. */
-  peek(name: string): TopicMetadata | undefined {
+  peek(name: string, now: number = nowMs()): TopicMetadata | undefined {
     const known = this.#known.get(name);
-    return known === undefined || nowMs() - known.atMs > metadataAgeMsMax ? undefined : known.topic;
+    return known === undefined || now - known.atMs > metadataAgeMsMax ? undefined : known.topic;
   }
 
   /**

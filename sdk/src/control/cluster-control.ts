@@ -11,7 +11,9 @@ import type {
   ControlTopicChange,
   ControlTopicSummary,
   CreatedClusterCredential,
+  GroupOffsetReset,
   NewControlTopic,
+  ResetGroupOffsets,
 } from "./types.ts";
 
 /**
@@ -139,6 +141,9 @@ export class ControlTopics {
  *
  * const { groups } = controlPlane({ url: "http://localhost:8080" }).cluster("cl_01k2m3n4p5q6r7s8");
  * console.log((await groups.describe("billing")).lag.total);
+ * const resets = [{ topic: "orders", to: { timestamp: "2026-01-31T12:00:00Z" } }];
+ * const { partitions } = await groups.resetOffsets("billing", { resets, dryRun: true });
+ * for (const { committed, offset, partition } of partitions) console.log(partition, committed, offset);
  * ```
  */
 export class ControlGroups {
@@ -166,6 +171,27 @@ export class ControlGroups {
     const params = { path: { clusterId: this.#clusterId, groupId } };
     return this.#asking.ask(
       (api, how) => api.GET("/v1/clusters/{clusterId}/groups/{groupId}", { params, ...how }),
+      options,
+    );
+  }
+
+  /**
+   * Takes a group without members to other places in its topics; with `dryRun` it only says where
+   * they would be. Rejects with `NON_EMPTY_GROUP` (or `UNKNOWN_MEMBER_ID`) while it has members.
+   */
+  resetOffsets(
+    groupId: string,
+    reset: GroupOffsetReset,
+    options: Abortable = {},
+  ): Promise<ResetGroupOffsets> {
+    const path = { clusterId: this.#clusterId, groupId };
+    return this.#asking.make(
+      (api, { key, ...how }) =>
+        api.POST("/v1/clusters/{clusterId}/groups/{groupId}/offsets", {
+          params: { path, header: { "idempotency-key": key } },
+          body: reset,
+          ...how,
+        }),
       options,
     );
   }

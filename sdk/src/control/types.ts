@@ -145,6 +145,42 @@ export type ControlGroupSummary = Schemas["GroupSummary"];
 export type ControlGroup = Schemas["Group"];
 
 /**
+ * Where a group's offsets are to be taken: every partition of a topic, or one, to its first record,
+ * behind its last one, to an offset, or to the first record of a time or later.
+ *
+ * @example
+ * ```ts
+ * import { controlPlane, type GroupOffsetReset } from "@millrace/sdk";
+ *
+ * const again: GroupOffsetReset = {
+ *   resets: [
+ *     { topic: "orders", to: "earliest" },
+ *     { topic: "refunds", partition: 3, to: { offset: 1_200 } },
+ *   ],
+ * };
+ * const cluster = controlPlane({ url: "http://localhost:8080" }).cluster("cl_01k2m3n4p5q6r7s8");
+ * await cluster.groups.resetOffsets("billing", again);
+ * ```
+ */
+export type GroupOffsetReset = Schemas["ResetOffsets"];
+
+/**
+ * What a group has committed after a reset, and had before it (-1: nothing).
+ *
+ * @example
+ * ```ts
+ * import { controlPlane, type ResetGroupOffsets } from "@millrace/sdk";
+ *
+ * const moved = ({ partitions }: ResetGroupOffsets): number =>
+ *   partitions.filter(({ committed, offset }) => committed !== offset).length;
+ * const cluster = controlPlane({ url: "http://localhost:8080" }).cluster("cl_01k2m3n4p5q6r7s8");
+ * const resets = [{ topic: "orders", to: "latest" as const }];
+ * console.log(moved(await cluster.groups.resetOffsets("billing", { resets })));
+ * ```
+ */
+export type ResetGroupOffsets = Schemas["OffsetsReset"];
+
+/**
  * What Kafka clients log in with, without its secret.
  *
  * @example

@@ -71,6 +71,22 @@ test.for(["none", "gzip", "snappy", "lz4", "zstd"] as const)(
   },
 );
 
+test("what a loop hands over arrives as it is, in its order, with a few requests under way", async () => {
+  await client.admin.createTopic("streamed", { partitions: 1 });
+  const lines = client.topic("streamed", { value: string() });
+  await using producer = client.producer();
+  const values = Array.from({ length: 12_000 }, (_, i) => `${i} `.repeat(200));
+  for (const value of values) await producer.enqueue(lines, { value });
+  await producer.flush();
+  let read = 0;
+  for await (const { value, offset } of lines.consume({ from: "earliest" })) {
+    if (value !== values[read] || offset !== read) throw new Error(`${read} is not itself`);
+    read += 1;
+    if (read === values.length) break;
+  }
+  expect(read).toBe(values.length);
+});
+
 test("a second member takes its share, and hands it back with what it did", async () => {
   const orders = await newTopic("shared", 4);
   const handled: number[] = [];
@@ -166,8 +182,14 @@ test("groups are listed, described and deleted", async () => {
     members: [{ clientId: "millrace-sdk", partitions: [{ partition: 0 }, { partition: 1 }] }],
   });
   await expect(admin.deleteGroup("grouped")).rejects.toMatchObject({ code: "NON_EMPTY_GROUP" });
+  const first = [{ topic: "grouped", partition: 0, offset: 0 }];
+  await expect(admin.alterOffsets("grouped", first)).rejects.toMatchObject({
+    code: "UNKNOWN_MEMBER_ID",
+  });
   await consumer.stop();
   await running;
+  await admin.alterOffsets("grouped", first);
+  expect(await admin.committedOffsets("grouped")).toContainEqual(first[0]);
   expect(await admin.listGroups()).toContainEqual({
     ...{ group: "grouped", state: "Empty", type: "classic" },
   });

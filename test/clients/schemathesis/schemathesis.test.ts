@@ -7,6 +7,7 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
+import { requestsPerSecond } from "../../../control-api/src/limits.ts";
 import { type ClusterControl, controlPlane } from "../../../sdk/src/index.ts";
 import { installed } from "../../compat/install.ts";
 import { runOrThrow, runToEnd } from "../../compat/processes.ts";
@@ -102,7 +103,8 @@ async function asked(options: {
     ...["-m", "schemathesis.cli", "run", `${broker.url}/openapi.json`],
     ...["--header", `Authorization: ${authorization}`, "--workers", "1", "--seed", seed],
     ...["--max-examples", String(options.examples), "--phases", options.phases],
-    "--continue-on-failure",
+    // Faster, and the caller would be refused for that.
+    ...["--rate-limit", `${requestsPerSecond - 5}/s`, "--continue-on-failure"],
   ];
   const run = await runToEnd({ file: python, args, cwd: directory }, runMsMax);
   expect(run.exitCode, run.stdout.slice(-20_000)).toBe(0);

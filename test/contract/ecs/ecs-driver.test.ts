@@ -25,7 +25,7 @@ import { ClusterRecords } from "../../../control-api/src/clusters/cluster-record
 import { begun, wanted } from "../../../control-api/src/operations/fixtures.ts";
 import { OperationRunner } from "../../../control-api/src/operations/runner.ts";
 import { brokerDriverContract } from "../broker-driver-contract.ts";
-import { EcsKit } from "./kit.ts";
+import { EcsKit, groupArn } from "./kit.ts";
 
 const cluster = clusterId("cl_0123456789abcdef");
 let kit: EcsKit;
@@ -113,6 +113,46 @@ it("more revisions than ECS deletes at once leave nothing behind", async () => {
   for (const _ of [1, 2]) await kit.driver.remove(cluster, { kind: "broker", broker: 1 });
   await kit.driver.remove(cluster, { kind: "name", broker: 1 });
   expect((await kit.driver.list()).filter((one) => one.cluster === cluster)).toEqual([]);
+});
+
+it("behind a load balancer each broker has a listener, which clients are told of", async () => {
+  const { balanced } = kit;
+  const host = "balancer.example";
+  expect(balanced.certificateNames(cluster).dnsNames).toContain(host);
+  for (const broker of [1, 2]) {
+    await balanced.ensureName(cluster, broker);
+    await balanced.ensureBroker(cluster, spec({ broker }));
+  }
+  expect(await serviceOf(2)).toMatchObject({
+    loadBalancers: [
+      { targetGroupArn: groupArn(9_202), containerName: "broker", containerPort: 9_098 },
+    ],
+  });
+  const taskDefinition = (await serviceOf(2))?.taskDefinition ?? "";
+  const described = await kit.ecs.send(new DescribeTaskDefinitionCommand({ taskDefinition }));
+  expect(described.taskDefinition?.containerDefinitions?.[0]?.environment).toContainEqual({
+    ...{ name: "KAFKA_ADVERTISED_LISTENERS", value: `SASL_SSL://${host}:9202` },
+  });
+  expect((await balanced.observe(cluster)).names).toEqual([
+    { broker: 1, host, port: 9_201 },
+    { broker: 2, host, port: 9_202 },
+  ]);
+  await expect(balanced.ensureName(cluster, 3)).rejects.toMatchObject({ retriable: false });
+  for (const broker of [1, 2]) {
+    for (const _ of [1, 2]) await balanced.remove(cluster, { kind: "broker", broker });
+    await balanced.remove(cluster, { kind: "name", broker });
+  }
+  expect((await balanced.list()).filter((one) => one.cluster === cluster)).toEqual([]);
+});
+
+it("a broker that was there before the load balancer keeps its address", async () => {
+  await kit.driver.ensureName(cluster, 1);
+  const before = await kit.driver.observe(cluster);
+  expect((await kit.balanced.observe(cluster)).names).toEqual(before.names);
+  await kit.balanced.ensureBroker(cluster, spec());
+  expect((await serviceOf(1))?.loadBalancers ?? []).toEqual([]);
+  for (const _ of [1, 2]) await kit.driver.remove(cluster, { kind: "broker", broker: 1 });
+  await kit.driver.remove(cluster, { kind: "name", broker: 1 });
 });
 
 it("the stand-in refuses what breaks AWS's own models", async () => {

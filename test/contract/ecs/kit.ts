@@ -4,7 +4,7 @@ import {
   ListNamespacesCommand,
   ServiceDiscoveryClient,
 } from "@aws-sdk/client-servicediscovery";
-import { EcsDriver } from "@millrace/adapter-aws/ecs-driver";
+import { EcsDriver, type EcsDriverOptions } from "@millrace/adapter-aws/ecs-driver";
 import { SystemClock, SystemRandom } from "@millrace/adapter-node";
 import type { StandIn } from "../stand-in.ts";
 import { startAws } from "./aws-server.ts";
@@ -22,13 +22,19 @@ const policyNames: Readonly<Record<string, string>> = {
 /** What a deployment has, on moto: where brokers run, and the namespace of their names. */
 export class EcsKit {
   readonly driver: EcsDriver;
+  /** Of a deployment with a load balancer. */
+  readonly balanced: EcsDriver;
   readonly ecs: ECSClient;
   readonly #server: StandIn;
 
-  private constructor(server: StandIn, ecs: ECSClient, driver: EcsDriver) {
+  private constructor(
+    server: StandIn,
+    { balanced, driver, ecs }: Pick<EcsKit, "balanced" | "driver" | "ecs">,
+  ) {
     this.#server = server;
     this.ecs = ecs;
     this.driver = driver;
+    this.balanced = balanced;
   }
 
   static async start(): Promise<EcsKit> {
@@ -36,7 +42,7 @@ export class EcsKit {
     const { endpoint } = server;
     const ecs = new ECSClient({ endpoint, region, credentials });
     await ecs.send(new CreateClusterCommand({ clusterName: "brokers" }));
-    const driver = await EcsDriver.open({
+    const options: EcsDriverOptions = {
       ...{ clock: new SystemClock(), random: new SystemRandom(), region, credentials },
       ...{ prefix: "millrace-", parameterPrefix: "/millrace/" },
       ...{ namespaceId: await makeNamespace(endpoint), namespaceName: "millrace.internal" },
@@ -47,8 +53,13 @@ export class EcsKit {
       securityGroups: [await idIn(endpoint, "DescribeSecurityGroups", /sg-[0-9a-f]+/u)],
       ...{ assignPublicIp: true, diskGiB: 30, bucket: "objects" },
       endpoints: { ecs: endpoint, serviceDiscovery: endpoint, ssm: endpoint, dynamodb: endpoint },
-    });
-    return new EcsKit(server, ecs, driver);
+    };
+    const listeners = [9_201, 9_202].map((port) => ({ port, targetGroupArn: groupArn(port) }));
+    const [driver, balanced] = await Promise.all([
+      EcsDriver.open(options),
+      EcsDriver.open({ ...options, loadBalancer: { host: "balancer.example", listeners } }),
+    ]);
+    return new EcsKit(server, { ecs, driver, balanced });
   }
 
   /** The first request of its kind to ECS: moto forgets some of what it is told. */
@@ -83,9 +94,15 @@ export class EcsKit {
 
   async stop(): Promise<void> {
     this.driver.close();
+    this.balanced.close();
     this.ecs.destroy();
     await this.#server.stop();
   }
+}
+
+export function groupArn(port: number): string {
+  const account = `arn:aws:elasticloadbalancing:${region}:123456789012`;
+  return `${account}:targetgroup/broker-${port}/0123456789abcdef`;
 }
 
 async function makeNamespace(endpoint: string): Promise<string> {

@@ -5,7 +5,7 @@
 import { X509Certificate } from "node:crypto";
 import { totalmem } from "node:os";
 import type { TlsOptions } from "node:tls";
-import { ApiKeys, type ConnectionFacts, controlApp } from "@millrace/control-api";
+import { ApiKeys, type ConnectionFacts, controlApp, RequestRates } from "@millrace/control-api";
 import { KafkaAccess } from "@millrace/control-api/kafka";
 import type { ListenerSecurity } from "@millrace/core";
 import type { Broker } from "../../broker.ts";
@@ -63,6 +63,7 @@ export function openOwnControl(options: OwnControlOptions): ControlFetch {
     operations: noOperations,
     access,
     provisioning: "none",
+    requestRates: new RequestRates(ports),
     principalOf: whoAsks({
       apiKeys,
       hasLogins: settings.security.some(
@@ -72,6 +73,10 @@ export function openOwnControl(options: OwnControlOptions): ControlFetch {
       findUser: (name) => life().broker.cluster.users.find(name),
       checkPassword: (user, { name, password }) =>
         passwords.verify(name, password, user?.credentials.get("SCRAM-SHA-512")),
+      failureDelay: () => {
+        const { connectionFailedAuthenticationDelayMs: delayMs } = life().broker.settings;
+        return new Promise((resolve) => ports.clock.after(delayMs, resolve));
+      },
       ownHosts: life().listeners.map(({ advertised }) => advertised.host),
     }),
     failed,

@@ -8,7 +8,11 @@ interface Asked {
   readonly headers?: Readonly<Record<string, string>>;
 }
 
-function asks(hasLogins: boolean): (asked?: Asked) => Promise<Authenticated> {
+/** `waits` hears of each failure that is answered late. */
+function asks(
+  hasLogins: boolean,
+  waits: () => void = () => undefined,
+): (asked?: Asked) => Promise<Authenticated> {
   const principalOf = whoAsks({
     apiKeys: {
       verify: async (text) =>
@@ -23,6 +27,7 @@ function asks(hasLogins: boolean): (asked?: Asked) => Promise<Authenticated> {
       if (password === "one too many") return "busy";
       return password === `${name}'s: password` ? "right" : "wrong";
     },
+    failureDelay: async () => waits(),
     ownHosts: ["broker-1.local"],
   });
   return ({ from = "127.0.0.1", headers = {}, url = "http://127.0.0.1:8080/v1" } = {}) =>
@@ -78,6 +83,16 @@ describe("who asks without a login", () => {
   });
 });
 
+it.each(["forwarded", "x-forwarded-for", "x-real-ip", "via"])(
+  "who comes through a proxy on this machine, by its %s, is not of this machine",
+  async (name) => {
+    const headers = { [name]: "203.0.113.7" };
+    expect((await asks(false)({ headers })).kind).toBe("unauthenticated");
+    const withKey = { ...headers, authorization: "Bearer mrk_right" };
+    expect((await asks(false)({ headers: withKey })).kind).toBe("principal");
+  },
+);
+
 describe("who asks with a login", () => {
   it("by an API key has its role, from wherever", async () => {
     const headers = { authorization: "bearer mrk_right" };
@@ -92,6 +107,17 @@ describe("who asks with a login", () => {
     expect(admin).toMatchObject({ principal: { kind: "user", id: "root", role: "admin" } });
     const other = await asks(true)({ headers: basic("zoë:zoë's: password") });
     expect(other).toMatchObject({ principal: { kind: "user", id: "zoë", role: "viewer" } });
+  });
+
+  it("by another password is answered late, as Kafka's clients are", async () => {
+    let waited = 0;
+    const asking = asks(true, () => {
+      waited += 1;
+    });
+    await asking({ headers: basic("root:guessed") });
+    expect(waited).toBe(1);
+    await asking({ headers: basic("root:root's: password") });
+    expect(waited).toBe(1);
   });
 
   it.each([

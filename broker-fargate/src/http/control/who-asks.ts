@@ -4,9 +4,9 @@
  * - `Authorization: Bearer {API key}`: what the key's role is.
  * - `Authorization: Basic` of a user of the cluster: an admin, if it is `millrace.admin.user`, otherwise
  *   a viewer.
- * - Nobody, from this very machine, where no listener asks for a login: an admin, as over Kafka's
- *   protocol. What a browser sends for another site is refused, and so is a Host that is a name from
- *   elsewhere, by which a site could pass for this one (DNS rebinding).
+ * - Nobody, from this very machine and through no proxy, where no listener asks for a login: an
+ *   admin, as over Kafka's protocol. What a browser sends for another site is refused, and so is a
+ *   Host that is a name from elsewhere, by which a site could pass for this one (DNS rebinding).
  */
 import type { ApiKeys, AskedRequest, Authenticated, PrincipalOf } from "@millrace/control-api";
 import { base64Bytes, type User, utf8Text } from "@millrace/core";
@@ -22,10 +22,14 @@ export interface WhoAsksDependencies {
     user: User | undefined,
     login: { readonly name: string; readonly password: string },
   ) => Promise<"right" | "wrong" | "busy">;
+  /** Whoever guesses has to wait, here as over Kafka's protocol. */
+  readonly failureDelay: () => Promise<void>;
   /** Names of this broker beside `localhost` and addresses. */
   readonly ownHosts: readonly string[];
 }
 
+/** By which a proxy says that it asks for somebody else, from wherever. */
+const proxyHeaders = ["forwarded", "x-forwarded-for", "x-real-ip", "via"] as const;
 const challenge = 'Bearer realm="millrace", Basic realm="millrace", charset="UTF-8"';
 
 export function whoAsks(deps: WhoAsksDependencies): PrincipalOf {
@@ -52,7 +56,10 @@ export function whoAsks(deps: WhoAsksDependencies): PrincipalOf {
 
 function anybody(deps: WhoAsksDependencies, asked: AskedRequest): Authenticated {
   if (deps.hasLogins) return denied("the broker asks for a login");
-  if (!isLoopback(remoteOf(asked))) return denied("not from this machine, so with a login only");
+  const isOfProxy = proxyHeaders.some((name) => asked.request.headers.has(name));
+  if (isOfProxy || !isLoopback(remoteOf(asked))) {
+    return denied("not from this machine, so with a login only");
+  }
   const { hostname } = new URL(asked.request.url);
   const isOwn = hostname === "localhost" || isAddress(hostname) || deps.ownHosts.includes(hostname);
   if (!isOwn) return { kind: "refused", detail: `this is not ${hostname}` };
@@ -73,7 +80,10 @@ async function byPassword(deps: WhoAsksDependencies, text: string): Promise<Auth
   const user = deps.findUser(name);
   const verdict = await deps.checkPassword(user, { name, password: login.slice(colon + 1) });
   if (verdict === "busy") return denied("too many passwords are being checked: ask again");
-  if (verdict === "wrong") return denied("no such user, or another password");
+  if (verdict === "wrong") {
+    await deps.failureDelay();
+    return denied("no such user, or another password");
+  }
   const role = name === deps.adminUser ? "admin" : "viewer";
   return { kind: "principal", principal: { kind: "user", id: name, role } };
 }

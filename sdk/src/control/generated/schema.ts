@@ -165,6 +165,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/clusters/{clusterId}/groups/{groupId}/offsets": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Reset the offsets of a group without members */
+        post: operations["resetGroupOffsets"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/clusters/{clusterId}/retry": {
         parameters: {
             query?: never;
@@ -336,7 +353,7 @@ export interface components {
             brokerSize?: components["schemas"]["BrokerSize"];
             deletionProtection?: boolean;
             /**
-             * @description Brokers' configs that bound something: connections.max.idle.ms, fetch.max.bytes, group.max.size, max.connection.creation.rate, max.connections, max.connections.per.ip, max.request.partition.size.limit, message.max.bytes, queued.max.request.bytes, queued.max.requests, socket.request.max.bytes. An empty value takes one back to its default.
+             * @description Brokers' configs that bound something: connections.max.idle.ms, fetch.max.bytes, group.max.size, max.connections, max.connections.per.ip, message.max.bytes, queued.max.request.bytes, socket.request.max.bytes. An empty value takes one back to its default.
              * @example {
              *       "max.connections": "1000"
              *     }
@@ -345,13 +362,10 @@ export interface components {
                 "connections.max.idle.ms"?: string;
                 "fetch.max.bytes"?: string;
                 "group.max.size"?: string;
-                "max.connection.creation.rate"?: string;
                 "max.connections"?: string;
                 "max.connections.per.ip"?: string;
-                "max.request.partition.size.limit"?: string;
                 "message.max.bytes"?: string;
                 "queued.max.request.bytes"?: string;
-                "queued.max.requests"?: string;
                 "socket.request.max.bytes"?: string;
             };
         };
@@ -427,7 +441,7 @@ export interface components {
              */
             deletionProtection?: boolean;
             /**
-             * @description Brokers' configs that bound something: connections.max.idle.ms, fetch.max.bytes, group.max.size, max.connection.creation.rate, max.connections, max.connections.per.ip, max.request.partition.size.limit, message.max.bytes, queued.max.request.bytes, queued.max.requests, socket.request.max.bytes. An empty value takes one back to its default.
+             * @description Brokers' configs that bound something: connections.max.idle.ms, fetch.max.bytes, group.max.size, max.connections, max.connections.per.ip, message.max.bytes, queued.max.request.bytes, socket.request.max.bytes. An empty value takes one back to its default.
              * @default {}
              * @example {
              *       "max.connections": "1000"
@@ -437,13 +451,10 @@ export interface components {
                 "connections.max.idle.ms"?: string;
                 "fetch.max.bytes"?: string;
                 "group.max.size"?: string;
-                "max.connection.creation.rate"?: string;
                 "max.connections"?: string;
                 "max.connections.per.ip"?: string;
-                "max.request.partition.size.limit"?: string;
                 "message.max.bytes"?: string;
                 "queued.max.request.bytes"?: string;
-                "queued.max.requests"?: string;
                 "socket.request.max.bytes"?: string;
             };
             /**
@@ -577,6 +588,25 @@ export interface components {
              */
             state: string;
         };
+        OffsetReset: {
+            /** @description Absent: every partition of the topic. */
+            partition?: number;
+            to: components["schemas"]["ResetPosition"];
+            /** @example orders */
+            topic: string;
+        };
+        OffsetsReset: {
+            dryRun: boolean;
+            /** @description By topic and partition. */
+            partitions: {
+                /** @description What was: -1 where nothing was committed. */
+                committed: number;
+                /** @description What is committed now, or would be. */
+                offset: number;
+                partition: number;
+                topic: string;
+            }[];
+        };
         /** @description Long work on a cluster. */
         Operation: {
             clusterId: string;
@@ -641,6 +671,25 @@ export interface components {
              * @example /docs/problems#not-found
              */
             type: string;
+        };
+        ResetOffsets: {
+            /**
+             * @description True: only says what would be committed.
+             * @default false
+             */
+            dryRun?: boolean;
+            /** @description No partition may be named twice. */
+            resets: components["schemas"]["OffsetReset"][];
+        };
+        /**
+         * @description The first record that there is, behind the last one, at an offset, or at the first record of a time or later. What lies outside of a partition goes to its nearer end.
+         * @example earliest
+         */
+        ResetPosition: ("earliest" | "latest") | {
+            offset: number;
+        } | {
+            /** Format: date-time */
+            timestamp: string;
         };
         /**
          * @description Each may do what the ones before it may.
@@ -776,6 +825,15 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description Too many requests */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description The control plane failed */
             500: {
                 headers: {
@@ -893,6 +951,15 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description Too many requests */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description The control plane failed */
             500: {
                 headers: {
@@ -976,6 +1043,15 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description Too many requests */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description The control plane failed */
             500: {
                 headers: {
@@ -1048,6 +1124,15 @@ export interface operations {
             };
             /** @description Method not allowed */
             405: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too many requests */
+            429: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -1172,6 +1257,15 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description Too many requests */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description The control plane failed */
             500: {
                 headers: {
@@ -1250,6 +1344,15 @@ export interface operations {
             };
             /** @description Method not allowed */
             405: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too many requests */
+            429: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -1374,6 +1477,15 @@ export interface operations {
             };
             /** @description Not JSON */
             415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too many requests */
+            429: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -1518,6 +1630,15 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description Too many requests */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description The control plane failed */
             500: {
                 headers: {
@@ -1596,6 +1717,15 @@ export interface operations {
             };
             /** @description Method not allowed */
             405: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too many requests */
+            429: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -1686,6 +1816,24 @@ export interface operations {
             };
             /** @description Method not allowed */
             405: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not in this state */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too many requests */
+            429: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -1785,7 +1933,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The same request is under way, or: There may be no more of them */
+            /** @description The same request is under way, or: Not in this state, or: There may be no more of them */
             409: {
                 headers: {
                     [name: string]: unknown;
@@ -1814,6 +1962,15 @@ export interface operations {
             };
             /** @description The Idempotency-Key was used for another request */
             422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too many requests */
+            429: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -1898,6 +2055,24 @@ export interface operations {
             };
             /** @description Method not allowed */
             405: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not in this state */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too many requests */
+            429: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -2004,6 +2179,15 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description Too many requests */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description The control plane failed */
             500: {
                 headers: {
@@ -2092,6 +2276,15 @@ export interface operations {
             };
             /** @description Not in this state */
             409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too many requests */
+            429: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -2201,6 +2394,153 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description Too many requests */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The control plane failed */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The control plane's store does not answer, or: The cluster does not answer */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    resetGroupOffsets: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description A text that nobody can guess, such as a UUID. For 24 hours a repeat with the same key and the same body gets the same answer, and nothing is made twice. */
+                "idempotency-key"?: string;
+            };
+            path: {
+                clusterId: string;
+                groupId: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ResetOffsets"];
+            };
+        };
+        responses: {
+            /** @description What is committed now, or would be. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["OffsetsReset"];
+                };
+            };
+            /** @description The request is not valid */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not logged in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not allowed */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Method not allowed */
+            405: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not in this state, or: The same request is under way, or: The group has members */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body is too large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not JSON */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The Idempotency-Key was used for another request, or: The cluster refused it */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too many requests */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description The control plane failed */
             500: {
                 headers: {
@@ -2289,7 +2629,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Another operation is under way, or: Not in this state */
+            /** @description Another operation is under way, or: Not in this state, or: Protected from deletion */
             409: {
                 headers: {
                     [name: string]: unknown;
@@ -2318,6 +2658,15 @@ export interface operations {
             };
             /** @description Not JSON */
             415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too many requests */
+            429: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -2417,6 +2766,15 @@ export interface operations {
             };
             /** @description Not in this state */
             409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too many requests */
+            429: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -2552,6 +2910,15 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description Too many requests */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description The control plane failed */
             500: {
                 headers: {
@@ -2640,6 +3007,15 @@ export interface operations {
             };
             /** @description Not in this state */
             409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too many requests */
+            429: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -2742,6 +3118,15 @@ export interface operations {
             };
             /** @description The cluster refused it */
             422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too many requests */
+            429: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -2875,6 +3260,15 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description Too many requests */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description The control plane failed */
             500: {
                 headers: {
@@ -2963,6 +3357,15 @@ export interface operations {
             };
             /** @description Not in this state */
             409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too many requests */
+            429: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -3070,6 +3473,15 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description Too many requests */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description The control plane failed */
             500: {
                 headers: {
@@ -3144,6 +3556,15 @@ export interface operations {
             };
             /** @description Method not allowed */
             405: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too many requests */
+            429: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -3236,6 +3657,15 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description Too many requests */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description The control plane failed */
             500: {
                 headers: {
@@ -3303,6 +3733,15 @@ export interface operations {
             };
             /** @description Method not allowed */
             405: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too many requests */
+            429: {
                 headers: {
                     [name: string]: unknown;
                 };

@@ -127,6 +127,12 @@ it("lets in who was given a credential, also after a kill, and nobody else", asy
   expect(await scram(alice, "alice", "wonder")).toBe(ErrorCode.NONE);
   expect((await alice.ask(ApiKey.Metadata, metadata)).brokers).toHaveLength(1);
   expect(await scram(client(), "alice", "blunder")).toBe(ErrorCode.SASL_AUTHENTICATION_FAILED);
+  // She may do what clients do, and not let herself in again.
+  const forMallory = [{ ...credential, name: "mallory", saltedPassword }];
+  const asked = { deletions: [], upsertions: forMallory };
+  const refused = await alice.ask(ApiKey.AlterUserScramCredentials, asked);
+  const errorCode = ErrorCode.CLUSTER_AUTHORIZATION_FAILED;
+  expect(refused.results).toMatchObject([{ user: "mallory", errorCode }]);
 
   const again = client();
   await again.plain("root", password);

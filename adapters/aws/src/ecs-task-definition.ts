@@ -1,6 +1,6 @@
 /** What a broker's task is, as ECS is told. Pure. */
 import type { RegisterTaskDefinitionCommandInput } from "@aws-sdk/client-ecs";
-import type { BrokerSpec, ClusterId } from "@millrace/core";
+import { type BrokerSpec, type ClusterId, noSuperUser } from "@millrace/core";
 import { clusterTag } from "./control-client.ts";
 import { brokerStartSecondsMax, brokerStopSecondsMax } from "./limits.ts";
 
@@ -133,6 +133,7 @@ function brokerConfigs(
     listeners: `SASL_SSL://:${brokerPort}`,
     "advertised.listeners": `SASL_SSL://${hostName}:${port}`,
     "sasl.enabled.mechanisms": "SCRAM-SHA-512,SCRAM-SHA-256,PLAIN",
+    "super.users": noSuperUser,
     "millrace.http.port": String(httpPort),
     // The deployment's alarms are made of these lines.
     "millrace.signals.log.interval.ms": String(signalsLogMs),

@@ -1,5 +1,7 @@
 /** What brokers that are processes of this machine are told, in the names of their configuration. */
 
+import { noSuperUser } from "@millrace/core";
+
 export type BrokerSettings = Readonly<Record<string, string>>;
 
 export interface StorePlace {
@@ -46,6 +48,7 @@ export function listenerSettings(of: {
     listeners: `SASL_SSL://127.0.0.1:${of.port}`,
     "advertised.listeners": `SASL_SSL://${brokerHost}:${of.port}`,
     "sasl.enabled.mechanisms": "SCRAM-SHA-512,SCRAM-SHA-256,PLAIN",
+    "super.users": noSuperUser,
     "ssl.keystore.location": of.pem,
     "millrace.http.port": String(of.httpPort),
   };

@@ -1,6 +1,7 @@
 /**
  * AlterUserScramCredentials v0 (KIP-554): sets and deletes what users log in by. Clients send the
- * salted password; what is stored is what SCRAM needs to check it, never more.
+ * salted password; what is stored is what SCRAM needs to check it, never more. Where there are
+ * `super.users`, only they may: any other client could let itself in again after its credential went.
  *
  * Path: each user on its own, one that is named twice not at all → the cluster writes one item →
  * the answer leaves when it is durable and, within a bound, in force on every live broker. A deleted
@@ -24,7 +25,9 @@ import type { Handler } from "./handler.ts";
 import { inTurns } from "./in-turns.ts";
 import { groupedBy, success, unavailable, type Verdict } from "./topic-outcome.ts";
 
-type UserHolder = Pick<Broker, "cluster" | "clock" | "hashing">;
+type UserHolder = Pick<Broker, "cluster" | "clock" | "hashing"> & {
+  readonly settings: Pick<Broker["settings"], "superUsers">;
+};
 
 interface Asked {
   readonly name: string;
@@ -37,8 +40,12 @@ export function alterUserScramCredentialsHandler(
   return {
     apiKey: ApiKey.AlterUserScramCredentials,
     versions: { min: 0, max: 0 },
-    handle: async (request) => {
+    handle: async (request, { connection }) => {
       const byName = groupedBy(askedIn(request), ({ name }) => name);
+      if (broker.settings.superUsers?.has(connection.principal) === false) {
+        const results = [...byName.keys()].map((user) => ({ user, ...notAllowed }));
+        return { throttleTimeMs: 0, results };
+      }
       const results = await inTurns(broker.clock, [...byName], async ([user, asked]) => {
         const verdict = await alter(broker, user, asked);
         return { user, ...verdict };
@@ -89,6 +96,11 @@ async function alter(
 function refusal({ message, reason }: CredentialRefusal): Verdict {
   return { errorCode: codes[reason], errorMessage: errorMessage(message) };
 }
+
+const notAllowed: Verdict = {
+  errorCode: ErrorCode.CLUSTER_AUTHORIZATION_FAILED,
+  errorMessage: "Cluster authorization failed.",
+};
 
 const codes: Readonly<Record<CredentialRefusal["reason"], number>> = {
   unacceptable: ErrorCode.UNACCEPTABLE_CREDENTIAL,

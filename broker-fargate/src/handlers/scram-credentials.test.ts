@@ -14,9 +14,13 @@ beforeEach(async () => {
   test = await openAdminTest();
 });
 
-function alter(request: Partial<AlterUserScramCredentialsRequest>) {
+function alter(
+  request: Partial<AlterUserScramCredentialsRequest>,
+  superUsers?: ReadonlySet<string>,
+) {
+  const settings = { superUsers };
   const handler = (broker: ClusterHolder) =>
-    alterUserScramCredentialsHandler({ ...broker, hashing: inlineHashing });
+    alterUserScramCredentialsHandler({ ...broker, hashing: inlineHashing, settings });
   return test.ask(handler, { deletions: [], upsertions: [], ...request });
 }
 
@@ -37,6 +41,19 @@ const set = (name: string, over: Partial<Upsertion> = {}): Upsertion => ({
 });
 
 describe("credentials of SCRAM", () => {
+  it("are changed by super users alone, where there are some", async () => {
+    const request = { upsertions: [set("alice"), set("bob")] };
+    const { results } = await alter(request, new Set(["User:root"]));
+    expect(results).toMatchObject([
+      { user: "alice", errorCode: ErrorCode.CLUSTER_AUTHORIZATION_FAILED },
+      { user: "bob", errorCode: ErrorCode.CLUSTER_AUTHORIZATION_FAILED },
+    ]);
+    expect(await described(null)).toEqual([]);
+    // The tests' own client.
+    const allowed = await alter(request, new Set(["User:root", "User:ANONYMOUS"]));
+    expect(allowed.results.map(({ errorCode }) => errorCode)).toEqual([0, 0]);
+  });
+
   it("are set and described, without keys", async () => {
     expect(await codes({ upsertions: [set("alice"), set("bob", { iterations: 9000 })] })).toEqual({
       alice: ErrorCode.NONE,

@@ -56,6 +56,9 @@ export const securityConfigs: readonly ConfigDefinition[] = [
   key("password", "millrace.admin.password", null).says(
     "The password that millrace.admin.user gets; it is never shown and never stored.",
   ),
+  key("string", "super.users", "").says(
+    "Who may change what users log in by: principals, separated by semicolons. None: millrace.admin.user, or everybody where there is none.",
+  ),
 ];
 
 /** Kafka's static users of PLAIN: only for a listener and a mechanism. */

@@ -35,6 +35,8 @@ export interface Settings {
   readonly connectionFailedAuthenticationDelayMs: number;
   /** Undefined: none is made at the start. */
   readonly admin: { readonly user: string; readonly password: string } | undefined;
+  /** Principals who alone may change credentials; undefined: everybody may. */
+  readonly superUsers: ReadonlySet<string> | undefined;
   /** The data directory: the first of `log.dirs`, or of `log.dir`. */
   readonly logDir: string;
   readonly slots: number;
@@ -235,7 +237,8 @@ type Authentication =
   | "security"
   | "saslServerMaxReceiveSize"
   | "connectionFailedAuthenticationDelayMs"
-  | "admin";
+  | "admin"
+  | "superUsers";
 
 function authentication(values: BrokerValues): Omit<Pick<Settings, Authentication>, "security"> {
   const user = values.optionalText("millrace.admin.user");
@@ -246,7 +249,16 @@ function authentication(values: BrokerValues): Omit<Pick<Settings, Authenticatio
       "connection.failed.authentication.delay.ms",
     ),
     admin: user === undefined || password === undefined ? undefined : { user, password },
+    superUsers: superUsers(values.text("super.users"), user),
   };
+}
+
+/** By semicolons, as in Kafka: a name from a certificate has commas. */
+function superUsers(text: string, admin: string | undefined): ReadonlySet<string> | undefined {
+  const named = text.split(";").map((principal) => principal.trim());
+  const all = [...named, admin === undefined ? "" : `User:${admin}`];
+  const principals = new Set(all.filter((principal) => principal !== ""));
+  return principals.size === 0 ? undefined : principals;
 }
 
 function securityIn(values: BrokerValues): ParsedSecurity {

@@ -122,6 +122,12 @@ export interface ObservedBroker {
   readonly detail?: string;
 }
 
+/**
+ * `super.users` of a cluster's brokers: nobody's name. Its credentials are made by the control plane,
+ * which writes them into the store; a client that could change them would outlive its own.
+ */
+export const noSuperUser = "User:";
+
 export interface DriverResource {
   readonly cluster: ClusterId;
   /** In the words of what is behind: `process`, `ecs service`, `dynamodb table` … */

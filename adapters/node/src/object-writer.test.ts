@@ -96,4 +96,14 @@ describe("files that a thread writes", () => {
     await expect.poll(() => writer.hasThread).toBe(false);
     await written([11]);
   });
+
+  test("are written however often the thread is given back meanwhile", async () => {
+    opened("", { idleMsMax: 0 });
+    for (let at = 0; at < 20; at += 1) {
+      await written([at]);
+      for (let turns = at % 3; turns > 0; turns -= 1) {
+        await new Promise((resolve) => setTimeout(resolve, 1));
+      }
+    }
+  });
 });

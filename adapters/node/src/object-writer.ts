@@ -172,6 +172,8 @@ class WriterThread {
   }
 
   async end(): Promise<void> {
+    // At once: whoever comes before it is gone gets another.
+    this.#died();
     await this.#worker.terminate();
   }
 

@@ -22,10 +22,21 @@ import { MemoryGroup, refusal } from "./memory-group.ts";
 
 const node = 1;
 
+interface Appended {
+  readonly first: number;
+  readonly count: number;
+  readonly baseOffset: number;
+}
+
+/** As many as Kafka remembers of each producer. */
+const batchesRemembered = 5;
+
 class MemoryLog {
   readonly records: FetchedRecord[] = [];
+  takesAnyFirst = false;
   startOffset = 0;
-  readonly #sequences = new Map<bigint, { next: number; lastBase: number; lastFirst: number }>();
+  /** By producer id, the last batches. */
+  readonly #appended = new Map<bigint, readonly Appended[]>();
   #waiting: (() => void)[] = [];
 
   get endOffset(): number {
@@ -36,11 +47,16 @@ class MemoryLog {
     const baseOffset = this.endOffset;
     if (sequence !== undefined) {
       const { producerId } = sequence.identity;
-      const known = this.#sequences.get(producerId);
-      if (known !== undefined && sequence.first === known.lastFirst) return known.lastBase;
-      if (sequence.first !== (known?.next ?? 0)) throw refusal("OUT_OF_ORDER_SEQUENCE_NUMBER");
-      const next = sequence.first + records.length;
-      this.#sequences.set(producerId, { next, lastBase: baseOffset, lastFirst: sequence.first });
+      const { first } = sequence;
+      const known = this.#appended.get(producerId) ?? [];
+      const count = records.length;
+      const same = known.find((one) => one.first === first && one.count === count);
+      if (same !== undefined) return same.baseOffset;
+      const last = known.at(-1);
+      const next = last === undefined ? this.#firstOf(first) : last.first + last.count;
+      if (first !== next) throw refusal("OUT_OF_ORDER_SEQUENCE_NUMBER");
+      const appended = [...known, { first, count, baseOffset }];
+      this.#appended.set(producerId, appended.slice(-batchesRemembered));
     }
     for (const [index, record] of records.entries()) {
       this.records.push({ ...record, offset: baseOffset + index });
@@ -50,7 +66,12 @@ class MemoryLog {
   }
 
   forgetProducers(): void {
-    this.#sequences.clear();
+    this.#appended.clear();
+  }
+
+  /** Kafka takes any number of a producer that it has nothing of. */
+  #firstOf(first: number): number {
+    return this.takesAnyFirst ? first : 0;
   }
 
   trimTo(offset: number): void {
@@ -68,7 +89,11 @@ class MemoryLog {
 }
 
 /** What a produce request meets: nothing; or an answer that gets lost, with the append or without. */
-export type ProduceFault = "none" | "lost before" | "lost after" | { readonly code: string };
+export type ProduceFault =
+  | "none"
+  | "lost before"
+  | "lost after"
+  | { readonly code: string; readonly retriable?: boolean };
 
 export class MemoryCluster {
   readonly groups: Map<string, MemoryGroup> = new Map();
@@ -175,7 +200,7 @@ export class MemoryCluster {
     const results = request.batches.map((batch): ProduceResult => {
       const { topic, partition } = batch;
       try {
-        if (typeof fault === "object") throw refusal(fault.code);
+        if (typeof fault === "object") throw refusal(fault.code, fault.retriable);
         return { topic, partition, baseOffset: this.log(topic, partition).append(batch) };
       } catch (error) {
         return { topic, partition, baseOffset: -1, error: error as ReturnType<typeof refusal> };

@@ -24,26 +24,41 @@ export function isHandling(core: ConsumerCore): boolean {
  */
 export async function runHandlers<M>(core: ConsumerCore, work: Work<M>): Promise<void> {
   let thrown: { readonly error: unknown } | undefined;
-  const handle = async (inHand: InHand): Promise<void> => {
+  const fail = (inHand: InHand, error: unknown): void => {
+    thrown ??= { error };
+    inHand.from.giveUp();
+  };
+  const finish = async (inHand: InHand, handled: Promise<unknown>): Promise<void> => {
     try {
-      const decoding = work.decode(inHand);
-      const message = decoding instanceof Promise ? await decoding : decoding;
-      if (message !== undefined) await handling.run(core, work.handler, message);
+      await handled;
       core.processed(inHand);
     } catch (error) {
-      thrown ??= { error };
-      inHand.from.giveUp();
+      fail(inHand, error);
     }
     // The other partitions are as they were: to look at all of them would cost each message so much.
-    if (isOver()) over();
-    else begin(inHand.from);
+    begin(inHand.from);
+  };
+  const hand = (message: M | undefined): void | Promise<void> =>
+    message === undefined ? undefined : handling.run(core, work.handler, message);
+  /** A promise only where the handler, or the schema, gives one: to wait for nothing costs as well. */
+  const handle = (inHand: InHand): Promise<void> | undefined => {
+    try {
+      const message = work.decode(inHand);
+      const handled = message instanceof Promise ? message.then(hand) : hand(message);
+      if (handled !== undefined) return finish(inHand, handled);
+      core.processed(inHand);
+    } catch (error) {
+      fail(inHand, error);
+    }
+    return undefined;
   };
   const begin = (partition: AssignedPartition): void => {
-    while (partition.inHandCount < work.concurrency) {
-      const inHand = thrown === undefined ? core.takeOf(partition) : undefined;
+    while (!isOver() && partition.inHandCount < work.concurrency) {
+      const inHand = core.takeOf(partition);
       if (inHand === undefined) return;
-      handle(inHand).catch(() => undefined);
+      handle(inHand)?.catch(() => undefined);
     }
+    if (isOver()) over();
   };
   let over: () => void = () => undefined;
   const ended = new Promise<void>((resolve) => {

@@ -31,6 +31,12 @@ interface Waiting {
   readonly reject: (error: unknown) => void;
 }
 
+interface Sent {
+  readonly bytes: number;
+  readonly now: number;
+  readonly partition: number | undefined;
+}
+
 class MissingTopic {
   readonly cause: unknown;
 
@@ -63,7 +69,8 @@ export class Lane {
   /** Enters at once where nothing has to be waited for. */
   tryEnter(format: MessageFormat, message: UntypedMessage): PlacedRecord | undefined {
     if (this.#waiting.size > 0) return undefined;
-    const topic = this.#deps.view.peek(this.#topic);
+    const now = nowMs();
+    const topic = this.#deps.view.peek(this.#topic, now);
     if (topic === undefined) return undefined;
     const record = format.encode(message);
     if (record instanceof Promise) {
@@ -73,7 +80,7 @@ export class Lane {
     }
     const bytes = bytesOf(record);
     if (!this.#deps.room.tryTake(bytes)) return undefined;
-    return this.#place(topic, record, { bytes, partition: message.partition });
+    return this.#place(topic, record, { bytes, now, partition: message.partition });
   }
 
   enter(
@@ -120,6 +127,7 @@ export class Lane {
     try {
       return this.#place(await this.#known(signal), record, {
         bytes,
+        now: nowMs(),
         partition: message.partition,
       });
     } catch (error) {
@@ -136,16 +144,12 @@ export class Lane {
     }
   }
 
-  #place(
-    topic: TopicMetadata,
-    record: WireRecord,
-    sent: { readonly bytes: number; readonly partition: number | undefined },
-  ): PlacedRecord {
-    const queue = this.#queueOf(topic, record, sent.partition);
+  #place(topic: TopicMetadata, record: WireRecord, sent: Sent): PlacedRecord {
+    const queue = this.#queueOf(topic, record, sent);
     const { room, sender, settings } = this.#deps;
-    const now = nowMs();
+    const { bytes, now } = sent;
     const deadlineMs = now + settings.deliveryTimeoutMs;
-    const placed = new PlacedRecord(record, queue, { room, bytes: sent.bytes, deadlineMs });
+    const placed = new PlacedRecord(record, queue, { room, bytes, deadlineMs });
     sender.added(queue, queue.add(placed, now));
     return placed;
   }
@@ -153,7 +157,7 @@ export class Lane {
   #queueOf(
     { partitions }: TopicMetadata,
     { key }: WireRecord,
-    explicit: number | undefined,
+    { bytes, partition: explicit }: Sent,
   ): PartitionQueue {
     if (explicit !== undefined) {
       if (partitions.some(({ partition }) => partition === explicit)) return this.#queue(explicit);
@@ -161,12 +165,13 @@ export class Lane {
       throw argumentError(`topic ${this.#topic} has ${count} partitions, and none ${explicit}`);
     }
     if (key !== null) return this.#queue(positiveMurmur2(key) % partitions.length);
-    return this.#anywhere(partitions);
+    return this.#anywhere(partitions, bytes);
   }
 
   /** Records without a key fill the batch that grows, then go on to the next partition (KIP-480). */
-  #anywhere(partitions: readonly PartitionMetadata[]): PartitionQueue {
-    if (this.#sticky?.hasOpenBatch === true) return this.#sticky;
+  #anywhere(partitions: readonly PartitionMetadata[], bytes: number): PartitionQueue {
+    if (this.#sticky?.hasRoomFor(bytes) === true) return this.#sticky;
+    if (this.#sticky !== undefined) this.#deps.sender.seal(this.#sticky);
     const led = partitions.filter(({ leader }) => leader >= 0);
     const candidates = led.length > 0 ? led : partitions;
     this.#turn += 1;

@@ -9,11 +9,16 @@ import { producesInFlightMax, requestBytesMax } from "../limits.ts";
 import { afterThisTurn, backoffMs, later, nowMs, retrying } from "../timing.ts";
 import type { ProduceResult, ProducerIdentity, Transport } from "../transport/transport.ts";
 import type { ProducerSettings } from "./options.ts";
-import type { Batch, PartitionQueue } from "./partition-queue.ts";
+import type { Batch, Failure, PartitionQueue } from "./partition-queue.ts";
 
 interface Outgoing {
   readonly queue: PartitionQueue;
   readonly batch: Batch;
+}
+
+interface Request {
+  readonly outgoing: Outgoing[];
+  bytes: number;
 }
 
 /** Codes that say: the broker has forgotten this producer, or numbers are missing. */
@@ -35,7 +40,9 @@ export class Sender {
   readonly #inFlight = new Map<number, number>();
   readonly #asked = new Set<string>();
   readonly #needIdentity = new Set<PartitionQueue>();
-  #firstIdentity: Promise<ProducerIdentity> | undefined;
+  /** What a queue without an identity gets. */
+  #nextIdentity: Promise<ProducerIdentity> | undefined;
+  #lastIdentity: ProducerIdentity | undefined;
   #isLooking = false;
   #hurried = 0;
   readonly #emptied: (() => void)[] = [];
@@ -50,8 +57,14 @@ export class Sender {
   added(queue: PartitionQueue, opened: boolean): void {
     this.#active.add(queue);
     const { lingerMs } = this.#settings;
-    if (lingerMs === 0 || this.#hurried > 0 || !opened) this.#soon();
-    else later(lingerMs, () => this.#soon());
+    if (lingerMs === 0 || this.#hurried > 0 || queue.hasSealed) this.#soon();
+    else if (opened) later(lingerMs, () => this.#soon());
+  }
+
+  /** The batch that grows in the queue is full. */
+  seal(queue: PartitionQueue): void {
+    queue.seal();
+    if (queue.hasSealed) this.#soon();
   }
 
   /** Lets nothing linger, until what is there has gone, and what `entering` brings as well. */
@@ -85,36 +98,49 @@ export class Sender {
   #look(): void {
     const now = nowMs();
     const openedByMs = this.#hurried > 0 ? now : now - this.#settings.lingerMs;
-    const requests = new Map<number, Outgoing[]>();
     for (const queue of this.#active) {
       this.#expire(queue, now);
-      const batch = queue.ready(now, openedByMs);
-      if (batch === undefined) {
-        if (queue.isEmpty) this.#active.delete(queue);
-        continue;
-      }
-      const leader = this.#leaderOf(queue);
-      if (leader === undefined || !this.#hasIdentity(queue)) continue;
-      if (!this.#joins(requests, leader, batch)) continue;
-      const outgoing = queue.send();
-      if (outgoing !== undefined) requests.get(leader)?.push({ queue, batch: outgoing });
+      this.#renew(queue);
     }
-    for (const [leader, outgoing] of requests) {
-      if (outgoing.length > 0) this.#send(leader, outgoing).catch(() => undefined);
+    while (this.#sendOnce(now, openedByMs)) {
+      // Until all that is ready has gone, or has to wait for an answer.
     }
+    for (const queue of this.#active) if (queue.isEmpty) this.#active.delete(queue);
     if (this.#active.size === 0) for (const emptied of this.#emptied.splice(0)) emptied();
   }
 
-  /** True if the batch may go to the leader now; a further request of the same look comes later. */
-  #joins(requests: Map<number, Outgoing[]>, leader: number, batch: Batch): boolean {
-    const request = requests.get(leader) ?? [];
-    requests.set(leader, request);
-    if ((this.#inFlight.get(leader) ?? 0) >= producesInFlightMax) return false;
-    if (request.length === 0) return true;
-    const bytes = request.reduce((sum, outgoing) => sum + outgoing.batch.bytes, batch.bytes);
-    if (bytes <= requestBytesMax) return true;
-    this.#soon();
-    return false;
+  /** Sends a request to each leader that may have one. True if more is ready than went with them. */
+  #sendOnce(now: number, openedByMs: number): boolean {
+    const requests = new Map<number, Request>();
+    let isMoreReady = false;
+    for (const queue of this.#active) {
+      const batch = queue.ready(now, openedByMs);
+      if (batch === undefined) continue;
+      const leader = this.#leaderOf(queue);
+      if (leader === undefined || !this.#hasIdentity(queue)) continue;
+      if ((this.#inFlight.get(leader) ?? 0) >= producesInFlightMax) continue;
+      const request = requests.get(leader) ?? { outgoing: [], bytes: 0 };
+      if (request.outgoing.length > 0 && request.bytes + batch.bytes > requestBytesMax) {
+        isMoreReady = true;
+        continue;
+      }
+      requests.set(leader, request);
+      queue.send();
+      request.outgoing.push({ queue, batch });
+      request.bytes += batch.bytes;
+      if (queue.ready(now, openedByMs) !== undefined) isMoreReady = true;
+    }
+    for (const [leader, { outgoing }] of requests) {
+      for (const { queue } of outgoing) this.#toTheEnd(queue);
+      this.#send(leader, outgoing).catch(() => undefined);
+    }
+    return isMoreReady && requests.size > 0;
+  }
+
+  /** Whoever has sent comes after those that have not: else a few queues could fill all requests. */
+  #toTheEnd(queue: PartitionQueue): void {
+    this.#active.delete(queue);
+    this.#active.add(queue);
   }
 
   #leaderOf(queue: PartitionQueue): number | undefined {
@@ -158,15 +184,23 @@ export class Sender {
 
   async #identify(queue: PartitionQueue): Promise<void> {
     try {
-      this.#firstIdentity ??= this.#newIdentity();
-      queue.identity = await this.#firstIdentity;
+      this.#nextIdentity ??= this.#newIdentity();
+      this.#lastIdentity = await this.#nextIdentity;
+      queue.adopt(this.#lastIdentity);
     } catch (error) {
-      this.#firstIdentity = undefined;
+      this.#nextIdentity = undefined;
       failAll(queue.clear(), asFailure(error));
     } finally {
       this.#needIdentity.delete(queue);
       this.#soon();
     }
+  }
+
+  #renew(queue: PartitionQueue): void {
+    const renewed = queue.renew();
+    if (renewed === undefined) return;
+    if (renewed.lost === this.#lastIdentity) this.#nextIdentity = undefined;
+    for (const batch of renewed.undecided) failAll([batch], batch.lastError ?? unnamed());
   }
 
   #newIdentity(): Promise<ProducerIdentity> {
@@ -211,42 +245,47 @@ export class Sender {
 
   #refused(queue: PartitionQueue, batch: Batch, error: MillraceError): void {
     if (saysStale(error)) this.#view.forget(queue.topic);
-    if (tooLargeCodes.has(error.code) && batch.records.length > 1) return queue.split();
+    if (tooLargeCodes.has(error.code) && batch.records.length > 1) return queue.split(batch);
     if (lostStateCodes.has(error.code)) return this.#lostState(queue, batch, error);
-    if (error.retriable) {
-      const waitMs = backoffMs(batch.attempts);
-      queue.again(error, nowMs() + waitMs);
-      later(waitMs, () => this.#soon());
-      return undefined;
-    }
-    queue.takeBackSequence();
-    queue.done();
+    if (error.retriable) return this.#again(queue, batch, { error, applied: "maybe" });
+    queue.refuse(batch);
     failAll([batch], error);
     return undefined;
   }
 
+  #again(
+    queue: PartitionQueue,
+    batch: Batch,
+    failure: Pick<Failure, "error" | "applied">,
+  ): undefined {
+    const waitMs = backoffMs(batch.attempts);
+    queue.again(batch, { ...failure, notBeforeMs: nowMs() + waitMs });
+    later(waitMs, () => this.#soon());
+  }
+
   /**
-   * A first attempt that the broker could not place was not appended, so it may go under a new
-   * producer id. A later one may have been: to send it again could write it twice.
+   * Whether the broker could not place a batch because it lacks the one before, or because it does
+   * not know this producer any more, says only the oldest. What certainly was not appended may go
+   * under a new producer id; to send again what may have been could write it twice.
    */
   #lostState(queue: PartitionQueue, batch: Batch, error: MillraceError): void {
-    this.#firstIdentity = undefined;
-    if (batch.attempts === 1) {
-      queue.again(error, 0);
-      queue.loseIdentity();
+    if (!queue.isOldest(batch)) {
+      queue.again(batch, { error, applied: "no", notBeforeMs: 0 });
       return;
     }
-    queue.done();
     queue.loseIdentity();
-    failAll([batch], error);
+    if (batch.isUncertain) {
+      queue.refuse(batch);
+      failAll([batch], error);
+    } else if (batch.attempts === 1) {
+      queue.again(batch, { error, applied: "no", notBeforeMs: 0 });
+    } else {
+      this.#again(queue, batch, { error, applied: "no" });
+    }
   }
 
   #expire(queue: PartitionQueue, now: number): void {
     for (const batch of queue.expire(now)) {
-      if (batch.attempts > 0) {
-        this.#firstIdentity = undefined;
-        queue.loseIdentity();
-      }
       const { deliveryTimeoutMs } = this.#settings;
       const message = `no broker acknowledged it within ${deliveryTimeoutMs} ms`;
       const cause = batch.lastError;
@@ -260,7 +299,7 @@ export class Sender {
 
 function acknowledge(queue: PartitionQueue, batch: Batch, result: ProduceResult | undefined): void {
   const baseOffset = result?.baseOffset ?? -1;
-  queue.done();
+  queue.acknowledge(batch);
   for (const [index, record] of batch.records.entries()) {
     const offset = baseOffset < 0 ? -1 : baseOffset + index;
     record.acknowledge(offset, result?.logAppendTimeMs ?? record.record.timestampMs);

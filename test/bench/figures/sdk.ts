@@ -135,8 +135,8 @@ export const sdkBesideOthers: Figure = {
     "up; as fast as it goes, acks=all, uncompressed, no keys, values that are bytes already. The " +
     "columns are the brokers; where the unit is records/s, more is better, also in the ratio. CPU is " +
     "the client's own, of all its threads. Client and broker share the cores. @millrace/sdk with its " +
-    "defaults (idempotent, no linger, batches to 512 KiB), by `producer.enqueue` and `for await`, and " +
-    "by a promise a record and `consumer.run`; @platformatic/kafka 2.12.1 idempotent, `send` of 1 MiB " +
+    "defaults (idempotent, no linger, batches to 512 KiB, up to five requests of 1 MiB under way), by " +
+    "`producer.enqueue` and `for await`, and by a promise a record and `consumer.run`; @platformatic/kafka 2.12.1 idempotent, `send` of 1 MiB " +
     "in records, five at a time, and its stream by `for await`; kafkajs 2.2.4, not idempotent, which " +
     "it calls experimental, the same sends, and `eachBatch`.",
   rows: () => [...rowsOfRatios, ...rowsOfClients],

@@ -1,4 +1,4 @@
-/** @millrace/sdk with its defaults: idempotent, no linger, batches of up to 512 KiB. */
+/** @millrace/sdk with its defaults: idempotent, no linger, batches of up to 512 KiB, five requests of 1 MiB. */
 import { bytes, connect } from "../../../sdk/src/index.ts";
 import type { ConsumeWork, LoadClient, LoadProducer, ProduceWork } from "./load-client.ts";
 

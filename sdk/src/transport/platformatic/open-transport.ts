@@ -6,7 +6,8 @@ import type { OpenTransport, Transport } from "../transport.ts";
 import { Administration } from "./admin.ts";
 import { Connections, type ConnectionSettings } from "./connections.ts";
 import { Groups } from "./groups.ts";
-import { fetch, listOffsets, produce } from "./records.ts";
+import { Produce } from "./produce.ts";
+import { fetch, listOffsets } from "./records.ts";
 
 /** Gives what opens transports to the cluster of the settings. */
 export function platformaticTransport(settings: ConnectionSettings): OpenTransport {
@@ -17,6 +18,7 @@ function open(connections: Connections): Transport {
   const metadata: Transport["metadata"] = (topics, { autoCreate }) =>
     readMetadata(connections, topics, autoCreate ? "create" : "ask only");
   const groups = new Groups(connections, () => metadata([], { autoCreate: false }));
+  const produce = new Produce(connections);
   return {
     metadata,
     initProducerId: async () => {
@@ -25,7 +27,7 @@ function open(connections: Connections): Transport {
       refuse(answer.errorCode);
       return { producerId: answer.producerId, producerEpoch: answer.producerEpoch };
     },
-    produce: (node, request) => produce(connections, node, request),
+    produce: (node, request) => produce.send(node, request),
     fetch: (node, request) => fetch(connections, node, request),
     listOffsets: (node, request) => listOffsets(connections, node, request),
     groups,

@@ -1,13 +1,5 @@
-/** Produce, Fetch and ListOffsets over @platformatic/kafka. */
-import {
-  type API,
-  createAPI,
-  fetchV17,
-  listOffsetsV8,
-  produceV11,
-  type RecordsBatch,
-  Writer,
-} from "@platformatic/kafka";
+/** Fetch and ListOffsets over @platformatic/kafka. */
+import { fetchV17, listOffsetsV8, type RecordsBatch } from "@platformatic/kafka";
 import type {
   FetchedRecord,
   FetchRequest,
@@ -15,85 +7,16 @@ import type {
   HeaderEntry,
   ListedOffset,
   OffsetSpec,
-  ProduceRequest,
-  ProduceResult,
   Transport,
-  WireBatch,
 } from "../transport.ts";
 import type { Connections } from "./connections.ts";
 import { brokerError, refuse } from "./failures.ts";
-import { encodeRecordBatch } from "./record-batch.ts";
 
-type ProduceResponse = ReturnType<typeof produceV11.parseResponse>;
 type FetchResponse = ReturnType<typeof fetchV17.parseResponse>;
-
-interface EncodedBatch {
-  readonly partition: number;
-  readonly bytes: Buffer;
-}
 
 const controlBit = 0x20;
 const transactionalBit = 0x10;
 const isolationLevels = { read_uncommitted: 0, read_committed: 1 } as const;
-const acksOnTheWire = { all: -1, leader: 1 } as const;
-
-/** Produce v11, with batches that are encoded already. */
-const produceApi: API<[request: ProduceRequest], ProduceResponse> = createAPI(
-  produceV11.api.key,
-  produceV11.api.version,
-  async (request: ProduceRequest): Promise<Writer> => {
-    const topics = new Map<string, EncodedBatch[]>();
-    for (const batch of request.batches) {
-      const bytes = await encodeRecordBatch(batch.records, optionsOf(batch, request));
-      const batches = topics.get(batch.topic) ?? [];
-      batches.push({ partition: batch.partition, bytes });
-      topics.set(batch.topic, batches);
-    }
-    return Writer.create()
-      .appendString(null)
-      .appendInt16(acksOnTheWire[request.acks])
-      .appendInt32(request.timeoutMs)
-      .appendArray([...topics], (topicWriter, [topic, batches]) => {
-        topicWriter.appendString(topic).appendArray(batches, (writer, { partition, bytes }) => {
-          writer
-            .appendInt32(partition)
-            .appendUnsignedVarInt(bytes.length + 1)
-            .append(bytes);
-        });
-      })
-      .appendTaggedFields();
-  },
-  produceV11.parseResponse,
-);
-
-function optionsOf(
-  { sequence }: WireBatch,
-  { compression }: ProduceRequest,
-): Parameters<typeof encodeRecordBatch>[1] {
-  return sequence === undefined ? { compression } : { compression, sequence };
-}
-
-export async function produce(
-  connections: Connections,
-  node: number,
-  request: ProduceRequest,
-): Promise<readonly ProduceResult[]> {
-  const connection = await connections.toNode(node);
-  const { responses } = await connections.call(connection, produceApi, request);
-  return responses.flatMap(({ name, partitionResponses }) =>
-    partitionResponses.map((answer): ProduceResult => {
-      const error = brokerError(answer.errorCode, answer.errorMessage);
-      const stampedMs = Number(answer.logAppendTimeMs);
-      return {
-        topic: name,
-        partition: answer.index,
-        baseOffset: Number(answer.baseOffset),
-        ...(stampedMs < 0 ? {} : { logAppendTimeMs: stampedMs }),
-        ...(error === undefined ? {} : { error }),
-      };
-    }),
-  );
-}
 
 /**
  * Asks without a fetch session: a consumer asks for what its buffer has room for, which changes with

@@ -22,7 +22,12 @@ function definition(configs: Readonly<Record<string, string>>) {
   };
   const spec = { broker: 2, cpu: 256, memoryMiB: 512, revision: 1, configs };
   return taskDefinition(options, clusterId("cl_0123456789abcdef"), spec, {
-    ...{ hostName: host, port: 9_098, metadata: "dynamodb://millrace-cl_0123456789abcdef", secret: "/secret" },
+    ...{
+      hostName: host,
+      port: 9_098,
+      metadata: "dynamodb://millrace-cl_0123456789abcdef",
+      secret: "/secret",
+    },
   });
 }
 

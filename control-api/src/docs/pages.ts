@@ -75,7 +75,7 @@ export function docsPage(document: Document): string {
     info.title,
     `<h1>${text(info.title)}</h1><nav>${links}<a href="#schemas">Schemas</a>` +
       '<a href="/docs/problems">Problems</a><a href="/openapi.json">openapi.json</a></nav>' +
-      `${paragraphs(info.description ?? "")}` +
+      paragraphs(info.description ?? "") +
       '<p><label>API key, for what you try here <input id="key" type="password" autocomplete="off">' +
       "</label> <small>It goes to this server only, and is kept nowhere.</small></p>" +
       `${sections.join("")}<h2 id="schemas">Schemas</h2>${shapes.join("")}` +

@@ -3,6 +3,7 @@ import {
   listenerSecurity,
   type ParsedSecurity,
 } from "../security/listener-security.ts";
+import { superUsers } from "../security/super-users.ts";
 import { brokerConfigs, isIgnoredBrokerConfig } from "./broker-configs.ts";
 import { listenerKey } from "./security-configs.ts";
 import { topicDefaultFault } from "./topic-defaults.ts";
@@ -251,14 +252,6 @@ function authentication(values: BrokerValues): Omit<Pick<Settings, Authenticatio
     admin: user === undefined || password === undefined ? undefined : { user, password },
     superUsers: superUsers(values.text("super.users"), user),
   };
-}
-
-/** By semicolons, as in Kafka: a name from a certificate has commas. */
-function superUsers(text: string, admin: string | undefined): ReadonlySet<string> | undefined {
-  const named = text.split(";").map((principal) => principal.trim());
-  const all = [...named, admin === undefined ? "" : `User:${admin}`];
-  const principals = new Set(all.filter((principal) => principal !== ""));
-  return principals.size === 0 ? undefined : principals;
 }
 
 function securityIn(values: BrokerValues): ParsedSecurity {

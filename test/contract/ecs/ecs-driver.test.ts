@@ -214,6 +214,7 @@ it.each(["before", "after"] as const)(
           return failed;
         }
         expect(outcome).toBe("failed");
+        await kit.quiet();
         expect(await kit.requests()).toBeGreaterThan(before);
         ran = begun(await clusters.retry(id));
       }

@@ -92,6 +92,14 @@ export class EcsKit {
     return (await this.#asked()).length;
   }
 
+  /** Resolves when what goes on of a run that failed, of its calls side by side, has come. */
+  async quiet(): Promise<void> {
+    for (let [before, now] = [-1, await this.requests()]; before !== now; ) {
+      await new Promise((resolve) => setTimeout(resolve, 100));
+      [before, now] = [now, await this.requests()];
+    }
+  }
+
   async stop(): Promise<void> {
     this.driver.close();
     this.balanced.close();

@@ -7,7 +7,7 @@ import {
   openSync,
   writeSync,
 } from "node:fs";
-import { parentPort } from "node:worker_threads";
+import { parentPort, workerData } from "node:worker_threads";
 import { assert } from "@millrace/core";
 import {
   objectSyncBytes,
@@ -51,9 +51,9 @@ interface NewFile {
 }
 
 /**
- * Writes new files, past the page cache where the file system can (O_DIRECT):
- * they are not read soon, and to fill the cache with them costs more than to write them. Elsewhere
- * through it, in pieces as `writeObject` has them.
+ * Writes new files, past the page cache where the file system can (O_DIRECT): they are not read soon,
+ * and to fill the cache with them costs more than to write them. Elsewhere through it, in pieces as
+ * `writeObject` has them.
  */
 class PieceWriter {
   readonly #staged: Uint8Array;
@@ -184,6 +184,12 @@ function reopen(file: NewFile, path: string): void {
   file.descriptor = openSync(path, constants.O_WRONLY);
   file.isDirect = false;
   closeSync(former);
+}
+
+/** Whether this thread was started to write objects. */
+export function writesObjects(): boolean {
+  const start = workerData as Partial<WriterStart> | null;
+  return start?.role === "writes objects";
 }
 
 /**

@@ -5,6 +5,7 @@ import {
 } from "../security/listener-security.ts";
 import { superUsers } from "../security/super-users.ts";
 import { brokerConfigs, isIgnoredBrokerConfig } from "./broker-configs.ts";
+import { BrokerValues } from "./broker-values.ts";
 import { listenerKey } from "./security-configs.ts";
 import { topicDefaultFault } from "./topic-defaults.ts";
 import {
@@ -15,7 +16,7 @@ import {
   storeDefaults,
   storeFaults,
 } from "./store-settings.ts";
-import { type ConfigValue, defaultOf, parseConfig } from "./value.ts";
+import { parseConfig } from "./value.ts";
 
 /** What a topic's acknowledged write has survived. */
 export type Durability = "local" | "journal";
@@ -137,63 +138,6 @@ export function parseSettings(entries: ReadonlyMap<string, string>): ParsedSetti
   const settings = settingsFrom(values, security);
   invalid.push(...contradictions(settings, known), ...security.faults);
   return { settings, known, unknown: unknown.sort(), ignored: ignored.sort(), invalid };
-}
-
-/** Reads one effective value after another; entries must have been checked before. */
-class BrokerValues {
-  readonly #entries: ReadonlyMap<string, string>;
-
-  constructor(entries: ReadonlyMap<string, string>) {
-    this.#entries = entries;
-  }
-
-  has(name: string): boolean {
-    return this.#entries.has(name);
-  }
-
-  /** As it was set, under any name. */
-  own(name: string): string | undefined {
-    return this.#entries.get(name);
-  }
-
-  number(name: string): number {
-    const value = this.#value(name);
-    if (typeof value !== "number") throw new TypeError(`not a number: ${name}`);
-    return value;
-  }
-
-  flag(name: string): boolean {
-    const value = this.#value(name);
-    if (typeof value !== "boolean") throw new TypeError(`not a boolean: ${name}`);
-    return value;
-  }
-
-  text(name: string): string {
-    const value = this.#value(name);
-    if (typeof value !== "string") throw new TypeError(`not a string: ${name}`);
-    return value;
-  }
-
-  optionalText(name: string): string | undefined {
-    const value = this.#value(name);
-    return typeof value === "string" && value !== "" ? value : undefined;
-  }
-
-  list(name: string): readonly string[] {
-    const value = this.#value(name);
-    if (value === null) return [];
-    if (!Array.isArray(value)) throw new TypeError(`not a list: ${name}`);
-    return value;
-  }
-
-  #value(name: string): ConfigValue {
-    const definition = brokerConfigs.get(name);
-    if (definition === undefined) throw new TypeError(`not a broker config: ${name}`);
-    const raw = this.#entries.get(name);
-    if (raw === undefined) return defaultOf(definition);
-    const parsed = parseConfig(definition, raw);
-    return parsed.ok ? parsed.value : defaultOf(definition);
-  }
 }
 
 function settingsFrom(values: BrokerValues, { listeners }: ParsedSecurity): Settings {

@@ -24,9 +24,12 @@ const anomaliesMaxDefault = 20;
 const brokersMin = 3;
 const brokersMax = 5;
 
-/** In a run of so long clients take their time: it is as many runs that find most, not long ones. */
+/**
+ * In a run of so long clients take their time, some more than others: it is as many runs that find
+ * most, not long ones.
+ */
 const longRunMs = 300_000;
-const slownessOfLongRuns = 8;
+const slownessesOfLongRuns: readonly number[] = [8, 32, 32, 32];
 /** Groups outlive many deaths of their coordinators in a run. */
 const slownessOfGroups = 4;
 
@@ -74,7 +77,7 @@ export class ClusterSimulation {
     });
     const isLong = (options.faultsMsMin ?? 0) >= longRunMs;
     const isThin = options.focus === "groups";
-    const slowness = isLong ? slownessOfLongRuns : isThin ? slownessOfGroups : 1;
+    const slowness = isLong ? world.pick(slownessesOfLongRuns) : isThin ? slownessOfGroups : 1;
     this.#scene = { world, host, history, cluster, isEnding: false, restsUntilMs: 0, slowness };
     const isUpgraded = world.chance(upgradedPerThousand);
     this.#upgrade = isUpgraded ? new RollingUpgrade(this.#scene, host) : undefined;

@@ -21,6 +21,8 @@ export const pooledBytesMin: number = 16 * kibibyte;
 export const pooledBytesMax: number = 32 * mebibyte;
 /** The smallest request header: key, version, correlation id. */
 export const requestHeaderBytesMin = 8;
+/** Strings of 16,000 bytes and more in one request: whoever keys a map by them looks at them all. */
+export const requestLongStringsMax = 64;
 /** Elements of all arrays of one request together: each costs memory before a handler sees it. */
 export const requestElementsMax = 500_000;
 /** Requests of one connection that start in one turn of the event loop. */
@@ -57,6 +59,8 @@ export const closeGraceMsMax = 5_000;
 export const timerMsMax = 0x7fffffff;
 /** How long requests in flight may take to end when the listener closes. */
 export const shutdownGraceMsMax = 5_000;
+/** How long a process that ends waits for a life that begins, whose stores may be away. */
+export const lifeBeginMsMax = 5_000;
 /** Pause before the folder of a life that is over is removed again, where that failed. */
 export const lifeRemovalRetryMs = 5_000;
 /** Log lines about connections; the rest is counted in the next line. */
@@ -105,6 +109,8 @@ export const encodedPartitionsPerTurnMax = 4_000;
 export const encodedPartitionsMin = 500;
 /** Bytes of encoded Metadata that are kept: a dozen answers about 100,000 partitions. */
 export const encodedMetadataBytesMax: number = 32 * mebibyte;
+/** Searches by time, of all requests, in a turn of the event loop: each may open a batch. */
+export const offsetSearchesPerTurnMax = 8;
 /** Entries of a request that are answered in one turn of the event loop; the rest wait for the next. */
 export const entriesPerTurnMax = 100;
 /** Topics of one CreateTopics, as in Kafka's controller; with more, none of them is made. */

@@ -31,6 +31,11 @@ export const brokerLimitTests: Readonly<Record<string, LimitTest>> = {
     `${server}/shared-limits.test.ts`,
     "decodes no request whose arrays have more elements than one may have, all together",
   ),
+  requestLongStringsMax: met(
+    "closed: undecodable",
+    `${server}/shared-limits.test.ts`,
+    "decodes no request of many names that are as slow to tell apart as names can be",
+  ),
   requestsPerTurnMax: met(
     "the rest starts in another turn",
     `${server}/connection.test.ts`,
@@ -116,6 +121,11 @@ export const brokerLimitTests: Readonly<Record<string, LimitTest>> = {
     `${server}/shared-limits.test.ts`,
     "cuts what has not ended when the listener's grace is over",
   ),
+  lifeBeginMsMax: met(
+    "the process ends without it",
+    "broker-fargate/src/lives.test.ts",
+    "whose next one can't begin, because a store is away, doesn't keep the process from ending",
+  ),
   lifeRemovalRetryMs: met(
     "it is removed then",
     "broker-fargate/src/life-disks.test.ts",
@@ -177,6 +187,11 @@ export const brokerLimitTests: Readonly<Record<string, LimitTest>> = {
     "a cursor to the next page",
     `${handlers}/request-limits.test.ts`,
     "shows a page of a bounded number of partitions, however many are asked for",
+  ),
+  offsetSearchesPerTurnMax: met(
+    "the rest is searched in another turn",
+    `${handlers}/partition-handlers.test.ts`,
+    "searches few partitions by time in each turn, and answers all in their order",
   ),
   entriesPerTurnMax: met(
     "the rest in another turn",

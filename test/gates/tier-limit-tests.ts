@@ -80,6 +80,11 @@ export const tierLimitTests: Readonly<Record<string, LimitTest>> = {
     `${tier}/cold-reads.test.ts`,
     "jumps about in more parts than have their index kept",
   ),
+  cachedIndexBytesMax: met(
+    "the least recently used ones are read again",
+    `${tier}/image-tails.test.ts`,
+    "are kept up to a limit of bytes: what they tell of producers may be much",
+  ),
   cachedSectionsMax: met(
     "the oldest section is read again",
     `${tier}/former-checkpoints.test.ts`,

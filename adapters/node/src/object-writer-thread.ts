@@ -47,6 +47,8 @@ export interface PieceAnswer {
 interface NewFile {
   descriptor: number;
   isDirect: boolean;
+  /** It was begun in whole blocks, and may be longer than it is to be. */
+  readonly isPadded: boolean;
   unsyncedBytes: number;
 }
 
@@ -58,8 +60,6 @@ interface NewFile {
 class PieceWriter {
   readonly #staged: Uint8Array;
   readonly #files = new Map<number, NewFile>();
-  /** Files of which nothing is written any more. */
-  readonly #failed = new Set<number>();
   /** False once the file system refused. */
   #isDirect = true;
 
@@ -69,10 +69,10 @@ class PieceWriter {
 
   /** Answers when the piece is written, or need not be. */
   write(piece: WrittenPiece, answer: (answer: PieceAnswer) => void): void {
-    const { file, isLast, memory } = piece;
+    const { file, isLast, memory, position } = piece;
     const done = { file, isLast, memory };
-    if (this.#failed.has(file)) {
-      if (isLast) this.#failed.delete(file);
+    // It failed before: of what is on its way of it, nothing is written.
+    if (position > 0 && !this.#files.has(file)) {
       answer(done);
       return;
     }
@@ -88,7 +88,7 @@ class PieceWriter {
         answer(done);
         return;
       }
-      if (opened.isDirect) ftruncateSync(opened.descriptor, piece.position + piece.bytes);
+      if (opened.isPadded) ftruncateSync(opened.descriptor, piece.position + piece.bytes);
       // Not in one go with the rest: other files' pieces are written meanwhile.
       fdatasync(opened.descriptor, (error) => {
         if (error !== null) return fail(error);
@@ -109,8 +109,9 @@ class PieceWriter {
     const opened = this.#isDirect ? openDirectly(path) : undefined;
     // The open that was refused may have made the file.
     const descriptor = opened ?? openSync(path, this.#isDirect ? "w" : "wx", mode);
-    this.#isDirect = opened !== undefined;
-    const found = { descriptor, isDirect: opened !== undefined, unsyncedBytes: 0 };
+    const isDirect = opened !== undefined;
+    this.#isDirect = isDirect;
+    const found = { descriptor, isDirect, isPadded: isDirect, unsyncedBytes: 0 };
     this.#files.set(file, found);
     return found;
   }
@@ -146,13 +147,12 @@ class PieceWriter {
       }
       return true;
     } catch (error) {
-      if (codeOf(error) !== "EINVAL") throw error;
+      if (!isRefusal(error)) throw error;
       return false;
     }
   }
 
-  #giveUp({ file, isLast }: WrittenPiece): void {
-    if (!isLast) this.#failed.add(file);
+  #giveUp({ file }: WrittenPiece): void {
     const opened = this.#files.get(file);
     if (opened === undefined) return;
     this.#files.delete(file);
@@ -174,10 +174,17 @@ function openDirectly(path: string): number | undefined {
   try {
     return openSync(path, constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL | direct, mode);
   } catch (error) {
-    if (codeOf(error) !== "EINVAL") throw error;
+    if (!isRefusal(error)) throw error;
     return undefined;
   }
 }
+
+/** What file systems say that write through the page cache only, or not what lies as ours does. */
+function isRefusal(error: unknown): boolean {
+  return refusals.has(codeOf(error));
+}
+
+const refusals = new Set(["EINVAL", "ENOTSUP", "EOPNOTSUPP"]);
 
 function reopen(file: NewFile, path: string): void {
   const former = file.descriptor;

@@ -116,6 +116,28 @@ describe("fetch sessions", () => {
     expect(session.epoch).toBe(1);
   });
 
+  test("a session that grows past what all may remember ends", () => {
+    const { sessions, create } = rig();
+    create(0, 1);
+    const { id } = create(0, 1, 2, 3);
+    const four = [4, 5, 6, 7].map((partition) => position(partition));
+    expect(sessions.choose(request(id, 1, four)).kind).toBe("incremental");
+    expect(sessions.partitionCount).toBe(10);
+    expect(sessions.choose(request(id, 2, [position(7, 9)])).kind).toBe("incremental");
+    expect(sessions.choose(request(id, 3, [position(8)])).kind).toBe("unknownSession");
+    expect([sessions.size, sessions.partitionCount]).toEqual([1, 2]);
+  });
+
+  test("nothing is remembered under a name that no topic can have: it may be very long", () => {
+    const { sessions, create } = rig();
+    const strange = { ...position(0), topic: "x".repeat(250) };
+    const entry = { asked: strange, highWatermark: -1, logStartOffset: -1 };
+    expect(sessions.create([entry], { usesTopicIds: false })).toBeUndefined();
+    const { id } = create(0);
+    expect(sessions.choose(request(id, 1, [strange])).kind).toBe("unknownSession");
+    expect(sessions.size).toBe(0);
+  });
+
   test("when full, a session gives way only after it was unused for long enough", () => {
     const { sessions, time, create } = rig();
     const first = create(0);

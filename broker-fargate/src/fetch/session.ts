@@ -6,7 +6,7 @@
  * request shows. Sessions are a bounded cache: a client whose session is gone is told so and
  * starts over with a full request, so evicting one is never wrong.
  */
-import type { Clock, Random } from "@millrace/core";
+import { type Clock, type Random, topicNameCharactersMax } from "@millrace/core";
 import type { Uuid } from "@millrace/wire";
 
 /** What a client asked of one partition, and what it was told last. */
@@ -69,6 +69,11 @@ export function positionKey(position: {
   return `${position.partition}/${position.topicId}/${position.topic}`;
 }
 
+/** What no topic can be called is not remembered: it may be as long as a request. */
+function isNameable({ topic }: FetchPosition): boolean {
+  return topic.length <= topicNameCharactersMax;
+}
+
 export class FetchSessions {
   readonly #clock: Clock;
   readonly #random: Random;
@@ -109,6 +114,10 @@ export class FetchSessions {
     if (session === undefined) return { kind: "unknownSession" };
     if (session.epoch !== request.sessionEpoch) return { kind: "wrongEpoch" };
     if (session.usesTopicIds !== request.usesTopicIds) return { kind: "topicIdsChanged" };
+    if (!this.#mayGrow(session, request)) {
+      this.#remove(session.id);
+      return { kind: "unknownSession" };
+    }
     this.#update(session, request);
     if (session.partitions.size === 0) {
       this.#remove(session.id);
@@ -126,6 +135,7 @@ export class FetchSessions {
     partitions: readonly SessionPartition[],
     options: { readonly usesTopicIds: boolean },
   ): Session | undefined {
+    if (!partitions.every(({ asked }) => isNameable(asked))) return undefined;
     if (!this.#makeRoom(partitions.length)) return undefined;
     const session: Session = {
       id: this.#newId(),
@@ -137,6 +147,14 @@ export class FetchSessions {
     this.#partitionCount += session.partitions.size;
     this.#sessions.set(session.id, session);
     return session;
+  }
+
+  /** A session that grew past the bound, request by request, ends instead. */
+  #mayGrow(session: Session, { asked }: SessionRequest): boolean {
+    if (!asked.every(isNameable)) return false;
+    const known = session.partitions;
+    const added = asked.filter((position) => !known.has(positionKey(position)));
+    return added.length === 0 || this.#partitionCount + added.length <= this.#limits.partitionsMax;
   }
 
   #update(session: Session, request: SessionRequest): void {

@@ -169,6 +169,7 @@ function incrementalResponse(session: Session, round: FetchRound): FetchResponse
     ({ entry, answer, bytes }) =>
       bytes > 0 ||
       answer.errorCode !== ErrorCode.NONE ||
+      answer.divergingEpoch !== undefined ||
       answer.highWatermark !== entry.highWatermark ||
       answer.logStartOffset !== entry.logStartOffset,
   );

@@ -1,10 +1,11 @@
 /**
  * ListOffsets v1–v11: the offset at a timestamp, or at one of the special ones.
  *
- * Path: find the partition → check the client's leader epoch → ask its owner, which never shows
- * anything past the durable end, and may have to look into the object store. Of a partition that
- * is not tiered earliest-local is the log's start, and latest-tiered and earliest-pending-upload are
- * "none".
+ * Path: some partitions in each turn → find the partition → check the client's leader epoch → ask its
+ * owner, which never shows anything past the durable end, and may have to look into the object store.
+ * A search by time reads the disk, and opens batches, in the turn that it is begun in: there are few
+ * in each. Of a partition that is not tiered earliest-local is the log's start, and latest-tiered and
+ * earliest-pending-upload are "none".
  */
 import {
   ApiKey,
@@ -15,7 +16,9 @@ import {
   type ListOffsetsResponseInput,
 } from "@millrace/wire";
 import type { Broker } from "../broker.ts";
+import { offsetSearchesPerTurnMax } from "../limits.ts";
 import type { Isolation, PartitionOwner } from "../partition/owner.ts";
+import { TurnBudget } from "../turn-budget.ts";
 import {
   hasPartition,
   leaderEpochError,
@@ -23,6 +26,7 @@ import {
   withPartition,
 } from "./find-partition.ts";
 import type { Handler } from "./handler.ts";
+import { inTurns } from "./in-turns.ts";
 import { learnTopics, missingPartitionCode, named } from "./missing-topics.ts";
 
 const special = {
@@ -54,6 +58,7 @@ const nothing: Answer = { offset: -1, timestamp: -1, leaderEpoch: -1 };
 export function listOffsetsHandler(
   broker: Broker,
 ): Handler<ListOffsetsRequest, ListOffsetsResponseInput> {
+  const searches = new TurnBudget(broker.clock, offsetSearchesPerTurnMax);
   return {
     apiKey: ApiKey.ListOffsets,
     versions: { min: 1, max: 11 },
@@ -63,21 +68,19 @@ export function listOffsetsHandler(
         request.topics.map(({ name }) => named(name)),
       );
       const isolation = request.isolationLevel === 1 ? "committed" : "uncommitted";
-      const how = { isolation, version: context.apiVersion, isConfirmed } as const;
-      return {
-        topics: await Promise.all(
-          request.topics.map(async ({ name, partitions }) => ({
-            name,
-            partitions: await Promise.all(
-              withoutRepeats(partitions).map(async ({ asked, isRepeated }) =>
-                isRepeated
-                  ? repeated(asked.partitionIndex)
-                  : answerPartition(broker, name, { asked, ...how }),
-              ),
-            ),
-          })),
-        ),
-      };
+      const how = { isolation, version: context.apiVersion, isConfirmed, searches } as const;
+      const topics = request.topics.map(({ name }) => ({ name, partitions: [] as Result[] }));
+      const asked = request.topics.flatMap(({ name, partitions }, topic) =>
+        withoutRepeats(partitions).map((question) => ({ ...question, name, topic })),
+      );
+      const answers = await inTurns(broker.clock, asked, ({ asked: question, isRepeated, name }) =>
+        isRepeated
+          ? repeated(question.partitionIndex)
+          : answerPartition(broker, name, { asked: question, ...how }),
+      );
+      for (const [i, answer] of answers.entries())
+        topics[asked[i]?.topic ?? 0]?.partitions.push(answer);
+      return { topics };
     },
   };
 }
@@ -105,7 +108,11 @@ interface Question {
   readonly version: number;
   /** Whether topics that are not known are not there. */
   readonly isConfirmed: boolean;
+  /** Of all requests. */
+  readonly searches: TurnBudget;
 }
+
+type Result = ListOffsetsPartitionResponseInput;
 
 async function answerPartition(
   broker: Broker,
@@ -117,6 +124,10 @@ async function answerPartition(
   if (topic === undefined || !hasPartition(topic, partitionIndex)) {
     return { partitionIndex, errorCode: missingPartitionCode(question.isConfirmed) };
   }
+  const timestamp = Number(question.asked.timestamp);
+  const isSearch = timestamp >= 0 || timestamp === special.maxTimestamp;
+  // Before the partition is found: it might be gone by the next turn.
+  if (isSearch) await question.searches.take(1);
   try {
     return await withPartition(
       broker,

@@ -334,6 +334,23 @@ describe("a fetch session", () => {
     expect(await fetch([], gone)).toMatchObject({ sessionId: 0, responses: [] });
   });
 
+  it("is told where its log has to be cut, though nothing else is new", async () => {
+    const { epoch: before } = kit.rig.cluster;
+    await kit.rig.partitions.close();
+    await kit.rig.kill();
+    kit = HandlerKit.over(kit.rig);
+    handler = fetchHandler(kit.broker);
+    await produce();
+    const { sessionId = 0 } = await fetch([part(0, 9)], { sessionEpoch: 0 });
+    const changed = { sessionId, minBytes: 1, maxWaitMs: 500 };
+    const asked = part(0, 8, { lastFetchedEpoch: before });
+    const cut = await fetch([asked], { ...changed, sessionEpoch: 1 });
+    const divergingEpoch = { epoch: before, endOffset: 6 };
+    expect(cut.responses[0]?.partitions).toMatchObject([{ partitionIndex: 0, divergingEpoch }]);
+    const again = await fetch([], { ...changed, sessionEpoch: 2, topics: [] });
+    expect(again.responses[0]?.partitions).toMatchObject([{ divergingEpoch }]);
+  });
+
   it("says what is wrong with a session that it does not have so", async () => {
     const { sessionId = 0 } = await fetch([part(0)], { sessionEpoch: 0 });
     const { INVALID_FETCH_SESSION_EPOCH, FETCH_SESSION_ID_NOT_FOUND } = ErrorCode;

@@ -8,6 +8,8 @@ import {
   zeroUuid,
 } from "@millrace/wire";
 import { beforeEach, describe, expect, it } from "vitest";
+import { offsetSearchesPerTurnMax } from "../limits.ts";
+import { turn } from "../partition/fixtures.ts";
 import { produceHandler } from "./00-produce.ts";
 import { listOffsetsHandler } from "./02-list-offsets.ts";
 import { metadataHandler } from "./03-metadata.ts";
@@ -15,7 +17,7 @@ import { apiVersionsHandler } from "./18-api-versions.ts";
 import { offsetForLeaderEpochHandler } from "./23-offset-for-leader-epoch.ts";
 import { describeLogDirsHandler } from "./35-describe-log-dirs.ts";
 import { describeTopicPartitionsHandler } from "./75-describe-topic-partitions.ts";
-import { batch, HandlerKit } from "./partition-kit.ts";
+import { batch, contextOf, HandlerKit } from "./partition-kit.ts";
 
 const strangeId = uuidFromHex(`${"0".repeat(31)}9`);
 let kit: HandlerKit;
@@ -98,6 +100,36 @@ describe("ListOffsets", () => {
       [0, 0, -1],
     ];
     expect(await answers(asked)).toEqual(expected);
+  });
+
+  it("searches few partitions by time in each turn, and answers all in their order", async () => {
+    const count = 2 * offsetSearchesPerTurnMax + 1;
+    const id = await kit.rig.createTopic("many", { partitions: count });
+    const all = Array.from({ length: count }, (_, partition) => partition);
+    let searches = 0;
+    for (const partition of all) {
+      const owner = await kit.settled(kit.rig.partitions.open(id, partition));
+      owner.findByTimestamp = () => {
+        searches += 1;
+        return Promise.resolve({ offset: partition, timestamp: 1, leaderEpoch: 0 });
+      };
+    }
+    const partitions = all.map((partitionIndex) => {
+      return { partitionIndex, currentLeaderEpoch: -1, timestamp: 1n };
+    });
+    const topics = [{ name: "many", partitions }];
+    const request = { replicaId: -1, isolationLevel: 0, timeoutMs: 0, topics };
+    const answering = listOffsetsHandler(kit.broker).handle(request, contextOf(11));
+    const seen: number[] = [];
+    do {
+      await turn();
+      seen.push(searches);
+      kit.rig.clock.fireNext();
+    } while (seen.at(-1) !== count);
+    const inEachTurn = seen.map((sum, i) => sum - (seen[i - 1] ?? 0));
+    expect(Math.max(...inEachTurn)).toBe(offsetSearchesPerTurnMax);
+    const answer = await answering;
+    expect(answer?.topics[0]?.partitions.map(({ offset }) => offset)).toEqual(all);
   });
 
   it("fences by the client's epoch, and does not find what is not there", async () => {

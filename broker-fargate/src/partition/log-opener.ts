@@ -97,7 +97,17 @@ export class LogOpener {
       } else log.learnEpochs(tiered.cold.leaderEpochs());
       await this.#learnProducers(log, tiered);
     }
+    await this.#storeStart(place, log, startOffset);
     return { log, tiered, startOffset, isListed: dirtyFrom !== undefined };
+  }
+
+  /**
+   * Where files are gone that nothing else has, the log begins with those that are left. Another life
+   * would take what is packed of it for what a deletion left over, behind a gap.
+   */
+  async #storeStart(place: MarkedPartition, log: PartitionLog, stored: number): Promise<void> {
+    if (log.logStartOffset <= stored) return;
+    await this.#deps.items.putStartOffset(place, log.logStartOffset);
   }
 
   /**

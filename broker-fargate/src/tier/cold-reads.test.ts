@@ -215,6 +215,12 @@ describe("a reader of cold parts", () => {
     expect(fetched() / given).toBeLessThan(2.5);
   });
 
+  it("has nothing fetched as long as its fetch has no room left for it", () => {
+    const read = rig.reads.read({ ...all, from: 3, maxBytes: 0, atLeastOneBatch: false });
+    expect(read).toEqual({ kind: "ok", records: [], nextOffset: 3 });
+    expect(rig.store.reads).toEqual([]);
+  });
+
   it("jumps about in more parts than have their index kept", async () => {
     for (let round = 0; round < 40; round += 1) {
       const from = (round * 37) % 100;

@@ -15,10 +15,15 @@ export interface ImageTailsDeps {
   readonly warn: (what: string, cause: unknown) => void;
 }
 
-/** What follows the batches of images: kept for the images that were read last. */
+/**
+ * What follows the batches of images: kept for the images that were read last, as many as are within
+ * their limits. What a tail tells of producers may be megabytes.
+ */
 export class ImageTails {
   readonly #deps: ImageTailsDeps;
+  /** The least recently used first. */
   readonly #tails = new Map<string, ImageTail>();
+  #keptBytes = 0;
   readonly #loading = new Map<string, Promise<ImageTail | undefined>>();
 
   constructor(deps: ImageTailsDeps) {
@@ -60,7 +65,7 @@ export class ImageTails {
   }
 
   async #read(part: ColdPart): Promise<ImageTail | undefined> {
-    const { limits, readRange, warn, wire } = this.#deps;
+    const { readRange, warn, wire } = this.#deps;
     const reading = { objectBytes: part.bytes, crc32c: wire.crc32c };
     let wanted = Math.min(TAIL_READ_BYTES, part.bytes - part.batchesBytes);
     for (;;) {
@@ -79,14 +84,35 @@ export class ImageTails {
         warn(`${part.object} is damaged: ${decoded.reason}`, undefined);
         return undefined;
       }
-      this.#tails.set(imageKey(part), decoded.tail);
-      for (const oldest of this.#tails.keys()) {
-        if (this.#tails.size <= limits.cachedIndexesMax) break;
-        this.#tails.delete(oldest);
-      }
+      this.#keep(imageKey(part), decoded.tail);
       return decoded.tail;
     }
   }
+
+  /** Whatever its size: whoever had it read comes for it. */
+  #keep(key: string, tail: ImageTail): void {
+    this.#drop(key);
+    this.#tails.set(key, tail);
+    this.#keptBytes += bytesOf(tail);
+    const { cachedIndexBytesMax, cachedIndexesMax } = this.#deps.limits;
+    for (const oldest of this.#tails.keys()) {
+      const isWithin =
+        this.#tails.size <= cachedIndexesMax && this.#keptBytes <= cachedIndexBytesMax;
+      if (isWithin || oldest === key) break;
+      this.#drop(oldest);
+    }
+  }
+
+  #drop(key: string): void {
+    const tail = this.#tails.get(key);
+    if (tail === undefined) return;
+    this.#tails.delete(key);
+    this.#keptBytes -= bytesOf(tail);
+  }
+}
+
+function bytesOf({ footer }: ImageTail): number {
+  return footer.indexBytes + footer.leaderEpochsBytes + footer.producersBytes;
 }
 
 function imageKey({ object, position }: ColdPart): string {

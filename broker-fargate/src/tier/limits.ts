@@ -49,8 +49,10 @@ export interface TierLimits {
   readonly readsInFlightMax: number;
   /** Chunks that are read ahead of one sequential reader, if it is alone; it begins with two. */
   readonly readAheadChunksMax: number;
-  /** Images whose index is kept. */
+  /** Images whose index is kept, with what follows it. */
   readonly cachedIndexesMax: number;
+  /** Bytes of all that; past it the least recently used go. */
+  readonly cachedIndexBytesMax: number;
   /** After a start, until objects are looked for that nobody names. */
   readonly firstSweepMs: number;
   /** And from then on, each time. */
@@ -80,6 +82,7 @@ export const tierLimits: TierLimits = checked({
   readsInFlightMax: 24,
   readAheadChunksMax: 32,
   cachedIndexesMax: 256,
+  cachedIndexBytesMax: 16 * mebibyte,
   firstSweepMs: 120_000,
   sweepEveryMs: 24 * 3_600_000,
   cachedSectionsMax: 256,

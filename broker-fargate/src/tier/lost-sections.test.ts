@@ -27,9 +27,9 @@ interface Lives {
 }
 
 /** Partitions 0 and 8 are of one slot, and both have a packed part. */
-async function packed(): Promise<Lives> {
+async function packed(durability = "local"): Promise<Lives> {
   const rig = await new Rig({ tierLimits: smallLimits }).start();
-  const configs = { "millrace.durability": "local" };
+  const configs = { "millrace.durability": durability };
   const topic = await rig.createTopic("t", { partitions: 9, configs });
   await appendEach(await rig.partitions.open(topic, 0), [1, 2]);
   await appendEach(await rig.partitions.open(topic, 8), [3, 4]);
@@ -52,12 +52,29 @@ describe("a slot whose section in a former checkpoint is damaged", () => {
     await appendEach(owner, [5]);
     await rig.pass(2 * checkpointMs);
     // What one section says of a slot would be all: it says nothing while one part is not known.
-    expect(owner.latestTieredOffset).toBe(-1);
+    expect(owner.tiered?.cold.packed).toEqual([]);
+    expect(owner.latestTieredOffset).toBe(2);
     expect(rig.warnings.filter((warning) => warning.includes("of slot"))).toHaveLength(1);
     restore();
     await rig.kill();
     expect(await valuesOf(await rig.partitions.open(topic, 8))).toEqual([3, 4]);
     expect(await valuesOf(await rig.partitions.open(topic, 0))).toEqual([1, 2, 5]);
+  });
+
+  it("does not keep the journal for ever, which is full in the end for all partitions", async () => {
+    const { rig, store, topic } = await packed("journal");
+    await rig.partitions.close();
+    const restore = damageSections(store);
+    await rig.kill();
+    await appendEach(await rig.partitions.open(topic, 0), [5]);
+    await appendEach(await rig.partitions.open(topic, 1), [6]);
+    await rig.pass(3 * checkpointMs);
+    expect(rig.partitions.journal.untrimmedBytes).toBe(0);
+    restore();
+    await rig.killAndLoseLogs();
+    expect(await valuesOf(await rig.partitions.open(topic, 0))).toEqual([1, 2, 5]);
+    expect(await valuesOf(await rig.partitions.open(topic, 8))).toEqual([3, 4]);
+    expect(await valuesOf(await rig.partitions.open(topic, 1))).toEqual([6]);
   });
 
   it("has a partition with enough for cold segments in the object store", async () => {

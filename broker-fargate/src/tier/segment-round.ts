@@ -57,8 +57,9 @@ export class SegmentRound {
   async #store(owner: TailOwner, tail: Tail, producers: Uint8Array): Promise<"all" | "some"> {
     const { limits, manifest } = this.#deps;
     const { tiered } = owner;
-    const count = Math.ceil(tail.bytes / limits.coldSegmentBytesMax);
-    const targetBytes = Math.ceil(tail.bytes / count);
+    // Of a tail of which compaction left nothing, one without batches.
+    const count = Math.max(1, Math.ceil(tail.bytes / limits.coldSegmentBytesMax));
+    const targetBytes = Math.max(1, Math.ceil(tail.bytes / count));
     const parts: ColdPart[] = [];
     let from = tail.from;
     try {

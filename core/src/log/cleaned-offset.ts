@@ -48,6 +48,16 @@ export function writeCleanedOffset(files: CleanedOffsetFiles, offset: number): v
   disk.rename(`${path}.tmp`, path);
 }
 
+/**
+ * To be called when a log was opened that ends at `endOffset`: records that come there are new, and
+ * what was cleaned before is not they. Whether the file is gone now.
+ */
+export function forgetCleanedAbove(endOffset: number, files: CleanedOffsetFiles): boolean {
+  if ((readCleanedOffset(files) ?? 0) <= endOffset) return false;
+  files.disk.remove(`${files.directory}/${cleanedOffsetName}`);
+  return true;
+}
+
 /** Undefined for bytes that are no such file, or a damaged one. */
 export function decodeCleanedOffset(
   bytes: Uint8Array,

@@ -355,4 +355,24 @@ describe("the offset up to which a log is clean", () => {
     disk.cut(`${directory}/cleaned-offset`, 10);
     expect(openTestLog(disk, { config }).compaction.cleanedTo).toBeUndefined();
   });
+
+  test("is not known any more where a log lost what was cleaned: what comes there is new", async () => {
+    const disk = new MemoryDisk();
+    const log = await filled(disk);
+    log.compaction.noteCleanedTo(15);
+    log.close();
+    for (const name of disk.list(directory)) {
+      if (/^[0-9]{20}[.]/.test(name) && Number(name.slice(0, 20)) >= 9) {
+        disk.remove(`${directory}/${name}`);
+      }
+    }
+    const shorter = openTestLog(disk, { config });
+    expect(shorter.endOffset).toBe(9);
+    for (let i = 9; i < 2 * batches; i++) {
+      appendAll(shorter, [testBatch({ baseOffset: i, timestamps: [100 * i] })]);
+    }
+    expect(shorter.compaction.cleanedTo).toBeUndefined();
+    shorter.close();
+    expect(openTestLog(disk, { config }).compaction.cleanedTo).toBeUndefined();
+  });
 });

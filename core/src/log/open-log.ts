@@ -1,6 +1,7 @@
 import { assert } from "../assert.ts";
 import { DiskError } from "../ports/disk.ts";
 import { ProducerState } from "../producer/producer-state.ts";
+import { forgetCleanedAbove } from "./cleaned-offset.ts";
 import { forgetGapsFrom } from "./compacted-gaps.ts";
 import {
   cleanedOffsetName,
@@ -13,7 +14,7 @@ import { LeaderEpochs } from "./leader-epochs.ts";
 import type { LogConfig } from "./log-config.ts";
 import type { LogFiles } from "./log-files.ts";
 import type { LogOptions, RecoveryReport } from "./log-options.ts";
-import { ProducerSnapshots } from "./producer-snapshots.ts";
+import { type BatchesHere, ProducerSnapshots } from "./producer-snapshots.ts";
 import { parseBesideName } from "./replacement.ts";
 import type { Segment } from "./segment.ts";
 import type { SegmentRecovery } from "./segment-rules.ts";
@@ -80,6 +81,7 @@ function openSegments(
     endOffset = startOffset;
   }
   if (names.includes(compactedGapsName)) forgetGapsFrom(endOffset, files);
+  const isDirtier = names.includes(cleanedOffsetName) && forgetCleanedAbove(endOffset, files);
   const epochs = new LeaderEpochs(files.disk, files.directory, files.crc32c);
   const cutSnapshots = snapshots.cutEnd(endOffset);
   const replayed = replayBatches({
@@ -99,7 +101,7 @@ function openSegments(
     endOffset,
     recoveryPoint: Math.min(recovered.trustedTo ?? endOffset, endOffset),
     unsynced,
-    namesChanged: dropped.isAny || cutBytes > 0 || cutSnapshots > 0,
+    namesChanged: dropped.isAny || cutBytes > 0 || cutSnapshots > 0 || isDirtier,
     report: {
       cutBytes,
       lostBelow,
@@ -257,7 +259,7 @@ function replayBatches(from: Replay): Replayed {
   try {
     return { ...replay(from), damages: 0 };
   } catch (error) {
-    const isCovered = coveredTo > firstOffset(segments, endOffset);
+    const isCovered = coveredTo > batchesHere(segments, endOffset).first;
     if (!(error instanceof DiskError) || !isCovered) throw error;
   }
   const producers = ProducerState.empty();
@@ -275,8 +277,9 @@ function replayBatches(from: Replay): Replayed {
 function replay(from: Replay): Pick<OpenedLog, "missesProducers" | "producers"> {
   const { segments, epochs, snapshots, config, endOffset } = from;
   const epochsFrom = knownEpochsEnd(from);
-  const { offset: producersFrom, producers } = snapshots.newestUpTo(endOffset);
-  const missesProducers = producersFrom < firstOffset(segments, endOffset);
+  const here = batchesHere(segments, endOffset);
+  const { isComplete, offset: producersFrom, producers } = snapshots.newestFor(here);
+  const missesProducers = !isComplete;
   const start = Math.min(epochsFrom, producersFrom);
   if (start >= endOffset) return { missesProducers, producers };
   segments.eachBatch(start, config, (batch) => {
@@ -286,9 +289,9 @@ function replay(from: Replay): Pick<OpenedLog, "missesProducers" | "producers"> 
   return { missesProducers, producers };
 }
 
-/** Where the batches begin that are here. */
-export function firstOffset(segments: SegmentList, endOffset: number): number {
-  return Math.min(segments.all[0]?.baseOffset ?? endOffset, endOffset);
+/** Of a log without a batch both are its end. */
+export function batchesHere(segments: SegmentList, end: number): BatchesHere {
+  return { first: Math.min(segments.all[0]?.baseOffset ?? end, end), end };
 }
 
 /** The offset from which on the batches have to be asked for their leader epochs. */

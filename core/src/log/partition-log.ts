@@ -9,7 +9,7 @@ import type { LogRead, ReadRange } from "./log-reader.ts";
 import { LogCompaction } from "./log-compaction.ts";
 import { LogReader } from "./log-reader.ts";
 import { findByTimestamp, findMaxTimestamp } from "./log-search.ts";
-import { firstOffset, openLog } from "./open-log.ts";
+import { batchesHere, openLog } from "./open-log.ts";
 import type { ProducerSnapshots } from "./producer-snapshots.ts";
 import type { FoundRecord } from "./segment-rules.ts";
 import { Segment } from "./segment.ts";
@@ -242,10 +242,10 @@ export class PartitionLog {
     this.#epochs.cutEnd(this.#endOffset);
     this.#syncs.truncated(this.#segments.all, this.#endOffset);
     this.#snapshots.cutEnd(this.#endOffset);
-    const { offset: from, producers } = this.#snapshots.newestUpTo(this.#endOffset);
-    this.#producers = producers;
-    this.#missesProducers = from < firstOffset(this.#segments, this.#endOffset);
-    this.#segments.eachBatch(from, this.config, (batch) => producers.apply(batch));
+    const known = this.#snapshots.newestFor(batchesHere(this.#segments, this.#endOffset));
+    this.#producers = known.producers;
+    this.#missesProducers = !known.isComplete;
+    this.#segments.eachBatch(known.offset, this.config, (batch) => known.producers.apply(batch));
   }
 
   /**

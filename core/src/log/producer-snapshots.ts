@@ -19,6 +19,12 @@ export interface ProducersAt {
   readonly producers: ProducerState;
 }
 
+/** Where the batches begin that a log has, and where they end. */
+export interface BatchesHere {
+  readonly first: number;
+  readonly end: number;
+}
+
 const magic = 0x4d525053;
 const version = 1;
 const headerBytes = 20;
@@ -98,15 +104,20 @@ export class ProducerSnapshots {
     }
   }
 
-  /** The newest one at or below `offset`; nothing is known of producers before `offset` 0. */
-  newestUpTo(offset: number): ProducersAt {
+  /**
+   * The newest one at or below `end`; nothing is known of producers before offset 0. Nor is it where
+   * batches are gone between that one and `first`, at which those begin that are here: a producer
+   * that went on in them would be refused for ever.
+   */
+  newestFor({ first, end }: BatchesHere): ProducersAt & { readonly isComplete: boolean } {
     for (const candidate of this.#offsets.toReversed()) {
-      if (candidate > offset) continue;
+      if (candidate > end) continue;
+      if (candidate < first) break;
       const producers = this.#load(candidate);
-      if (producers !== undefined) return { offset: candidate, producers };
+      if (producers !== undefined) return { offset: candidate, producers, isComplete: true };
       this.#remove(candidate);
     }
-    return { offset: 0, producers: ProducerState.empty() };
+    return { offset: 0, producers: ProducerState.empty(), isComplete: first === 0 };
   }
 
   /** Removes those that tell of batches at or after `endOffset`; returns how many. */

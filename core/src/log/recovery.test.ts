@@ -217,6 +217,22 @@ describe("recovery", () => {
     ]);
   });
 
+  test("knows nothing of producers that went on in batches which are gone", async () => {
+    const disk = new MemoryDisk();
+    const log = openTestLog(disk, { config: oneSegment });
+    const producer = { producerId: 5, producerEpoch: 0 };
+    appendAll(log, [testBatch({ baseOffset: 0, ...producer, baseSequence: 0 })]);
+    await log.sync();
+    log.close();
+    const later = openTestLog(disk, { config: oneSegment, startOffset: 3 });
+    expect([later.endOffset, later.missesProducers]).toEqual([3, true]);
+    const sent = { ...producer, baseSequence: 3, lastSequence: 3 };
+    expect(later.producers.check(sent).kind).toBe("append");
+    appendAll(later, [testBatch({ baseOffset: 3, ...producer, baseSequence: 3 })]);
+    later.truncateTo(3);
+    expect(later.producers.check(sent).kind).toBe("append");
+  });
+
   test("forgets the leader epochs of batches that were cut", async () => {
     const disk = new MemoryDisk();
     const log = openTestLog(disk, { config: oneSegment });

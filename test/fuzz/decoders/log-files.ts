@@ -89,7 +89,7 @@ function snapshotDecoder(): Decoder {
     read: (bytes) => {
       const files = { disk: diskWith(snapshotName, bytes), directory, crc32c };
       const snapshots = new ProducerSnapshots(files, [snapshotName], () => false);
-      const { offset, producers: read } = snapshots.newestUpTo(2_000);
+      const { offset, producers: read } = snapshots.newestFor({ first: 0, end: 2_000 });
       const sequence = { baseSequence: 3, lastSequence: 3, isTransactional: false };
       for (const producerId of [0, 1, 2, 77]) {
         read.check({ producerId, producerEpoch: 0, ...sequence });

@@ -66,7 +66,8 @@ export class ImageIndexBuilder {
     if (last === undefined || position + bytes - last.position > INDEX_INTERVAL_BYTES) {
       this.#entries.push({ baseOffset, position, maxTimestampBefore: this.#maxTimestamp });
     }
-    if (maxTimestamp > this.#maxTimestamp) {
+    // No search by time would find a record in one that compaction emptied.
+    if (maxTimestamp > this.#maxTimestamp && recordCount > 0) {
       this.#maxTimestamp = maxTimestamp;
       this.#maxTimestampOffset = baseOffset;
     }

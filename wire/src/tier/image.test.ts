@@ -241,6 +241,14 @@ describe("an image's index", () => {
     expect([builder.nextOffset, builder.recordCount, builder.batchesBytes]).toEqual([20, 8, 300]);
   });
 
+  it("does not count the time of a batch without records: compaction left its header only", () => {
+    const builder = indexOf(10, [
+      { bytes: 100, baseOffset: 10, lastOffset: 11, maxTimestamp: 4, recordCount: 2 },
+      { bytes: 61, baseOffset: 12, lastOffset: 13, maxTimestamp: 9, recordCount: 0 },
+    ]);
+    expect([builder.maxTimestamp, builder.maxTimestampOffset]).toEqual([4, 10]);
+  });
+
   it("refuses batches out of order, and those that an image has no room for", () => {
     const batch = { bytes: 100, baseOffset: 5, lastOffset: 9, maxTimestamp: 1, recordCount: 5 };
     const builder = indexOf(0, [batch]);

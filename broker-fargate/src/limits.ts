@@ -129,6 +129,9 @@ export const errorMessageCharactersMax = 1_000;
 
 // HTTP (http/).
 
+/** How long a member's start waits for every slot to have a leader, and how often it looks. */
+export const servedMsMax = 30_000;
+export const servedLookMs = 50;
 /** How long a client may take to send the head of an HTTP request. */
 export const httpHeadersMsMax = 10_000;
 /** Open connections to the HTTP port: probes and scrapers need few. */

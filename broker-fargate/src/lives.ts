@@ -1,8 +1,10 @@
-import type { IncarnationId } from "@millrace/core";
+import type { Clock, IncarnationId } from "@millrace/core";
 import type { Logger } from "pino";
 import type { Metrics } from "./metrics/registry.ts";
+import { lifeBeginMsMax } from "./limits.ts";
 import type { OpenBroker } from "./open-broker.ts";
 import type { Listener } from "./server/listener.ts";
+import { endsWithin } from "./takeover/ends-within.ts";
 
 /** One life of the broker, by one incarnation. */
 export interface Life {
@@ -24,6 +26,7 @@ export class Lives {
   /** The next life could not begin: the process has to end. */
   onFailed: (cause: unknown) => void = () => undefined;
   readonly #begin: (lives: Lives) => Promise<Life>;
+  readonly #clock: Clock;
   readonly #log: Logger;
   #life: Life | undefined;
   #former: IncarnationId | undefined;
@@ -36,9 +39,10 @@ export class Lives {
   #replacing: Promise<void> | undefined;
   #isEnding = false;
 
-  constructor(begin: (lives: Lives) => Promise<Life>, log: Logger) {
+  constructor(begin: (lives: Lives) => Promise<Life>, deps: { clock: Clock; log: Logger }) {
     this.#begin = begin;
-    this.#log = log;
+    this.#clock = deps.clock;
+    this.#log = deps.log;
   }
 
   get count(): number {
@@ -70,28 +74,34 @@ export class Lives {
     if (life !== this.#count || this.#isOver || this.#isEnding) return;
     this.#log.warn({ err: cause }, "this incarnation is over; a new one begins");
     this.#isOver = true;
-    this.#replacing ??= this.#replace()
-      .catch((error: unknown) => this.onFailed(error))
-      .finally(() => {
-        this.#replacing = undefined;
-      });
+    this.#replacing ??= this.#replace().catch((error: unknown) => this.onFailed(error));
   }
 
+  /**
+   * A life that begins is waited for, but not for long: a store that is away may be so for hours.
+   * What it has registered by then others find dead.
+   */
   async end(): Promise<void> {
     this.#isEnding = true;
-    await this.#replacing;
-    await this.#life?.end();
+    const begun = this.#replacing ?? Promise.resolve();
+    if (await endsWithin(this.#clock, lifeBeginMsMax, begun)) await this.#life?.end();
+    else this.#log.warn({}, "a life that could not begin yet is given up");
   }
 
   /** A life may be over before it has begun, the next one too. */
   async #replace(): Promise<void> {
-    while (this.#isOver && !this.#isEnding) {
-      await this.#beginning;
-      const life = this.#life;
-      this.#life = undefined;
-      await life?.abandon();
-      const next = await this.begin();
-      if (!this.#isOver) this.onNext(next);
+    try {
+      while (this.#isOver && !this.#isEnding) {
+        await this.#beginning;
+        const life = this.#life;
+        this.#life = undefined;
+        await life?.abandon();
+        const next = await this.begin();
+        if (!this.#isOver) this.onNext(next);
+      }
+    } finally {
+      // In the turn that found the newest life alive: whoever says later that it is over begins anew.
+      this.#replacing = undefined;
     }
   }
 }

@@ -14,6 +14,7 @@ import manifest from "../package.json" with { type: "json" };
 import type { ControlFetch } from "./http/app.ts";
 import { lazyControl, type Serving } from "./http/lazy-control.ts";
 import { type HttpListener, serveHttp } from "./http/serve.ts";
+import { whenServed } from "./http/served.ts";
 import { shutdownGraceMsMax } from "./limits.ts";
 import { failureText } from "./failure-text.ts";
 import { type ListenerAddresses, listenerAddresses } from "./listener-address.ts";
@@ -81,7 +82,7 @@ async function run(options: Options): Promise<void> {
   const live = (lives: Lives): Promise<Life> => {
     return beginLife({ node, configuration, addresses, tls, log, readiness, lives });
   };
-  const lives = new Lives(live, log);
+  const lives = new Lives(live, { clock: node.clock, log });
   lives.onFailed = (error) => fail(failureText(error), exitFailure);
   const life = await lives.begin();
   Object.assign(serving, { life, store: node.store });
@@ -101,7 +102,12 @@ async function run(options: Options): Promise<void> {
     await lock.release();
   };
   closeOnSignals(close, log);
-  if (readiness.reasons === starting) readiness.reasons = [];
+  const { membership } = life.opened.broker.cluster;
+  const ready = (): void => {
+    if (readiness.reasons === starting) readiness.reasons = [];
+  };
+  if (membership === undefined) ready();
+  else void whenServed(membership, clock).then(ready);
   process.stdout.write(
     startScreen({
       version: manifest.version,

@@ -40,6 +40,7 @@ export interface Node {
   ports(life: number): Ports;
   /** What that life had on the disk goes, where it counts no more. Never rejects. */
   lifeOver(life: number): Promise<void>;
+  readonly clock: Clock;
   readonly store: MetadataStore;
   close(): Promise<void>;
 }
@@ -90,7 +91,7 @@ export async function openNode(at: {
     metadataStore === undefined ? undefined : newLifeDisks(dataDirectory, { clock, log });
   await disks?.begin();
   return {
-    store,
+    ...{ clock, store },
     ports: (life) => {
       if (disks !== undefined) return { ...own, disk: disks.open(life) };
       const disk = new NodeDisk(dataDirectory, syncLogPath === undefined ? {} : { onSynced });

@@ -1,5 +1,6 @@
 export * from "./assert.ts";
 export * from "./ids.ts";
+export * from "./json-text.ts";
 export * from "./lanes.ts";
 export * from "./side-queue.ts";
 export * from "./ports/broker-driver.ts";
@@ -119,6 +120,7 @@ export {
 export {
   type CommittedOffset,
   GroupOffsets,
+  offsetBytes,
   type OffsetKey,
   type StoredOffset,
   type StoredOffsets,
@@ -144,7 +146,7 @@ export type {
 export * from "./security/mechanisms.ts";
 export * from "./security/plain.ts";
 export * from "./security/scram.ts";
-export { userWrites } from "./security/user-writes.ts";
+export { type SeenUserDeletions, userWrites } from "./security/user-writes.ts";
 export { type ClientFirst, readClientFirst } from "./security/scram-messages.ts";
 export {
   base64Bytes,

@@ -24,4 +24,19 @@ it("a cluster's store is opened once, and the longest unused one closed where th
   expect(closed).toEqual([]);
   for (const id of ids.slice(openTablesMax)) await tables.of(id);
   expect(closed).toEqual([second]);
+  await tables.close();
+  expect(closed.toSorted()).toEqual(ids);
+  await tables.close();
+  expect(closed.toSorted()).toEqual(ids);
+});
+
+it("a store that could not be opened is opened anew by who asks next, and keeps nobody else out", async () => {
+  let failing = true;
+  const tables = new OpenTables((): Promise<MetadataStore> => {
+    return failing ? Promise.reject(new Error("away")) : Promise.resolve(new MemoryMetadataStore());
+  });
+  const id = clusterId(`cl_${"0".repeat(16)}`);
+  await expect(tables.of(id)).rejects.toThrow("away");
+  failing = false;
+  expect(await tables.of(id)).toBeInstanceOf(MemoryMetadataStore);
 });

@@ -12,10 +12,26 @@ export class OpenTables {
   }
 
   async of(cluster: ClusterId): Promise<MetadataStore> {
-    const store = this.#open.get(cluster) ?? this.#openOne(cluster);
+    const store = this.#open.get(cluster) ?? this.#opened(cluster);
     this.#open.delete(cluster);
     this.#open.set(cluster, store);
     await this.#closeOldest();
+    return store;
+  }
+
+  async close(): Promise<void> {
+    const all = [...this.#open.values()];
+    this.#open.clear();
+    // Who asked for one that could not be opened was told.
+    await Promise.allSettled(all.map(async (store) => (await store).close()));
+  }
+
+  /** One that could not be opened is opened anew by who asks next. */
+  #opened(cluster: ClusterId): Promise<MetadataStore> {
+    const store = this.#openOne(cluster);
+    store.catch(() => {
+      if (this.#open.get(cluster) === store) this.#open.delete(cluster);
+    });
     return store;
   }
 
@@ -24,6 +40,7 @@ export class OpenTables {
     if (oldest === undefined || this.#open.size <= openTablesMax) return;
     const [cluster, store] = oldest;
     this.#open.delete(cluster);
-    await (await store).close();
+    const opened = await store.catch(() => undefined);
+    await opened?.close();
   }
 }

@@ -223,6 +223,12 @@ export const brokerLimitTests: Readonly<Record<string, LimitTest>> = {
     `${handlers}/request-limits.test.ts`,
     "quote no more of what a client sent than fits",
   ),
+  servedMsMax: met(
+    "it is ready",
+    "broker-fargate/src/http/served.test.ts",
+    "nobody waits for ever for a slot that nobody can serve, nor for a life that is over",
+  ),
+  servedLookMs: { tuning: "how soon it is looked again" },
   httpHeadersMsMax: met(
     "closed",
     "test/hardness/attacks/http.ts",

@@ -58,6 +58,11 @@ export const limitTests: Readonly<Record<string, Readonly<Record<string, LimitTe
       "wire/src/codec/reader.test.ts",
       "refuses a string of more bytes than the limit even where its bytes are there",
     ),
+    longStringBytesMin: met(
+      "counted as a long string",
+      "wire/src/codec/reader.test.ts",
+      "refuses more long strings than there may be, and counts no others",
+    ),
     frameBytesMax: met(
       "EncodeError",
       "wire/src/codec/writer.test.ts",
@@ -206,6 +211,21 @@ export const limitTests: Readonly<Record<string, Readonly<Record<string, LimitTe
       `${group}/coordinator.test.ts`,
       "larger than a transaction are split",
     ),
+    partBytesMax: met(
+      "the rest is another part",
+      `${group}/limits.test.ts`,
+      "offsets with so much metadata that one transaction can't have them are written in several",
+    ),
+    groupIdBytesMax: met(
+      "INVALID_GROUP_ID",
+      `${group}/limits.test.ts`,
+      "a group's id that takes much more as JSON than as text is refused, and harms nobody",
+    ),
+    groupHeadBytesMax: met(
+      "groupTooLarge: UNKNOWN_SERVER_ERROR",
+      `${group}/limits.test.ts`,
+      "names that take much more as JSON than as text are refused, and harm nobody: %s",
+    ),
     memberBytesMax: met(
       "groupTooLarge: UNKNOWN_SERVER_ERROR",
       `${group}/limits.test.ts`,
@@ -250,6 +270,7 @@ export const limitTests: Readonly<Record<string, Readonly<Record<string, LimitTe
   "broker-fargate/src/compaction/limits.ts": compactionLimitTests,
   "core/src/compaction/limits.ts": keyLimitTests,
   "broker-fargate/src/partition/limits.ts": {
+    slotsApartMax: { tuning: "how many slots are written at once where one holds up the others" },
     removalRetryMs: met(
       "what could not be removed is tried again",
       "broker-fargate/src/tier/tier.test.ts",

@@ -123,10 +123,10 @@ export class FaultyMetadataStore implements MetadataStore, KeySeeker {
     await this.#latency();
     if (fault !== "none") this.counts[fault] += 1;
     if (fault === "lateEffect") this.#later(writes);
-    if (fault !== "none" && fault !== "replyLost") throw failure(fault);
+    if (fault !== "none" && fault !== "replyLost") throw failure(fault, "lasting");
     const outcome = await this.#inner.transact(writes);
     await this.#latency();
-    if (fault === "replyLost") throw failure(fault);
+    if (fault === "replyLost") throw failure(fault, "lasting");
     return outcome;
   }
 
@@ -139,7 +139,7 @@ export class FaultyMetadataStore implements MetadataStore, KeySeeker {
     await this.#latency();
     if (fault === "none") return;
     this.counts[fault] += 1;
-    throw failure(fault);
+    throw failure(fault, "none");
   }
 
   #later(writes: readonly Write[]): void {
@@ -190,7 +190,9 @@ export class FaultyMetadataStore implements MetadataStore, KeySeeker {
   }
 }
 
-function failure(fault: MetadataFault): MetadataError {
-  const applied = fault === "throttled" || fault === "conflict" ? "no" : "maybe";
+/** As real stores say it: `effect` is what the call has if it is made. */
+function failure(fault: MetadataFault, effect: "none" | "lasting"): MetadataError {
+  const isRefused = fault === "throttled" || fault === "conflict";
+  const applied = effect === "none" || isRefused ? "no" : "maybe";
   return new MetadataError(`injected: ${fault}`, { retriable: true, applied });
 }

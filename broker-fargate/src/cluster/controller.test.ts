@@ -15,6 +15,7 @@ import { type Acts, Controller, liveOf, type Sight } from "./controller.ts";
 import { firstSpreadMs } from "./limits.ts";
 import type { HeardMember } from "./members.ts";
 
+const calm = { isAlone: false, isDraining: false };
 const life = (n: number): IncarnationId => incarnationId(`${n}-${"ab".repeat(16)}`);
 
 function member(n: number, broker = n, more: { readonly isDraining?: true } = {}): HeardMember {
@@ -23,7 +24,7 @@ function member(n: number, broker = n, more: { readonly isDraining?: true } = {}
   return {
     ...{ incarnation, brokerId: brokerId(broker), state: "open", listeners: [], rack: undefined },
     versions: { min: 1, max: 1 },
-    heartbeat: { incarnation, counter: 1, durable: 0, load, seen: 0, isDraining: false, ...more },
+    heartbeat: { incarnation, counter: 1, durable: 0, load, seen: 0, ...calm, ...more },
   };
 }
 

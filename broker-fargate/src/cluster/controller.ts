@@ -178,7 +178,11 @@ export function idleDeadOf(sight: Sight): readonly IncarnationId[] {
     .filter((one) => sight.watch.declared.has(one) && !live.has(one) && !counts.has(one));
 }
 
-function receiversOf({ level }: Sight, live: readonly HeardMember[]): readonly Receiver[] {
+/** Those who may be given slots. */
+export function receiversOf(
+  { level }: Pick<Sight, "level">,
+  live: readonly HeardMember[],
+): readonly Receiver[] {
   return live
     .filter((one) => !one.heartbeat.isDraining && isCompatible(one, level))
     .map(({ brokerId, incarnation }) => ({ brokerId, incarnation }));

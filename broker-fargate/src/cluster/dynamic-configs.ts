@@ -4,6 +4,7 @@ import {
   type ConfigChange,
   configCharactersMax,
   dynamicConfigFault,
+  jsonTextBytes,
   keys,
   MetadataError,
   parseSettings,
@@ -120,7 +121,7 @@ export class DynamicConfigs {
   /** Why the settings would not hold together, if the scope had these configs. */
   #contradiction(scope: Scope, configs: ReadonlyMap<string, string>): string | undefined {
     let characters = 0;
-    for (const [name, value] of configs) characters += name.length + value.length;
+    for (const [name, value] of configs) characters += name.length + jsonTextBytes(value);
     if (characters > configCharactersMax) {
       return `the configs of a broker may have at most ${configCharactersMax} characters`;
     }

@@ -97,10 +97,11 @@ class Loop {
       const leads = (one: Slot): boolean =>
         leaderOf(this.leadership, one)?.incarnation === incarnation;
       const load = traffic.load(leads);
+      const calm = { isAlone: false, isDraining: false };
       return {
         ...{ incarnation, brokerId: id, state: "open", listeners: [], rack: undefined },
         versions: { min: 1, max: 1 },
-        heartbeat: { incarnation, counter: 1, durable: 0, load, seen: 0, isDraining: false },
+        heartbeat: { incarnation, counter: 1, durable: 0, load, seen: 0, ...calm },
       };
     });
   }

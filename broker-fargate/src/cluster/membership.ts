@@ -10,8 +10,8 @@ import {
   mayAnswer,
   MetadataError,
   newWatch,
-  ObjectError,
   readVersion,
+  type Receiver,
   sawHeartbeats,
   type Slot,
   stillAfterMs,
@@ -19,10 +19,17 @@ import {
   type Watch,
   wroteHeartbeat,
 } from "@millrace/core";
-import { type Acts, Controller, idleDeadOf, liveOf, type Sight } from "./controller.ts";
+import {
+  type Acts,
+  Controller,
+  idleDeadOf,
+  liveOf,
+  receiversOf,
+  type Sight,
+} from "./controller.ts";
 import { KnownLeadership, type LeadershipListener } from "./known-leadership.ts";
-import { haveSeenMsMax, startLooksForMs } from "./limits.ts";
-import { type HeardMember, isSeen, Members, readHeartbeats } from "./members.ts";
+import { startLooksForMs } from "./limits.ts";
+import { type HeardMember, Members, readHeartbeats } from "./members.ts";
 import type {
   HeartbeatSource,
   LateDependencies,
@@ -31,11 +38,10 @@ import type {
 } from "./membership-deps.ts";
 import { MoveLooks } from "./move-looks.ts";
 import { nextDeathMs } from "./next-death.ts";
-import { read } from "./persist.ts";
+import { type Looks, othersHaveSeen } from "./others-have-seen.ts";
 import { Rhythm } from "./rhythm.ts";
-import { tidy } from "./tidy.ts";
+import { Tidying } from "./tidy.ts";
 import { TurnWatch } from "./turn-watch.ts";
-import { untilSo } from "./until-so.ts";
 
 /**
  * A broker as a member of its cluster, for one incarnation: heartbeats, looks at those of the
@@ -63,6 +69,8 @@ export class Membership {
   readonly #endListeners = new Set<() => void>();
   #watch: Watch;
   #counter = 0;
+  readonly #lookCount: Looks = { begun: 0, through: 0 };
+  readonly #tidying: Tidying;
   /** When the last look that succeeded began. */
   #readBegunMs: number | undefined;
   readonly #turns: TurnWatch;
@@ -76,6 +84,7 @@ export class Membership {
     const { brokerId, clock, registered, store } = deps;
     this.incarnation = registered.incarnation;
     this.#members = new Members(store);
+    this.#tidying = new Tidying(() => this.#deps);
     this.#watch = newWatch(this.incarnation);
     this.#turns = new TurnWatch(clock);
     const startedMs = this.#turns.turnedMs;
@@ -109,6 +118,12 @@ export class Membership {
   /** As of the last look, or own write: open incarnations that do not stand still, one for each broker, ascending by its id. */
   get live(): readonly HeardMember[] {
     return liveOf(this.#sight(this.leadership.incarnations));
+  }
+
+  /** Of the live those that may be given slots: not leaving, and of a version that reads them. */
+  get receivers(): readonly Receiver[] {
+    const sight = this.#sight(this.leadership.incarnations);
+    return receiversOf(sight, liveOf(sight));
   }
 
   /** Whether it is still a member, by what it knows: after its end, or a close, nothing happens. */
@@ -174,11 +189,11 @@ export class Membership {
 
   /**
    * This broker has released the slots' heads: leadership gives them to `to`. Only what is still
-   * its own moves. `refused`: `to` is not live any more; take them back then. Throws MetadataError:
+   * its own moves. `refused`: `to` gets none any more; take them back then. Throws MetadataError:
    * it may have happened, and can be repeated.
    */
   async writeMoved(slots: readonly Slot[], to: IncarnationId): Promise<"moved" | "refused"> {
-    const receiver = this.live.find(({ incarnation }) => incarnation === to);
+    const receiver = this.receivers.find(({ incarnation }) => incarnation === to);
     if (receiver === undefined) return "refused";
     await this.#leadership.writeMoved(slots, receiver);
     return "moved";
@@ -195,19 +210,10 @@ export class Membership {
     void this.#heartbeats.now().then(() => this.nudge());
   }
 
-  /**
-   * Resolves when all live members have seen the changes that were made before the call, or after
-   * `haveSeenMsMax`; with whether all members have that are not over. Throws MetadataError.
-   */
-  async othersHaveSeen(): Promise<boolean> {
-    const by = { self: this.incarnation, ...readVersion(await read(this.#deps, keys.version)) };
-    await untilSo({
-      clock: this.#deps.clock,
-      isSo: () => !this.isRunning || isSeen(this.live, by),
-      onLook: (listener) => this.onLook(listener),
-      msMax: haveSeenMsMax,
-    });
-    return isSeen(this.#members.open, by);
+  /** See `others-have-seen.ts`. Throws MetadataError. */
+  othersHaveSeen(): Promise<boolean> {
+    const open = (): readonly HeardMember[] => this.#members.open;
+    return othersHaveSeen(this, { ...this.#deps, open, looks: this.#lookCount });
   }
 
   /** Stops, and takes its heartbeat away, so that nobody waits for it. */
@@ -216,15 +222,14 @@ export class Membership {
     this.#state = "closed";
     this.#turns.end();
     await Promise.all([this.#heartbeats.close(), this.#looks.close(), this.#acting]);
+    await this.#tidying.close();
     try {
       const key = keys.heartbeat(this.incarnation);
       await this.#deps.store.transact([{ kind: "delete", key }]);
     } catch (error) {
       if (!(error instanceof MetadataError)) throw error;
-      this.#deps.log.info(
-        { err: error },
-        "the last heartbeat stays until another broker removes it",
-      );
+      const message = "the last heartbeat stays until another broker removes it";
+      this.#deps.log.info({ err: error }, message);
     }
   }
 
@@ -233,7 +238,12 @@ export class Membership {
   }
 
   #everyMs(): number {
-    return this.#isOnlyMember ? aloneHeartbeatMs : heartbeatMs;
+    return this.#isAlone ? aloneHeartbeatMs : heartbeatMs;
+  }
+
+  /** Before the first look nobody knows. */
+  get #isAlone(): boolean {
+    return this.#isOnlyMember && this.#readBegunMs !== undefined;
   }
 
   /**
@@ -258,6 +268,7 @@ export class Membership {
       load: this.#source.load(),
       seen: this.seenVersion,
       isDraining: this.#isDraining,
+      isAlone: this.#isAlone,
     });
     // A try whose reply was lost may still take effect: the next one has another counter.
     this.#counter += 1;
@@ -270,6 +281,7 @@ export class Membership {
   async #look(): Promise<void> {
     const { store, clock, onVersion } = this.#deps;
     const counterMax = this.leadership.incarnations;
+    this.#lookCount.begun += 1;
     const begunMs = clock.monotonicMs();
     const [item, heartbeats] = await Promise.all([store.get(keys.version), readHeartbeats(store)]);
     const wasAwayMs = begunMs - (this.#readBegunMs ?? begunMs);
@@ -280,6 +292,7 @@ export class Membership {
     onVersion(seen);
     await this.#learnMembers(heartbeats, { begunMs, wasAwayMs });
     if (!this.isRunning) return;
+    this.#lookCount.through = this.#lookCount.begun;
     this.#act(counterMax);
     for (const listener of this.#lookListeners) listener();
     if (this.#moveLooks.isAwaited(this.leadership, this.incarnation)) this.#heartbeats.by(begunMs);
@@ -298,7 +311,8 @@ export class Membership {
     if (this.#everyMs() < wasEveryMs) this.#heartbeats.by(begunMs);
     const { open } = this.#members;
     const members = open.map(({ incarnation, heartbeat }) => {
-      return { incarnation, counter: heartbeat.counter };
+      const { counter, isAlone } = heartbeat;
+      return { incarnation, counter, isAlone };
     });
     const nowMs = this.#deps.clock.monotonicMs();
     this.#watch = sawHeartbeats(this.#watch, { begunMs, nowMs, members });
@@ -365,8 +379,7 @@ export class Membership {
     const sight = this.#sight(counterMax);
     this.#acting = this.#perform(this.#controller.decide(sight), sight)
       .catch((error: unknown) => {
-        const isStore = error instanceof MetadataError || error instanceof ObjectError;
-        if (!isStore) throw error;
+        if (!(error instanceof MetadataError)) throw error;
         this.#deps.log.info({ err: error }, "what is to be done for the cluster is tried again");
       })
       .finally(() => {
@@ -381,6 +394,7 @@ export class Membership {
       if (isChanged) this.#deps.log.info({ why: acts.why }, "leadership was changed");
     }
     if (sight.leadership.controller !== this.incarnation) return;
-    await tidy(this.#deps, { leftOver: this.#members.leftOver, dead: idleDeadOf(sight) });
+    const { leftOver } = this.#members;
+    this.#tidying.begin({ leftOver, dead: idleDeadOf(sight), counterMax: sight.counterMax });
   }
 }

@@ -1,10 +1,4 @@
-import {
-  deadAfterMs,
-  type IncarnationId,
-  joinedDeadAfterMs,
-  readGapMsMax,
-  type Watch,
-} from "@millrace/core";
+import { deadAfter, type IncarnationId, readGapMsMax, type Watch } from "@millrace/core";
 
 /**
  * When a look that begins then would first find a member dead that stands still now: in monotonic
@@ -14,9 +8,9 @@ export function nextDeathMs(watch: Watch, self: IncarnationId): number {
   const { readBegunMs } = watch;
   let nextMs = Number.POSITIVE_INFINITY;
   if (readBegunMs === undefined) return nextMs;
-  for (const [incarnation, { sinceMs, hasMoved }] of watch.seen) {
+  for (const [incarnation, seen] of watch.seen) {
     if (incarnation === self || watch.declared.has(incarnation)) continue;
-    const dueMs = sinceMs + (hasMoved ? deadAfterMs : joinedDeadAfterMs);
+    const dueMs = seen.sinceMs + deadAfter(seen);
     // Further away regular looks come first, without which nothing would be under watch.
     const isSoon = dueMs > readBegunMs && dueMs - readBegunMs < readGapMsMax;
     if (isSoon) nextMs = Math.min(nextMs, dueMs);

@@ -102,7 +102,8 @@ function birthOf(
 ): readonly Write[] {
   const absent = { is: "absent" } as const;
   const load = { total: 0, slots: [] };
-  const first = heartbeatItem({ counter: 0, durable: 0, load, seen: 0, isDraining: false });
+  const calm = { isAlone: false, isDraining: false };
+  const first = heartbeatItem({ counter: 0, durable: 0, load, seen: 0, ...calm });
   return [
     {
       kind: "put",

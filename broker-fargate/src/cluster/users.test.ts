@@ -5,7 +5,16 @@ import {
   SeededRandom,
   VirtualClock,
 } from "@millrace/adapter-memory";
-import { type CredentialChange, changedUser, keys, usersMax } from "@millrace/core";
+import {
+  type CredentialChange,
+  changedUser,
+  type IncarnationId,
+  incarnationId,
+  keys,
+  MetadataError,
+  type MetadataStore,
+  usersMax,
+} from "@millrace/core";
 import { beforeEach, describe, expect, it } from "vitest";
 import { MemberClusters } from "../../../test/fixtures/member-clusters.ts";
 import { openTestCluster, settled } from "../../../test/fixtures/test-cluster.ts";
@@ -67,6 +76,65 @@ describe("the users of a broker that is alone", () => {
     const users = new Users({ ...access, lookNow: () => Promise.resolve(), own }, stored);
     expect(await settled(clock, set(users, "one-more"))).toMatchObject({ reason: "tooManyUsers" });
   });
+});
+
+describe("a user's change that was given up", () => {
+  /** The broker of `late` is cut off in the middle of its next change, which is made 10 s later. */
+  async function scene() {
+    const { clock, cluster, memory, random } = await openTestCluster();
+    const store = new FaultyMetadataStore(memory, { clock, random });
+    const other = incarnationId(`9-${"ab".repeat(16)}`);
+    const value = { state: "open", trim: 0 };
+    await memory.transact([{ kind: "put", key: keys.incarnation(other), value }]);
+    const usersOf = (of: MetadataStore, incarnation: IncarnationId): Users => {
+      const access = { store: of, clock, random };
+      const own = new OwnWrites(access, incarnation, () => 0);
+      const others = { haveSeen: () => Promise.resolve(true) };
+      return new Users({ ...access, others, lookNow: () => Promise.resolve(), own }, []);
+    };
+    const cut = (): void => {
+      store.transact = (writes) => {
+        clock.after(10_000, () => void memory.transact(writes));
+        store.transact = () => Promise.reject(away);
+        return Promise.reject(away);
+      };
+    };
+    const away = new MetadataError("away", { retriable: false, applied: "maybe" });
+    return {
+      clock,
+      cut,
+      memory,
+      late: usersOf(store, cluster.incarnation),
+      b: usersOf(memory, other),
+    };
+  }
+
+  it("does not bring back who was deleted on another broker meanwhile", async () => {
+    const { b, clock, cut, late, memory } = await scene();
+    cut();
+    expect(await settled(clock, set(late, "alice"))).toMatchObject({ kind: "unavailable" });
+    expect(await settled(clock, set(b, "alice", 2))).toEqual({ kind: "done" });
+    expect(await settled(clock, remove(b, "alice"))).toEqual({ kind: "done" });
+    clock.advance(10_000);
+    expect(await memory.get(keys.user("alice"))).toBeUndefined();
+  });
+
+  it.each(["set", "delete"] as const)(
+    "does not %s who was made anew on another broker meanwhile",
+    async (change) => {
+      const { b, clock, cut, late, memory } = await scene();
+      await settled(clock, set(late, "alice"));
+      cut();
+      const changing = change === "set" ? set(late, "alice", 7) : remove(late, "alice");
+      expect(await settled(clock, changing)).toMatchObject({ kind: "unavailable" });
+      await settled(clock, remove(b, "alice"));
+      await settled(clock, set(b, "alice", 2));
+      const made = await memory.get(keys.user("alice"));
+      clock.advance(10_000);
+      expect(made?.version).toBe(1);
+      expect(await memory.get(keys.user("alice"))).toEqual(made);
+    },
+  );
 });
 
 describe("the users of a cluster", () => {

@@ -7,6 +7,7 @@ import {
   MetadataError,
   readUser,
   type ScramMechanism,
+  type SeenUserDeletions,
   type StoredUser,
   unescapedName,
   type User,
@@ -89,8 +90,6 @@ export class Users {
   change(name: string, change: UserChange): Promise<UserOutcome> {
     return this.#queue.run(name, async () => {
       try {
-        // Another broker may have changed it a moment ago.
-        if (this.#deps.others !== undefined) await this.#follow(name);
         const outcome = await this.#perform(name, change);
         if (outcome.kind === "done") await this.#deps.others?.haveSeen();
         return outcome;
@@ -133,6 +132,7 @@ export class Users {
   async #perform(name: string, change: UserChange): Promise<UserOutcome> {
     const key = keys.user(name);
     for (;;) {
+      const seen = await this.#learnOthers(name);
       const before = this.#stored.get(name);
       const user = before?.user ?? { name, credentials: new Map() };
       const changed = change(user, hexOf(this.#deps.random.bytes(stampBytes)));
@@ -140,10 +140,13 @@ export class Users {
       if (before === undefined && this.size >= usersMax) return tooManyUsers;
       const written = changed.user;
       const isGone = written.credentials.size === 0;
-      const outcome = await this.#deps.own.transact(userWrites(before, written), (refused) => {
-        const found = refused.find((entry) => entry.key === key)?.found;
-        if (found === undefined || isGone) return isGone && found === undefined;
-        return JSON.stringify(found.value) === JSON.stringify(userItem(written));
+      const writes = userWrites(before, written, seen);
+      const outcome = await this.#deps.own.transact(writes, (refused) => {
+        const own = refused.find((entry) => entry.key === key);
+        // Only that others were deleted meanwhile.
+        if (own === undefined) return false;
+        if (own.found === undefined || isGone) return isGone && own.found === undefined;
+        return JSON.stringify(own.found.value) === JSON.stringify(userItem(written));
       });
       if (outcome.ok) {
         const version = (before?.version ?? 0) + 1;
@@ -152,6 +155,14 @@ export class Users {
       }
       await this.#follow(name);
     }
+  }
+
+  /** Another broker may have changed it a moment ago: first what keeps its late changes out. */
+  async #learnOthers(name: string): Promise<SeenUserDeletions | undefined> {
+    if (this.#deps.others === undefined) return undefined;
+    const deletions = await read(this.#deps, keys.userDeletions);
+    await this.#follow(name);
+    return { version: deletions?.version ?? 0 };
   }
 
   async #follow(name: string): Promise<void> {

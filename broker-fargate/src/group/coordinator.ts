@@ -3,6 +3,7 @@ import {
   type HeartbeatOutcome,
   type HeartbeatRequest,
   heartbeat,
+  type JoinRefusal,
   type JoinReply,
   type JoinRequest,
   joinGroup,
@@ -21,7 +22,7 @@ import {
 import type { CoordinatorDeps, Unavailable } from "./deps.ts";
 import { type DescribedGroup, describeGroup, type ListedGroup, listedGroup } from "./describe.ts";
 import { type GroupMetrics, groupMetrics } from "./group-metrics.ts";
-import { joinFits, syncFits } from "./group-size.ts";
+import { idFits, joinFits, syncFits } from "./group-size.ts";
 import type { GroupSlot, HeldGroup } from "./group-slot.ts";
 import { HeldSlots, retentionMsOf, unavailable } from "./held-slots.ts";
 import { newMemberId } from "./member-id.ts";
@@ -103,17 +104,19 @@ export class GroupCoordinator {
   }
 
   join(groupId: string, input: JoinGroupInput): Promise<JoinReply> {
-    const refused = (reason: Unavailable | "unknownMember" | "groupTooLarge"): JoinReply => {
+    const refused = (reason: Unavailable | JoinRefusal): JoinReply => {
       return { kind: "refused", reason, memberId: input.memberId };
     };
+    if (!idFits(groupId)) return Promise.resolve(refused("invalidGroupId"));
     const joined = this.#slots.run(groupId, (slot) => {
       const known = slot.groups.get(groupId);
       if (known === undefined && input.memberId !== "") return refused("unknownMember");
-      if (!joinFits(known?.classic, input)) return refused("groupTooLarge");
-      const held = known ?? slot.hold(groupId);
-      const { requestId, answer } = slot.expectJoin();
       const { clientId, instanceId } = input;
       const memberId = newMemberId(this.#deps.random, instanceId ?? clientId);
+      const member = input.memberId === "" ? { ...input, memberId } : input;
+      if (!joinFits(groupId, known?.classic, member)) return refused("groupTooLarge");
+      const held = known ?? slot.hold(groupId);
+      const { requestId, answer } = slot.expectJoin();
       const decision = slot.decision(held);
       joinGroup(decision, { ...input, requestId, newMemberId: memberId });
       slot.apply(held, decision.effects);
@@ -166,6 +169,7 @@ export class GroupCoordinator {
 
   async commit(request: CommitRequest): Promise<CommitOutcome> {
     const { groupId } = request;
+    if (!idFits(groupId)) return { kind: "refused", reason: "invalidGroupId" };
     const committed = this.#slots.run(groupId, (slot): CommitOutcome | Promise<CommitOutcome> => {
       const known = slot.groups.get(groupId);
       if (known === undefined && request.generation >= 0) {
@@ -267,7 +271,8 @@ export class GroupCoordinator {
   #dropTopic(topicId: TopicId): void {
     for (const slot of this.#slots.open()) {
       for (const held of slot.groups.values()) {
-        const gone = allKeys(held).filter((key) => key.topicId === topicId);
+        const partitions = held.offsets.partitionsOf(topicId);
+        const gone = partitions.map((partition) => ({ topicId, partition }));
         removeOffsets(slot, held, gone).catch((error: unknown) => unavailable(error));
       }
     }

@@ -1,4 +1,4 @@
-import { type GroupRules, keys, type Slot } from "@millrace/core";
+import { type GroupRules, inLanes, keys, type Slot } from "@millrace/core";
 import { GuardedWrites } from "../cluster/guarded-writes.ts";
 import type { StoreAccess } from "../cluster/persist.ts";
 import { NotLeaderError } from "../cluster/cluster-view.ts";
@@ -72,7 +72,9 @@ export class HeldSlots {
 
   /** Those of the slots that hold groups are opened, so that sessions end even where nobody asks. */
   async openLed(slots: readonly Slot[]): Promise<void> {
-    for (const slot of slots) await this.#openWithGroups({ first: slot, end: slot + 1 });
+    await inLanes(slots, slotsOpeningMax, (slot) => {
+      return this.#openWithGroups({ first: slot, end: slot + 1 });
+    });
   }
 
   /**

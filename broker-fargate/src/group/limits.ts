@@ -17,7 +17,19 @@ export const batchItemsMax = 99;
 /** Blocks of offsets that one part of a commit may touch; a part is written whole or not. */
 export const partBlocksMax = 48;
 
-/** What one member may bring in ids and protocols, and, apart from that, in its assignment. */
+/** From so many bytes of its blocks on, as JSON, a part of a commit takes no more. */
+export const partBytesMax = 1_500_000;
+
+/** A group's id, as JSON: whatever 32,767 bytes may be, but for thousands of control characters. */
+export const groupIdBytesMax = 33_000;
+
+/** What a group's first item has beside members, as JSON: ids of group and leader, protocols. */
+export const groupHeadBytesMax = 46_000;
+
+/**
+ * What one member may bring in ids and protocols, and, apart from that, in its assignment: texts as
+ * JSON, everything else as it is.
+ */
 export const memberBytesMax = 120_000;
 export const assignmentBytesMax = 100_000;
 
@@ -41,14 +53,25 @@ export const slotReopenMs = 1_000;
 
 /** Base64 makes three bytes four. */
 const encodedParts = 4 / 3;
+/** Names and numbers of an item's fields. */
+const fieldBytes = 600;
+/** The largest block has one offset, with as much metadata as a text of the protocol can be. */
+const blockBytesMost = groupIdBytesMax + 6 * 32_767 + fieldBytes;
 assert(batchItemsMax + 1 <= transactWritesMax, "a batch and its condition are one transaction");
 assert(
-  groupItemBytes + (memberBytesMax + assignmentBytesMax) * encodedParts + 10_000 < itemBytesMax,
+  groupItemBytes +
+    (memberBytesMax + assignmentBytesMax) * encodedParts +
+    groupHeadBytesMax +
+    fieldBytes <
+    itemBytesMax,
   "a member fits in the item that it begins in",
 );
+assert(groupIdBytesMax < groupHeadBytesMax, "a group of the longest id can have members");
+assert(blockBytesMost < itemBytesMax, "an offset with the most metadata fits in an item");
+assert(partBytesMax + 2 * blockBytesMost < batchBytesMax, "a part of a commit is one transaction");
 assert(
   (groupBytesMax * encodedParts) / groupItemBytes + 1 <= batchItemsMax,
   "a group is written in one transaction",
 );
 assert(groupBytesMax * encodedParts < batchBytesMax, "a group's bytes are, too");
-assert(2 * partBlocksMax <= batchItemsMax, "a part of a commit is one transaction");
+assert(2 * partBlocksMax <= batchItemsMax, "its items are, too");

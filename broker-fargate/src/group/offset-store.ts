@@ -4,13 +4,15 @@ import {
   type CommittedOffset,
   expiredOffsets,
   isSubscribed,
+  jsonTextBytes,
   keys,
+  offsetBytes,
   type OffsetKey,
   type Subscription,
   subscriptionOf,
 } from "@millrace/core";
 import type { GroupSlot, HeldGroup } from "./group-slot.ts";
-import { commitRefreshParts, partBlocksMax } from "./limits.ts";
+import { commitRefreshParts, partBlocksMax, partBytesMax } from "./limits.ts";
 import type { SlotWrite } from "./slot-writer.ts";
 import { subscribedTopics } from "./subscribed-topics.ts";
 
@@ -40,7 +42,10 @@ export type CommitResult =
   | "notCoordinator";
 
 export type CommitOutcome =
-  | { readonly kind: "refused"; readonly reason: CommitRefusal | "groupNotFound" }
+  | {
+      readonly kind: "refused";
+      readonly reason: CommitRefusal | "groupNotFound" | "invalidGroupId";
+    }
   /** One result for each commit, in their order. */
   | { readonly kind: "done"; readonly results: readonly CommitResult[] };
 
@@ -78,7 +83,7 @@ class CommitParts {
   readonly #slot: GroupSlot;
   readonly #held: HeldGroup;
   readonly #connection: string | undefined;
-  #blocks = new Set<number>();
+  #blocks = new PartBlocks();
   #part: Promise<CommitResult>;
   #written: (written: Promise<unknown> | undefined) => void = () => {};
 
@@ -107,10 +112,10 @@ class CommitParts {
       offsets.touch(key, nowMs);
       return this.#part;
     }
-    for (const block of offsets.set(key, next)) this.#blocks.add(block);
+    for (const block of offsets.set(key, next)) this.#blocks.add(this.#held, block);
+    this.#blocks.bytes += offsetBytes(next);
     const part = this.#part;
-    // One change adds two blocks at most, so a part never outgrows a transaction.
-    if (this.#blocks.size > partBlocksMax) {
+    if (this.#blocks.isFull) {
       this.finish();
       this.#part = this.#begin();
     }
@@ -118,13 +123,13 @@ class CommitParts {
   }
 
   finish(): void {
-    const blocks = this.#blocks;
-    this.#blocks = new Set();
-    if (blocks.size === 0) {
+    const { numbers } = this.#blocks;
+    this.#blocks = new PartBlocks();
+    if (numbers.size === 0) {
       this.#written(this.#slot.durable(this.#held));
       return;
     }
-    const writes = blockWrites(this.#slot, this.#held, blocks);
+    const writes = blockWrites(this.#slot, this.#held, numbers);
     this.#written(this.#slot.write(this.#held, writes, "soon", this.#connection));
   }
 
@@ -137,6 +142,28 @@ class CommitParts {
       (error: { readonly reason: "coordinatorNotAvailable" | "notCoordinator" }) => error.reason,
     );
   }
+}
+
+/** One change adds two blocks at most, so a part that ends when it is full is one transaction. */
+class PartBlocks {
+  readonly numbers = new Set<number>();
+  /** At most, as JSON. */
+  bytes = 0;
+
+  get isFull(): boolean {
+    return this.numbers.size >= partBlocksMax || this.bytes >= partBytesMax;
+  }
+
+  add({ groupId, offsets }: HeldGroup, block: number): void {
+    if (this.numbers.has(block)) return;
+    this.numbers.add(block);
+    this.bytes += blockItemBytes(groupId, offsets.blockBytes(block));
+  }
+}
+
+/** About, of a block's item as JSON. */
+function blockItemBytes(groupId: string, blockBytes: number): number {
+  return blockBytes + jsonTextBytes(groupId) + 60;
 }
 
 function isUnchanged(
@@ -160,7 +187,7 @@ function blockWrites(
     const block = held.offsets.snapshot(number);
     if (block === undefined) return { key, value: undefined, bytes: 0 };
     const value = { groupId: held.groupId, offsets: block.stored };
-    return { key, value, bytes: block.bytes + held.groupId.length };
+    return { key, value, bytes: blockItemBytes(held.groupId, block.bytes) };
   });
 }
 
@@ -171,16 +198,16 @@ export async function removeOffsets(
   gone: readonly OffsetKey[],
 ): Promise<void> {
   const parts: Promise<void>[] = [];
-  let blocks = new Set<number>();
+  let blocks = new PartBlocks();
   const flush = (): void => {
-    if (blocks.size === 0) return;
-    parts.push(slot.write(held, blockWrites(slot, held, blocks), "soon"));
-    blocks = new Set();
+    if (blocks.numbers.size === 0) return;
+    parts.push(slot.write(held, blockWrites(slot, held, blocks.numbers), "soon"));
+    blocks = new PartBlocks();
   };
   for (const key of gone) {
     const block = held.offsets.remove(key);
-    if (block !== undefined) blocks.add(block);
-    if (blocks.size >= partBlocksMax) flush();
+    if (block !== undefined) blocks.add(held, block);
+    if (blocks.isFull) flush();
   }
   flush();
   await Promise.all(parts);

@@ -2,6 +2,7 @@ import {
   type GroupSnapshot,
   type Item,
   type ItemValue,
+  jsonTextBytes,
   type JsonValue,
   type MemberProtocol,
   type MemberSnapshot,
@@ -24,21 +25,23 @@ export interface GroupItem {
 }
 
 export function groupItems(groupId: string, snapshot: GroupSnapshot): readonly GroupItem[] {
-  const parts: { bytes: number; readonly members: JsonValue[] }[] = [{ bytes: 200, members: [] }];
+  const parts: { bytes: number; readonly members: JsonValue[] }[] = [{ bytes: 0, members: [] }];
   let part = parts[0];
   for (const member of snapshot.members) {
     if (part === undefined || part.bytes > groupItemBytes) {
-      part = { bytes: 100, members: [] };
+      part = { bytes: 0, members: [] };
       parts.push(part);
     }
     const json = memberJson(member);
-    part.bytes += JSON.stringify(json).length;
+    part.bytes += Buffer.byteLength(JSON.stringify(json));
     part.members.push(json);
   }
   const { state, generation, protocolType, protocolName, leader, stateSinceMs } = snapshot;
   const head = { groupId, state, protocolType, protocolName, leader, stateSinceMs };
+  const idBytes = jsonTextBytes(groupId) + 100;
+  const headBytes = Buffer.byteLength(JSON.stringify(head)) + 100;
   return parts.map(({ bytes, members }, index) => ({
-    bytes,
+    bytes: bytes + (index === 0 ? headBytes : idBytes),
     value:
       index === 0
         ? { ...head, generation, items: parts.length, members }

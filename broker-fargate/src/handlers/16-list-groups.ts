@@ -22,8 +22,9 @@ export function listGroupsHandler(
       if (!broker.view.hasEvidence) return notAvailable;
       const listed = await broker.groups.list();
       if (typeof listed === "string") return notAvailable;
+      const [isState, isType] = [filterOf(statesFilter), filterOf(typesFilter)];
       const groups = listed
-        .filter(({ state, type }) => passes(statesFilter, state) && passes(typesFilter, type))
+        .filter(({ state, type }) => isState(state) && isType(type))
         .map(({ groupId, protocolType, state, type }) => {
           return { groupId, protocolType, groupState: state, groupType: type };
         });
@@ -37,7 +38,8 @@ const notAvailable: ListGroupsResponseInput = {
   groups: [],
 };
 
-function passes(filter: readonly string[], name: string): boolean {
-  if (filter.length === 0) return true;
-  return filter.some((wanted) => wanted.trim().toLowerCase() === name.toLowerCase());
+/** Made once: there may be as many names asked for as there are groups. */
+function filterOf(asked: readonly string[]): (name: string) => boolean {
+  const wanted = new Set(asked.map((name) => name.trim().toLowerCase()));
+  return (name) => wanted.size === 0 || wanted.has(name.toLowerCase());
 }

@@ -42,6 +42,7 @@ const codes: { readonly [Reason in GroupReason]: number } = {
   groupTooLarge: ErrorCode.UNKNOWN_SERVER_ERROR,
   illegalGeneration: ErrorCode.ILLEGAL_GENERATION,
   inconsistentProtocol: ErrorCode.INCONSISTENT_GROUP_PROTOCOL,
+  invalidGroupId: ErrorCode.INVALID_GROUP_ID,
   invalidSessionTimeout: ErrorCode.INVALID_SESSION_TIMEOUT,
   left: ErrorCode.NONE,
   memberIdRequired: ErrorCode.MEMBER_ID_REQUIRED,

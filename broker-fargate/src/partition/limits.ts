@@ -57,6 +57,9 @@ export interface PartitionLimits {
   readonly closedIncarnationsMax: number;
 }
 
+/** Slots whose items are written at the same time where they could not be written together. */
+export const slotsApartMax = 16;
+
 export const partitionLimits: PartitionLimits = checked({
   journalFileBytes: 64 * mebibyte,
   journalGrowBytes: 4 * mebibyte,

@@ -4,7 +4,15 @@ import {
   SeededRandom,
   VirtualClock,
 } from "@millrace/adapter-memory";
-import { epoch, incarnationId, keys, slot, type Slot, type Write } from "@millrace/core";
+import {
+  epoch,
+  incarnationId,
+  keys,
+  MetadataError,
+  slot,
+  type Slot,
+  type Write,
+} from "@millrace/core";
 import { beforeEach, describe, expect, it } from "vitest";
 import { settled } from "../../../test/fixtures/test-cluster.ts";
 import { FencedError } from "../cluster/slot-claims.ts";
@@ -71,6 +79,19 @@ describe("what an owner writes under its slots", () => {
     expect(mine).toMatchObject({ status: "fulfilled" });
     expect(others).toMatchObject({ status: "rejected", reason: expect.any(FencedError) });
     expect([await valueOf(1), await valueOf(2)]).toEqual([2, 1]);
+  });
+
+  it("fails for the slot alone whose items the store has no room for", async () => {
+    await memory.transact([head(slot(3), 1)]);
+    const transact = store.transact.bind(store);
+    store.transact = (sent) => {
+      if (!sent.some(({ key }) => key === keys.head(slot(2)))) return transact(sent);
+      return Promise.reject(new MetadataError("throttled", { retriable: true, applied: "no" }));
+    };
+    const asked = [1, 2, 3].map((number) => writes.write(at(number), [put(number, 5)]));
+    const outcomes = await settled(clock, Promise.allSettled(asked));
+    expect(outcomes.map(({ status }) => status)).toEqual(["fulfilled", "rejected", "fulfilled"]);
+    expect([await valueOf(1), await valueOf(2), await valueOf(3)]).toEqual([5, undefined, 5]);
   });
 
   it("is not written at an older epoch beside what a newer one writes", async () => {

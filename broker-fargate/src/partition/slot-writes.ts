@@ -1,4 +1,4 @@
-import { assert, keys, transactWritesMax } from "@millrace/core";
+import { assert, inLanes, keys, MetadataError, transactWritesMax } from "@millrace/core";
 import type { Epoch, Slot, Write } from "@millrace/core";
 import { GuardedWrites } from "../cluster/guarded-writes.ts";
 import type { Guard } from "../cluster/guarded-writes.ts";
@@ -6,6 +6,7 @@ import { headGuard } from "../cluster/head-guard.ts";
 import type { StoreAccess } from "../cluster/persist.ts";
 import { FencedError } from "../cluster/slot-claims.ts";
 import type { OpenSlot } from "../cluster/slot-claims.ts";
+import { slotsApartMax } from "./limits.ts";
 
 /** A slot, and under which epoch its owner writes. */
 export interface WritableSlot {
@@ -80,7 +81,9 @@ export class SlotWrites {
       }
       for (const { done } of left) done();
     } catch (error) {
-      for (const { failed } of left) failed(error);
+      const apart = isRefusedTogether(error) ? bySlot(left) : [];
+      if (apart.length > 1) await inLanes(apart, slotsApartMax, (one) => this.#writeTogether(one));
+      else for (const { failed } of left) failed(error);
     }
   }
 
@@ -111,6 +114,16 @@ export class SlotWrites {
     }
     return this.#units.splice(0, count);
   }
+}
+
+/** Nothing was written: one slot's items may be what the store has no room for at the moment. */
+function isRefusedTogether(error: unknown): boolean {
+  return error instanceof MetadataError && error.retriable && error.applied === "no";
+}
+
+/** Each slot's, in their order. */
+function bySlot(units: readonly Unit[]): readonly (readonly Unit[])[] {
+  return [...Map.groupBy(units, ({ at }) => at.slot).values()];
 }
 
 function guardOf({ openSlot, slot }: WritableSlot): Guard {

@@ -246,6 +246,33 @@ describe("a graceful move", () => {
     expect(await rig.values(topic)).toEqual([0]);
   });
 
+  it("is called off where the store goes away before it, so that the slot serves meanwhile", async () => {
+    const at = await scene();
+    const { from, rig, to, topic } = at;
+    const owner = from.partitions.find(topic, 0);
+    if (owner === undefined) throw new Error("not loaded");
+    let [isAway, wasAway] = [false, false];
+    for (const one of [from, to]) {
+      one.life.fate = (call) => {
+        isAway ||= !wasAway && isRelease(at)(call);
+        const isAsked = call.kind === "get" || call.kind === "range" || call.kind === "transact";
+        return isAway && isAsked ? Promise.reject(storeRefuses) : "goes";
+      };
+    }
+    await rig.wish([at.slot], from, to);
+    await rig.until(() => Promise.resolve(isAway));
+    wasAway = true;
+    await rig.pass(5_000);
+    const records = batchOf([1], { padding: 20 });
+    const result = await rig.run(owner.append({ waitFor: "durable", records }));
+    expect(result.kind).toBe("appended");
+    isAway = false;
+    await rig.until(() => led(at, to));
+    await rig.settled();
+    expect(await rig.values(topic)).toEqual([0, 1]);
+    expect([from.over, to.over]).toEqual([[], []]);
+  });
+
   it("of many slots is completed though the store fails in the middle of the release", async () => {
     const rig = new ClusterRig({ slots: 150 });
     const [first, second] = await rig.start(1, 2);
@@ -309,6 +336,7 @@ async function takenOf(
   return settled.flatMap((result, index) => (result.kind === "appended" ? [first + index] : []));
 }
 
+const storeRefuses = new MetadataError("away", { retriable: true, applied: "no" });
 const storeAway = new MetadataError("away", { retriable: true, applied: "maybe" });
 
 function stuck(): Promise<void> {

@@ -23,10 +23,12 @@ export interface MoverDeps {
   readonly clock: Clock;
   readonly membership: Pick<
     Membership,
+    | "hasEvidence"
     | "incarnation"
     | "leadership"
     | "live"
     | "onLook"
+    | "receivers"
     | "seenVersion"
     | "writeMoved"
     | "writeTakenBack"
@@ -35,7 +37,7 @@ export interface MoverDeps {
   readonly isOver: () => boolean;
   readonly opener: Pick<
     SlotOpener,
-    "takeOver" | "mayRelease" | "stop" | "resume" | "release" | "find"
+    "takeOver" | "mayRelease" | "openOf" | "stop" | "resume" | "release" | "find"
   >;
   readonly partitions: SlotHandover;
   /** The slots' groups are written, and answered by this broker no more. */
@@ -53,9 +55,10 @@ export interface MoverDeps {
  *     was taken is durable → the rest in one more checkpoint → heads released → closed here →
  *     leadership names the next owner
  *
- * Whatever fails before the release calls the move off, and so does its taking too long: the slots
- * serve again, and the wish, if it stays, is tried again after pauses that grow. From the release on
- * the move is completed: to another broker, or back, where the one that was wished for is gone.
+ * Whatever fails before the release calls the move off, and so does its taking too long, or a store
+ * that certainly has made no release: the slots serve again, and the wish, if it stays, is tried again
+ * after pauses that grow. From the release on the move is completed: to another broker, or back,
+ * where the one that was wished for is gone.
  */
 export class Mover {
   readonly #deps: MoverDeps;
@@ -106,16 +109,14 @@ export class Mover {
     return slotsOf(leadership, incarnation).length === 0;
   }
 
-  /** Whether anybody is there to take slots: alive, and not leaving itself. */
+  /** Whether anybody is there to take slots. */
   get hasReceivers(): boolean {
     return this.#receivers.length > 0;
   }
 
   get #receivers(): readonly IncarnationId[] {
-    const { incarnation, live } = this.#deps.membership;
-    return live
-      .filter((one) => one.incarnation !== incarnation && !one.heartbeat.isDraining)
-      .map((one) => one.incarnation);
+    const { incarnation, receivers } = this.#deps.membership;
+    return receivers.map((one) => one.incarnation).filter((one) => one !== incarnation);
   }
 
   #nextWish(): Move | undefined {
@@ -130,8 +131,7 @@ export class Mover {
     const slots = new Set(wish.slots.filter((slot) => this.#leads(slot)));
     try {
       if ((await this.#handOver(slots, wish.to)) === "calledOff") return "calledOff";
-      const isReleased = await this.#untilDone("heads", () => opener.release(slots));
-      if (!isReleased) return "calledOff";
+      if (!(await this.#release(slots))) return "calledOff";
       await partitions.close(slots, "released");
       const isGiven = await this.#untilDone("leadership", () => this.#give([...slots], wish.to));
       if (!isGiven) return "calledOff";
@@ -154,18 +154,18 @@ export class Mover {
     slots: ReadonlySet<Slot>,
     to: IncarnationId,
   ): Promise<"handedOver" | "calledOff"> {
-    const { clock, opener, partitions, resumed } = this.#deps;
+    const { clock, membership, resumed } = this.#deps;
     const begunMs = clock.monotonicMs();
     const isReady = await this.#tried(() => this.#prepare(slots));
     await this.#isExpected(to);
-    if (!isReady || clock.monotonicMs() - begunMs > moveMsMax) return this.#callOff("not ready");
+    // While the metadata store is away no head can be released: the slots are not even stopped.
+    const isTime = membership.hasEvidence && clock.monotonicMs() - begunMs <= moveMsMax;
+    if (!isReady || !isTime) return this.#callOff("not ready");
     const stop = { isOff: false };
     const stopping = this.#tried(() => this.#stop(slots, stop));
     if (await within(clock, moveStoppedMsMax, stopping)) return "handedOver";
     stop.isOff = true;
-    opener.resume(slots);
-    partitions.resume(slots);
-    resumed([...slots]);
+    this.#serveAgain(slots);
     // What is late may close groups once more.
     stopping.then(() => resumed([...slots]), this.#late);
     return this.#callOff("it took too long, or not all could be handed over");
@@ -207,6 +207,34 @@ export class Mover {
     if (stop.isOff) return false;
     await partitions.stop(slots, stop);
     return !stop.isOff && (await partitions.handOver(slots)) && !stop.isOff;
+  }
+
+  /**
+   * False: this incarnation is over, or the slots serve as before, because the store certainly
+   * released none of them. Rejects with FencedError.
+   */
+  async #release(slots: ReadonlySet<Slot>): Promise<boolean> {
+    const { opener } = this.#deps;
+    const before = opener.openOf(slots);
+    try {
+      await opener.release(slots);
+      return true;
+    } catch (error) {
+      if (!(error instanceof MetadataError)) throw error;
+      this.#deps.warn("a move's heads could not be written yet", error);
+      if (error.applied === "no" && opener.openOf(slots) === before) {
+        this.#serveAgain(slots);
+        return false;
+      }
+    }
+    return this.#untilDone("heads", () => opener.release(slots));
+  }
+
+  #serveAgain(slots: ReadonlySet<Slot>): void {
+    const { opener, partitions, resumed } = this.#deps;
+    opener.resume(slots);
+    partitions.resume(slots);
+    resumed([...slots]);
   }
 
   #callOff(why: string): "calledOff" {

@@ -200,7 +200,8 @@ export class Member {
     const { clock, membership } = this.#deps;
     membership.beginDrain();
     const lateMs = clock.monotonicMs() + drainMsMax;
-    while (!mover.isEmpty && mover.hasReceivers && clock.monotonicMs() < lateMs) {
+    const isUseful = (): boolean => membership.isRunning && !mover.isEmpty && mover.hasReceivers;
+    while (isUseful() && clock.monotonicMs() < lateMs) {
       mover.look();
       await new Promise<void>((resolve) => clock.after(drainPollMs, resolve));
     }

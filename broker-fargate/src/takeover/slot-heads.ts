@@ -4,10 +4,11 @@ import {
   inLanes,
   type Item,
   keys,
+  MetadataError,
   type Slot,
   type Write,
 } from "@millrace/core";
-import { read, type StoreAccess, transact } from "../cluster/persist.ts";
+import { given, read, type StoreAccess, transact } from "../cluster/persist.ts";
 import { FencedError } from "../cluster/slot-claims.ts";
 import { headReadsInFlightMax } from "./limits.ts";
 
@@ -47,26 +48,40 @@ export class SlotHeads {
    * Writes those heads for which `decide` has a write, given each as it is, all or none, on
    * condition that this incarnation's journal is open; decided anew where somebody else wrote
    * meanwhile. As many slots as one transaction holds. Rejects with FencedError, or MetadataError:
-   * then it may have happened, and reading tells.
+   * then it may have happened, unless that says `applied: "no"`, and reading tells.
    */
   async write(
     slots: readonly Slot[],
     decide: (slot: Slot, item: Item | undefined) => Write | undefined,
   ): Promise<void> {
-    const own = keys.incarnation(this.#incarnation);
+    let mayBeApplied = false;
     for (;;) {
-      const [mine, heads] = await Promise.all([read(this.#access, own), this.readAll(slots)]);
-      if (mine?.value["state"] !== "open") {
-        throw new FencedError("this incarnation's journal is closed");
+      try {
+        if ((await this.#tryToWrite(slots, decide)) === "written") return;
+      } catch (error) {
+        throw error instanceof MetadataError ? given(error, mayBeApplied) : error;
       }
-      const writes = slots
-        .map((slot) => decide(slot, heads.get(slot)))
-        .filter((write) => write !== undefined);
-      if (writes.length === 0) return;
-      const outcome = await transact(this.#access, [...writes, checkOpen(mine)], () => false);
-      if (outcome.ok) return;
       this.#refused += 1;
+      // Perhaps by an earlier try of the very same, whose reply was lost.
+      mayBeApplied = true;
     }
+  }
+
+  async #tryToWrite(
+    slots: readonly Slot[],
+    decide: (slot: Slot, item: Item | undefined) => Write | undefined,
+  ): Promise<"written" | "refused"> {
+    const own = keys.incarnation(this.#incarnation);
+    const [mine, heads] = await Promise.all([read(this.#access, own), this.readAll(slots)]);
+    if (mine?.value["state"] !== "open") {
+      throw new FencedError("this incarnation's journal is closed");
+    }
+    const writes = slots
+      .map((slot) => decide(slot, heads.get(slot)))
+      .filter((write) => write !== undefined);
+    if (writes.length === 0) return "written";
+    const outcome = await transact(this.#access, [...writes, checkOpen(mine)], () => false);
+    return outcome.ok ? "written" : "refused";
   }
 
   /** One head alone, while this incarnation owns it at its epoch: no need to look at the journal. */

@@ -5,7 +5,15 @@ import {
   SeededRandom,
   VirtualClock,
 } from "@millrace/adapter-memory";
-import { epoch, incarnationId, keys, type MetadataStore, slot, topicId } from "@millrace/core";
+import {
+  epoch,
+  incarnationId,
+  keys,
+  type MetadataStore,
+  ObjectError,
+  slot,
+  topicId,
+} from "@millrace/core";
 import { expect, it } from "vitest";
 import { settled } from "../../../test/fixtures/test-cluster.ts";
 import { FormerEntries } from "./former-entries.ts";
@@ -104,6 +112,76 @@ it("leaves alone what a later taking of the slot has read where a drop's reply i
   answer.give();
   expect(await settled(clock, dropping)).toBe(false);
   expect(entries.partitionsOf(theSlot)).toHaveLength(1);
+});
+
+it("is not sure of a slot whose opening failed after its claim, and so hands over none of them", async () => {
+  const clock = new VirtualClock();
+  const random = new SeededRandom(1);
+  const memory = new MemoryMetadataStore();
+  const value = { owner: former, epoch: 1, sources: [] };
+  await memory.transact([
+    { kind: "put", key: keys.incarnation(me), value: { state: "open", trim: 0 } },
+    { kind: "put", key: keys.head(theSlot), value },
+  ]);
+  const away = new ObjectError("away", { retriable: true, applied: "no" });
+  const journal = { isAway: true };
+  const opener = new SlotOpener({
+    ...{ store: memory, clock, random, incarnation: me },
+    epochOf: () => epoch(2),
+    closeJournal: () => Promise.resolve(),
+    caughtUp: () => Promise.resolve(),
+    former: new FormerEntries(() => (journal.isAway ? Promise.reject(away) : Promise.resolve()), {
+      disk: new MemoryDisk({ wallMs: () => 0 }),
+      warn: () => undefined,
+    }),
+    copy: () => Promise.resolve(),
+    isCopied: () => false,
+    onLost: () => undefined,
+  });
+  await expect(settled(clock, opener.open(theSlot))).rejects.toBe(away);
+  expect((await memory.get(keys.head(theSlot)))?.value["owner"]).toBe(me);
+  expect(await settled(clock, opener.stop([theSlot, slot(4)]))).toBe("failed");
+  opener.resume([theSlot, slot(4)]);
+  journal.isAway = false;
+  await settled(clock, opener.open(theSlot));
+  expect(await settled(clock, opener.stop([theSlot, slot(4)]))).toBe("stopped");
+});
+
+it("opens one owner's slots while another one's journal takes long to close", async () => {
+  const clock = new VirtualClock();
+  const random = new SeededRandom(1);
+  const memory = new MemoryMetadataStore();
+  const slow = incarnationId(`3-${"c".repeat(32)}`);
+  const owned = [former, slow].map((owner, at) => {
+    const value = { owner, epoch: 1, sources: [] };
+    return { kind: "put", key: keys.head(slot(at)), value } as const;
+  });
+  const own = {
+    kind: "put",
+    key: keys.incarnation(me),
+    value: { state: "open", trim: 0 },
+  } as const;
+  await memory.transact([own, ...owned]);
+  const { promise: closed, resolve: close } = Promise.withResolvers<void>();
+  const opener = new SlotOpener({
+    ...{ store: memory, clock, random, incarnation: me },
+    epochOf: () => epoch(2),
+    closeJournal: (owner) => (owner === slow ? closed : Promise.resolve()),
+    caughtUp: () => Promise.resolve(),
+    former: new FormerEntries(() => Promise.resolve(), {
+      disk: new MemoryDisk({ wallMs: () => 0 }),
+      warn: () => undefined,
+    }),
+    copy: () => Promise.resolve(),
+    isCopied: () => false,
+    onLost: () => undefined,
+  });
+  const taking = opener.takeOver([slot(0), slot(1)]);
+  await new Promise((resolve) => setImmediate(resolve));
+  expect([opener.find(slot(0))?.epoch, opener.find(slot(1))]).toEqual([2, undefined]);
+  close();
+  expect((await taking).size).toBe(0);
+  expect(opener.find(slot(1))?.epoch).toBe(2);
 });
 
 /** The next transaction is made at once, and answered when `give` was called. */

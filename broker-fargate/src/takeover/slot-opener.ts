@@ -46,6 +46,8 @@ export class SlotOpener {
   readonly #open = new Map<Slot, Opened>();
   readonly #opening = new Map<Slot, Promise<Opened>>();
   readonly #stopped = new Set<Slot>();
+  /** Not open, and their heads may be this incarnation's: an opening failed on its way. */
+  readonly #doubtful = new Set<Slot>();
 
   constructor(deps: SlotOpenerDeps) {
     this.#deps = deps;
@@ -78,8 +80,14 @@ export class SlotOpener {
     const isClosed = (slot: Slot): boolean => !this.#open.has(slot) && !this.#opening.has(slot);
     const heads = await this.#heads.readAll(slots.filter(isClosed));
     const hadOwner = [...heads].filter(([, head]) => head !== undefined).map(([slot]) => slot);
-    // Somebody may have touched one meanwhile.
-    this.#openTogether(hadOwner.filter(isClosed));
+    for (const [slot, head] of heads) if (head === undefined) this.#doubtful.delete(slot);
+    const ownerOf = (slot: Slot): IncarnationId | undefined => {
+      const item = heads.get(slot);
+      return item && readHead(item).owner;
+    };
+    // Somebody may have touched one meanwhile. One owner's journal holds up no other's slots.
+    const byOwner = Map.groupBy(hadOwner.filter(isClosed), ownerOf);
+    for (const its of byOwner.values()) this.#openTogether(its);
     return this.#opened(slots);
   }
 
@@ -87,8 +95,10 @@ export class SlotOpener {
   async stop(slots: Iterable<Slot>): Promise<"stopped" | "failed"> {
     const stopping = [...slots];
     for (const slot of stopping) this.#stopped.add(slot);
-    // Of a claim that failed nobody knows whether the head is this broker's.
-    return (await this.#opened(stopping)).size === 0 ? "stopped" : "failed";
+    const failed = await this.#opened(stopping);
+    // Of a claim that failed, be it before, nobody knows whether the head is this broker's.
+    const isSure = failed.size === 0 && !stopping.some((slot) => this.#doubtful.has(slot));
+    return isSure ? "stopped" : "failed";
   }
 
   /** They stay, or came back. */
@@ -98,6 +108,11 @@ export class SlotOpener {
 
   isStopped(slot: Slot): boolean {
     return this.#stopped.has(slot);
+  }
+
+  /** How many of the slots are open, stopped or not. */
+  openOf(slots: Iterable<Slot>): number {
+    return [...slots].filter((slot) => this.#open.has(slot)).length;
   }
 
   /** What the slot's head names beside its owner, as long as not all of it is copied. */
@@ -220,7 +235,11 @@ export class SlotOpener {
     const claiming = this.#claimAll(slots);
     for (const slot of slots) {
       const one = claiming.then(({ failed }) => {
-        if (failed.has(slot)) throw failed.get(slot);
+        if (failed.has(slot)) {
+          this.#doubtful.add(slot);
+          throw failed.get(slot);
+        }
+        this.#doubtful.delete(slot);
         return this.#get(slot);
       });
       this.#opening.set(slot, one);

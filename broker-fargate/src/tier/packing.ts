@@ -1,7 +1,8 @@
-import type { Slot } from "@millrace/core";
+import { inLanes, type Slot } from "@millrace/core";
 import type { CheckpointWriter } from "./checkpoint-writer.ts";
 import { CheckpointDamagedError } from "./former-checkpoints.ts";
 import type { WrittenImage } from "./image-writer.ts";
+import { headReadsInFlightMax } from "../takeover/limits.ts";
 import type { TierLimits } from "./limits.ts";
 import type { ObjectAccess } from "./object-access.ts";
 import { PackRound } from "./pack-round.ts";
@@ -61,7 +62,9 @@ export class Packing {
       }
       await this.#addSlots(round);
       await round.flush();
-      for (const { slot } of round.registered) await this.#deps.onCopied(slot);
+      await inLanes([...round.registered], headReadsInFlightMax, ({ slot }) =>
+        this.#deps.onCopied(slot),
+      );
       await this.#deps.released.forgetCopied();
       await writer.deleteUnused(this.#livePacks());
     } catch (error) {

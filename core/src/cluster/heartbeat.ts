@@ -17,6 +17,8 @@ export interface Heartbeat {
   readonly seen: number;
   /** It wants to leave: it gets no slots, and its own are to be moved away. */
   readonly isDraining: boolean;
+  /** It knows of no other member: the next one comes after `aloneHeartbeatMs`. */
+  readonly isAlone: boolean;
 }
 
 /** Bytes per second, in and out. */
@@ -26,9 +28,9 @@ export interface Load {
   readonly slots: readonly (readonly [slot: Slot, bytesPerSecond: number])[];
 }
 
-/** `{counter, durable, load, slots: [[slot, bytes per second] …], seen, draining?}`. */
+/** `{counter, durable, load, slots: [[slot, bytes per second] …], seen, draining?, alone?}`. */
 export function heartbeatItem(heartbeat: Omit<Heartbeat, "incarnation">): ItemValue {
-  const { counter, durable, load, seen, isDraining } = heartbeat;
+  const { counter, durable, load, seen, isAlone, isDraining } = heartbeat;
   const hottest = load.slots.toSorted((a, b) => b[1] - a[1]).slice(0, hotSlotsMax);
   return {
     counter,
@@ -37,12 +39,13 @@ export function heartbeatItem(heartbeat: Omit<Heartbeat, "incarnation">): ItemVa
     slots: hottest.map(([slot, rate]) => [slot, rate]),
     seen,
     ...(isDraining ? { draining: true } : {}),
+    ...(isAlone ? { alone: true } : {}),
   };
 }
 
 /** Throws UnreadableItemError. */
 export function readHeartbeat(item: Item): Heartbeat {
-  const { counter, durable, load, slots, seen, draining } = item.value;
+  const { alone, counter, durable, load, slots, seen, draining } = item.value;
   if (typeof counter !== "number" || typeof durable !== "number" || typeof load !== "number") {
     throw new UnreadableItemError(item.key, "counter, durable or load is missing");
   }
@@ -55,6 +58,7 @@ export function readHeartbeat(item: Item): Heartbeat {
     load: { total: load, slots: entries.map((entry) => readHot(item, entry)) },
     seen: typeof seen === "number" ? seen : 0,
     isDraining: draining === true,
+    isAlone: alone === true,
   };
 }
 

@@ -157,7 +157,7 @@ describe("a member", () => {
 });
 
 describe("a heartbeat", () => {
-  const beat = { counter: 5, durable: 8, seen: 3, isDraining: true };
+  const beat = { counter: 5, durable: 8, seen: 3, isAlone: true, isDraining: true };
 
   it("is read as it was written, with its hottest slots", () => {
     const rates = Array.from({ length: 40 }, (_, n) => [slot(n), n * 10] as const);
@@ -165,7 +165,8 @@ describe("a heartbeat", () => {
     const read = readHeartbeat({ key: keys.heartbeat(id), version: 1, value });
     const slots = rates.toReversed().slice(0, hotSlotsMax);
     expect(read).toEqual({ ...beat, incarnation: id, load: { total: 900, slots } });
-    const calm = heartbeatItem({ ...beat, isDraining: false, load: { total: 0, slots: [] } });
+    const load = { total: 0, slots: [] };
+    const calm = heartbeatItem({ ...beat, isAlone: false, isDraining: false, load });
     expect(calm).toEqual({ counter: 5, durable: 8, load: 0, slots: [], seen: 3 });
   });
 

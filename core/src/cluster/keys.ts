@@ -16,6 +16,8 @@ export const keys = {
   producerIds: "producer-ids",
   clusterConfigs: "broker-config/default",
   user: (name: string): string => `user/${escaped(name)}`,
+  /** Its item version moves with every deletion of a user. */
+  userDeletions: "user-deletions",
   brokerConfigs: (broker: BrokerId): string => `broker-config/broker/${broker}`,
   incarnation: (id: IncarnationId): string => `incarnation/${id}`,
   heartbeat: (id: IncarnationId): string => `heartbeat/${id}`,

@@ -10,7 +10,7 @@ export const topicPartitionsMax: number = 100_000;
 export const clusterPartitionsMax: number = 1_000_000;
 /** Topics of the cluster: each is an entry in every broker's memory. */
 export const clusterTopicsMax: number = 100_000;
-/** UTF-16 units of all keys and values that are set for one topic or broker: far below an item. */
+/** Of all keys and values that are set for one topic or broker, escaped as in JSON: far below an item. */
 export const configCharactersMax: number = 64 * 1024;
 
 /** Between two heartbeats of a member, and between two looks at those of the others. */
@@ -27,7 +27,7 @@ export const stillAfterMs: number = 1_500;
 export const massWaitMs: number = 5_000;
 /** By so much each watcher waits longer than the one before it in rank. */
 export const rankMs: number = 500;
-/** A member whose counter was never seen to change may be one that was alone until now. */
+/** One that says so, or whose counter was never seen to change, may have been alone until now. */
 export const joinedDeadAfterMs: number = aloneHeartbeatMs + deadAfterMs;
 /** A coordinator answers from memory so long after its last strong read of the version began. */
 export const evidenceMsMax: number = 3_000;

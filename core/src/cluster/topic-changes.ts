@@ -2,6 +2,7 @@ import { durabilityKey } from "../config/store-settings.ts";
 import { topicConfigs } from "../config/topic-configs.ts";
 import { type BrokerLayers, topicConfig } from "../config/layers.ts";
 import { parseConfig } from "../config/value.ts";
+import { jsonTextBytes } from "../json-text.ts";
 import {
   clusterPartitionsMax,
   clusterTopicsMax,
@@ -217,7 +218,7 @@ export function configFault(
     if (definition === undefined) continue;
     const parsed = parseConfig(definition, value);
     if (!parsed.ok) return parsed.message;
-    characters += name.length + value.length;
+    characters += name.length + jsonTextBytes(value);
   }
   if (characters > configCharactersMax) {
     return `the configs of a topic may have at most ${configCharactersMax} characters`;

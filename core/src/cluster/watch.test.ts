@@ -33,6 +33,7 @@ class Watching {
   watch: Watch = newWatch(me);
   nowMs = 1_000;
   readonly stopped = new Set<IncarnationId>();
+  readonly alone = new Set<IncarnationId>();
   readonly #counters = new Map<IncarnationId, number>();
   readonly #members: IncarnationId[];
 
@@ -61,7 +62,8 @@ class Watching {
 
   read(begunMs = this.nowMs): void {
     const members = this.#members.map((incarnation) => {
-      return { incarnation, counter: this.#counters.get(incarnation) };
+      const counter = this.#counters.get(incarnation);
+      return { incarnation, counter, isAlone: this.alone.has(incarnation) };
     });
     this.watch = sawHeartbeats(this.watch, { begunMs, nowMs: this.nowMs, members });
   }
@@ -142,6 +144,19 @@ describe("the watch over heartbeats", () => {
     watching.join(you);
     expect(watching.go(joinedDeadAfterMs).dead).toEqual([]);
     expect(watching.go(heartbeatMs).dead).toEqual([you]);
+  });
+
+  it("gives the same to one who says that it is alone, until it says so no more", () => {
+    const watching = new Watching(me, you);
+    watching.alone.add(you);
+    watching.go(2 * heartbeatMs);
+    watching.stopped.add(you);
+    expect(watching.go(joinedDeadAfterMs - heartbeatMs).dead).toEqual([]);
+    watching.stopped.delete(you);
+    watching.alone.delete(you);
+    watching.go(heartbeatMs);
+    watching.stopped.add(you);
+    expect(watching.go(deadAfterMs).dead).toEqual([you]);
   });
 
   it("knows nothing of those whose item is closed, and a former life tells nothing of the next", () => {

@@ -37,8 +37,8 @@ interface Seen {
   readonly counter: number | undefined;
   /** When the first answer of this watch that showed the counter was handled. */
   readonly sinceMs: number;
-  /** It was seen to change: the member heartbeats in the rhythm of those that are not alone. */
-  readonly hasMoved: boolean;
+  /** It was seen to change, and not by one who is alone: the next change comes soon. */
+  readonly isQuick: boolean;
 }
 
 /** A strong read of all heartbeats that succeeded. */
@@ -49,11 +49,13 @@ export interface Reading {
   readonly nowMs: number;
   /**
    * Every member whose incarnation's item is open; `counter` is undefined before its first
-   * heartbeat. One that is not listed any more is not watched any more.
+   * heartbeat. One that is not listed any more is not watched any more. `isAlone`, as it says: the
+   * counter may be one of a broker that has not seen yet that others have come.
    */
   readonly members: readonly {
     readonly incarnation: IncarnationId;
     readonly counter: number | undefined;
+    readonly isAlone?: boolean;
   }[];
 }
 
@@ -78,12 +80,12 @@ export function sawHeartbeats(before: Watch, reading: Reading): Watch {
   const isSameWatch = isSoon && last !== undefined && begunMs - last <= readGapMsMax;
   const seen = new Map<IncarnationId, Seen>();
   const declared = new Set<IncarnationId>();
-  for (const { incarnation, counter } of members) {
+  for (const { incarnation, counter, isAlone = false } of members) {
     const known = before.seen.get(incarnation);
     const hasChanged = known !== undefined && known.counter !== counter;
-    const hasMoved = known !== undefined && (known.hasMoved || hasChanged);
+    const isQuick = !isAlone && known !== undefined && (known.isQuick || hasChanged);
     const sinceMs = isSameWatch && known !== undefined && !hasChanged ? known.sinceMs : nowMs;
-    seen.set(incarnation, { counter, sinceMs, hasMoved });
+    seen.set(incarnation, { counter, sinceMs, isQuick });
     if (before.declared.has(incarnation) && !hasChanged) declared.add(incarnation);
   }
   const after: Watch = { ...before, readBegunMs: begunMs, seen, declared };
@@ -104,6 +106,11 @@ export function wroteHeartbeat(before: Watch, begunMs: number): Watch {
 /** Its slots were given to others, or are about to be: it counts no more among the members. */
 export function declaredDead(before: Watch, dead: Iterable<IncarnationId>): Watch {
   return { ...before, declared: new Set([...before.declared, ...dead]) };
+}
+
+/** How long who was seen so has to stand still to be dead. */
+export function deadAfter({ isQuick }: Seen): number {
+  return isQuick ? deadAfterMs : joinedDeadAfterMs;
 }
 
 /** How long a member stood still under this watch, in ms; 0 for whom is not known. */
@@ -160,8 +167,8 @@ export function rankOf(
 function deadFor(watch: Watch, moreMs: number): readonly IncarnationId[] {
   const still = [...watch.seen.keys()].filter((one) => {
     const seen = watch.seen.get(one);
-    const afterMs = seen?.hasMoved === true ? deadAfterMs : joinedDeadAfterMs;
-    return one !== watch.self && stillMs(watch, one) >= afterMs + moreMs;
+    if (seen === undefined || one === watch.self) return false;
+    return stillMs(watch, one) >= deadAfter(seen) + moreMs;
   });
   const isWaiting = watch.massSinceMs !== undefined && massWaitedMs(watch) < massWaitMs + moreMs;
   return isWaiting ? [] : still.filter((one) => !watch.declared.has(one));

@@ -34,6 +34,17 @@ describe("incremental changes of configs", () => {
     expect(after({}, policy("subtract", "delete"))).toEqual({ "cleanup.policy": "" });
   });
 
+  it("subtract very much from very much in a time that rises with both, not with their product", () => {
+    const name = "leader.replication.throttled.replicas";
+    const [present, gone] = [10_000, 300_000].map((count) =>
+      Array.from({ length: count }, (_, at) => `${at}:${count}`).join(","),
+    );
+    const before = { [name]: present ?? "" };
+    const begunMs = performance.now();
+    expect(after(before, { kind: "subtract", name, value: gone ?? "" })).toEqual(before);
+    expect(performance.now() - begunMs).toBeLessThan(2_000);
+  });
+
   it("refuse to append to what is no list", () => {
     const append: ConfigOperation = { kind: "append", name: "retention.ms", value: "5" };
     const message = "Can't APPEND to key retention.ms because its type is not LIST.";

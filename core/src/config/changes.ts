@@ -57,7 +57,8 @@ function withAdded(present: readonly string[], added: readonly string[]): readon
 }
 
 function without(present: readonly string[], gone: readonly string[]): readonly string[] {
-  return present.filter((entry) => !gone.includes(entry));
+  const taken = new Set(gone);
+  return present.filter((entry) => !taken.has(entry));
 }
 
 /**

@@ -306,7 +306,7 @@ function coordinatorSettings(values: BrokerValues): Pick<Settings, Coordinator> 
 function overrides(text: string): ReadonlyMap<string, number> {
   const map = new Map<string, number>();
   for (const pair of text.split(",")) {
-    const [, host, count] = /^\s*(.+):([0-9]{1,10})\s*$/u.exec(pair) ?? [];
+    const [, host, count] = /^(.+):([0-9]{1,10})$/u.exec(pair.trim()) ?? [];
     if (host !== undefined && count !== undefined) map.set(host, Number(count));
   }
   return map;

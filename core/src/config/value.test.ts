@@ -99,6 +99,26 @@ describe("a config's value", () => {
     }
   });
 
+  it("is parsed in a time that rises with its length alone", () => {
+    const [blanks, digits] = [" ", "1"].map((one) => one.repeat(300_000));
+    const begunMs = performance.now();
+    for (const { name, ...definition } of topicConfigs.values()) {
+      for (const raw of [
+        `a${blanks}a`,
+        `${digits}a`,
+        `${digits}.${digits}a`,
+        `-${digits}e${digits}a`,
+      ]) {
+        expect(parseConfig({ name, ...definition }, raw).ok, name).toBe(false);
+      }
+    }
+    expect(performance.now() - begunMs).toBeLessThan(5_000);
+    const policy = topicConfigs.get("cleanup.policy");
+    expect(policy && parseConfig(policy, `compact${blanks},${blanks}delete`)).toMatchObject({
+      text: "compact,delete",
+    });
+  });
+
   it("never throws, and keeps its canonical text when that is parsed again", () => {
     const definitions = fc.constantFrom(...topicConfigs.values(), ...brokerConfigs.values());
     const texts = fc.oneof(fc.string(), fc.integer().map(String), fc.double().map(String));

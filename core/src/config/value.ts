@@ -53,7 +53,7 @@ function parseType(type: ConfigType, raw: string): ParsedConfig {
     case "double":
       return parseDouble(text);
     case "list": {
-      const value = text === "" ? [] : text.split(/\s*,\s*/u);
+      const value = text === "" ? [] : text.split(",").map((entry) => entry.trim());
       return { ok: true, value, text: value.join(",") };
     }
   }
@@ -78,7 +78,7 @@ function parseInteger(text: string, type: string, bits: bigint): ParsedConfig {
 }
 
 function parseDouble(text: string): ParsedConfig {
-  if (!/^[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?$/u.test(text)) {
+  if (!/^[+-]?([0-9]+(\.[0-9]*)?|\.[0-9]+)([eE][+-]?[0-9]+)?$/u.test(text)) {
     return { ok: false, message: "Not a number of type DOUBLE" };
   }
   const value = Number(text);

@@ -1,5 +1,6 @@
 import { assert } from "../assert.ts";
 import type { TopicId } from "../ids.ts";
+import { jsonTextBytes } from "../json-text.ts";
 
 /**
  * A group's committed offsets, laid out in small blocks, each one item of the metadata store, so
@@ -67,20 +68,25 @@ export class GroupOffsets {
     return this.#topics.entries();
   }
 
+  /** Of a topic, the partitions that have one. */
+  partitionsOf(topicId: TopicId): readonly number[] {
+    return [...(this.#topics.get(topicId)?.keys() ?? [])];
+  }
+
   blocks(): readonly number[] {
     return [...this.#blocks.keys()];
   }
 
   /** Returns the blocks to write, together. */
   set(key: OffsetKey, committed: CommittedOffset): readonly number[] {
-    const bytes = entryBytes + committed.metadata.length;
+    const bytes = offsetBytes(committed);
     const old = this.#topics.get(key.topicId)?.get(key.partition);
     if (old === undefined) {
       const block = this.#roomyBlock(bytes);
       this.#place(key, { ...committed, block, lastCommitMs: committed.commitMs });
       return [block];
     }
-    const grown = (this.#blocks.get(old.block)?.bytes ?? 0) + bytes - bytesOf(old);
+    const grown = (this.#blocks.get(old.block)?.bytes ?? 0) + bytes - offsetBytes(old);
     if (grown <= blockBytesMax || this.#isAlone(key, old.block)) {
       this.#take(key, old);
       const { commitMs: lastCommitMs } = committed;
@@ -110,6 +116,11 @@ export class GroupOffsets {
     if (entry === undefined) return undefined;
     this.#take(key, entry);
     return entry.block;
+  }
+
+  /** By our estimate of its JSON; 0 where nothing is in it. */
+  blockBytes(number: number): number {
+    return this.#blocks.get(number)?.bytes ?? 0;
   }
 
   /** The block as it is to be written; undefined when nothing is left in it. */
@@ -182,7 +193,7 @@ export class GroupOffsets {
       block.bytes += topicBytes;
     }
     partitions.add(partition);
-    block.bytes += bytesOf(entry);
+    block.bytes += offsetBytes(entry);
   }
 
   #take({ topicId, partition }: OffsetKey, entry: Entry): void {
@@ -193,7 +204,7 @@ export class GroupOffsets {
     const block = this.#blocks.get(entry.block);
     const partitions = block?.partitions.get(topicId);
     assert(block !== undefined && partitions !== undefined, "an offset is in no block");
-    block.bytes -= bytesOf(entry);
+    block.bytes -= offsetBytes(entry);
     partitions.delete(partition);
     if (partitions.size === 0) {
       block.partitions.delete(topicId);
@@ -203,6 +214,7 @@ export class GroupOffsets {
   }
 }
 
-function bytesOf(entry: CommittedOffset): number {
-  return entryBytes + entry.metadata.length;
+/** By our estimate of its JSON. */
+export function offsetBytes(entry: Pick<CommittedOffset, "metadata">): number {
+  return entryBytes + jsonTextBytes(entry.metadata);
 }

@@ -38,6 +38,7 @@ export type JoinRefusal =
   | "groupMaxSizeReached"
   | "groupTooLarge"
   | "inconsistentProtocol"
+  | "invalidGroupId"
   | "invalidSessionTimeout"
   | "memberIdRequired"
   | "notCoordinator"

@@ -127,7 +127,7 @@ function protocolsByName(text: string, faults: string[]): ReadonlyMap<string, Se
 }
 
 function saslSettings(values: ListenerValues, faults: string[]): SaslSettings {
-  const names = values.text("sasl.enabled.mechanisms").split(/\s*,\s*/u);
+  const names = entriesOf(values.text("sasl.enabled.mechanisms"));
   const served = saslMechanisms.join(", ");
   for (const name of names) {
     if (isSaslMechanism(name)) continue;
@@ -183,7 +183,7 @@ function tlsSettings(
     faults.push(`ssl.client.auth=${clientAuth} needs ${keys}`);
   }
   const keyPassword = values.optional("ssl.key.password");
-  const versions = values.text("ssl.enabled.protocols").split(/\s*,\s*/u);
+  const versions = entriesOf(values.text("ssl.enabled.protocols"));
   return { tls: { key, certificates, trusted, clientAuth, keyPassword, versions } };
 }
 
@@ -198,4 +198,9 @@ function pem(values: ListenerValues, inline: string, location: string): PemSourc
   if (text !== undefined) return { from: "text", text: text.replaceAll("\\n", "\n") };
   const path = values.optional(location);
   return path === undefined ? undefined : { from: "file", path };
+}
+
+/** Of a list, as `parseConfig` takes it apart. */
+function entriesOf(list: string): readonly string[] {
+  return list.split(",").map((entry) => entry.trim());
 }

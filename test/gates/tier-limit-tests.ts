@@ -49,6 +49,11 @@ export const tierLimitTests: Readonly<Record<string, LimitTest>> = {
     `${tier}/dirty-tails.test.ts`,
     "are all taken once one that the journal keeps has kept too much of it",
   ),
+  hurriedJournalBytesMin: met(
+    "the round goes on without pauses",
+    `${tier}/checkpoint-rounds.test.ts`,
+    "goes on at full speed once the journal keeps much",
+  ),
   checkpointRetryMs: met(
     "the next round begins",
     `${tier}/checkpointer.test.ts`,

@@ -69,6 +69,7 @@ export const smallTierLimits: TierLimits = checkedTier({
   checkpointDueBytes: 5_000,
   leftTailBytesMax: 10_000,
   leftJournalBytesMax: 10_000,
+  hurriedJournalBytesMin: 30_000,
   checkpointDueMs: 2_000,
   checkpointRetryMs: 300,
   checkpointsMax: 4,

@@ -1,4 +1,4 @@
-import type { ObjectStore } from "@millrace/core";
+import type { ObjectStore, TopicSettings } from "@millrace/core";
 import { objectBytes } from "@millrace/core";
 import { describe, expect, it } from "vitest";
 import { CheckpointerRig, smallLimits } from "./fixtures.ts";
@@ -100,6 +100,22 @@ describe("a round that bytes began", () => {
     await rig.run(rig.checkpointer.finish());
     expect(tiered.cold.endOffset).toBe(20);
     expect(rig.clock.monotonicMs() - beganMs).toBeLessThan(10);
+  });
+
+  it("goes on at full speed once the journal keeps much", async () => {
+    const hurriedJournalBytesMin = 2 * smallLimits.leftJournalBytesMax;
+    const slow = { uploadReadBytesPerTurn: 1, uploadReadBytesPerSecondMin: 1 };
+    const limits = { ...smallLimits, ...slow, hurriedJournalBytesMin };
+    const { rig, streaming: local } = rigWith(0, { limits });
+    const { tiered } = local;
+    const settings: TopicSettings = { ...local.settings, durability: "journal" };
+    const journaled: TestOwner = { ...local, settings };
+    rig.append(journaled, 20, batchBytes);
+    await rig.pass(checkpointDueMs + 10_000);
+    expect([tiered.isBeingCopied, tiered.cold.endOffset]).toEqual([true, undefined]);
+    rig.append(journaled, Math.ceil(hurriedJournalBytesMin / batchBytes), batchBytes);
+    await rig.pass(10);
+    expect(tiered.cold.endOffset).toBeGreaterThanOrEqual(20);
   });
 
   it("leaves nothing at the end", async () => {

@@ -12,7 +12,7 @@ import type {
 import { FencedError } from "../cluster/slot-claims.ts";
 import type { WireFormat } from "../partition/wire-format.ts";
 import type { CheckpointWriter } from "./checkpoint-writer.ts";
-import { bytesToRead, DirtyTails } from "./dirty-tails.ts";
+import { bytesToRead, DirtyTails, journaledBefore } from "./dirty-tails.ts";
 import type { DirtyTail } from "./dirty-tails.ts";
 import { CheckpointDamagedError } from "./former-checkpoints.ts";
 import type { TierLimits } from "./limits.ts";
@@ -96,6 +96,8 @@ export class Checkpointer<Owner extends TieredOwner> {
   #slotsDueMs = Number.POSITIVE_INFINITY;
   #timer: { readonly timer: Timer; readonly dueMs: number } | undefined;
   #running: Promise<void> | undefined;
+  /** Of the round that is under way, as long as it is spread over time. */
+  #journaledBefore = Number.POSITIVE_INFINITY;
   #isClosed = false;
   /** Rounds that failed, one after another. */
   #failures = 0;
@@ -124,6 +126,7 @@ export class Checkpointer<Owner extends TieredOwner> {
     if (!isTierable(owner)) return;
     const nowMs = this.#deps.clock.monotonicMs();
     this.#dirty.add(owner, bytes, nowMs);
+    this.#hurryForJournal();
     this.#arm(this.#dueMs(nowMs));
   }
 
@@ -215,12 +218,22 @@ export class Checkpointer<Owner extends TieredOwner> {
       this.#timer = undefined;
       const tails = this.#dirty.take(clock.monotonicMs());
       this.#pace.begin(bytesToRead(tails));
+      this.#journaledBefore = journaledBefore(tails);
+      this.#hurryForJournal();
       this.#running = this.#round(tails).then((outcome) => {
         this.#running = undefined;
         this.#armNext(outcome);
       });
     });
     this.#timer = { timer, dueMs };
+  }
+
+  /** Else the journal would be full before the round is over, and everybody's appends would wait. */
+  #hurryForJournal(): void {
+    const kept = this.#dirty.journaledBytes - this.#journaledBefore;
+    if (kept < this.#deps.limits.hurriedJournalBytesMin) return;
+    this.#journaledBefore = Number.POSITIVE_INFINITY;
+    this.#pace.hurry();
   }
 
   #armNext(outcome: "done" | "failed"): void {

@@ -56,6 +56,11 @@ export class DirtyTails<Owner extends DirtyOwner> {
     return this.#bytesSinceTaken;
   }
 
+  /** Of those that are or were dirty: what the journal got of them since the start. */
+  get journaledBytes(): number {
+    return this.#journaledBytes;
+  }
+
   get size(): number {
     return this.#tails.size;
   }
@@ -140,6 +145,11 @@ export class DirtyTails<Owner extends DirtyOwner> {
     this.#dueMs = Number.POSITIVE_INFINITY;
     for (const tail of tails) this.#put(tail);
   }
+}
+
+/** Bytes journaled before the first of them; infinite: the journal keeps none. */
+export function journaledBefore(tails: readonly DirtyTail<DirtyOwner>[]): number {
+  return tails.reduce((least, tail) => Math.min(least, tail.journaledBefore), Infinity);
 }
 
 /**

@@ -59,6 +59,7 @@ export const smallLimits: TierLimits = checked({
   checkpointDueBytes: 10_000,
   leftTailBytesMax: 40_000,
   leftJournalBytesMax: 20_000,
+  hurriedJournalBytesMin: 60_000,
   checkpointsMax: 4,
   chunkBytes: 100,
   cachedBytesMax: 1_600,

@@ -37,6 +37,8 @@ export interface TierLimits {
   readonly leftTailBytesMax: number;
   /** Journaled bytes since the first of a tail that was left; past it all tails are taken. */
   readonly leftJournalBytesMax: number;
+  /** Journaled bytes since the first that a round takes; from them on it is not spread over time. */
+  readonly hurriedJournalBytesMin: number;
   /** Pause after a round that failed; it doubles with each, up to `checkpointDueMs`. */
   readonly checkpointRetryMs: number;
   /** Checkpoints that packed parts and slots' sections are spread over; past it the oldest moves. */
@@ -75,6 +77,7 @@ export const tierLimits: TierLimits = checked({
   checkpointDueMs: 60_000,
   leftTailBytesMax: 256 * mebibyte,
   leftJournalBytesMax: 128 * mebibyte,
+  hurriedJournalBytesMin: 384 * mebibyte,
   checkpointRetryMs: 5_000,
   checkpointsMax: 64,
   chunkBytes: mebibyte,
@@ -93,6 +96,7 @@ export const tierLimits: TierLimits = checked({
 export const memberTierLimits: TierLimits = checked({
   ...tierLimits,
   leftJournalBytesMax: 64 * mebibyte,
+  hurriedJournalBytesMin: 128 * mebibyte,
 });
 
 assert(
@@ -112,5 +116,9 @@ export function checked(limits: TierLimits): TierLimits {
     "what is read ahead is not driven out before it is read",
   );
   assert(limits.readsInFlightMax * limits.chunkBytes <= limits.cachedBytesMax, "reads fit");
+  assert(
+    2 * limits.leftJournalBytesMax <= limits.hurriedJournalBytesMin,
+    "a round that begins because the journal keeps much has its time",
+  );
   return limits;
 }

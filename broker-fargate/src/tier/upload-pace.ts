@@ -5,6 +5,8 @@ import type { TierLimits } from "./limits.ts";
 const aheadOfIngress = 1.5;
 /** What a read costs beside its bytes, in bytes that take as long. */
 export const readCostBytes = 16_384;
+/** So much of a delay is made up for by turns without a pause; an upload may take longer. */
+const madeUpForMsMax = 1_000;
 
 export type PaceLimits = Pick<TierLimits, "uploadReadBytesPerTurn" | "uploadReadBytesPerSecondMin">;
 
@@ -58,10 +60,12 @@ export class UploadPace {
     this.#turnBytes += bytes + readCostBytes;
     if (this.#turnBytes < this.#limits.uploadReadBytesPerTurn) return;
     const nowMs = this.#clock.monotonicMs();
-    // Time that was lost, as by an upload that took long, is not made up for.
-    this.#nextMs = Math.max(this.#nextMs, nowMs) + this.#turnBytes / this.#bytesPerMs;
+    // Where everything takes longer than it should, as with busy processors, a pause on top of that
+    // would let the round fall behind what comes, and with it the journal.
+    this.#nextMs = Math.max(this.#nextMs, nowMs - madeUpForMsMax);
+    this.#nextMs += this.#turnBytes / this.#bytesPerMs;
     this.#turnBytes = 0;
-    const pauseMs = this.#nextMs - nowMs;
+    const pauseMs = Math.max(0, this.#nextMs - nowMs);
     await new Promise<void>((resolve) => {
       const pause: Pause = {
         go: resolve,

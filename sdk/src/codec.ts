@@ -98,7 +98,7 @@ export function string(schema?: StandardSchema): Codec<string, unknown> {
 }
 
 /**
- * The bytes as they are.
+ * The bytes as they are. What is sent is not copied: it must not change before its acknowledgement.
  *
  * @example
  * ```ts

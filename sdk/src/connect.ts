@@ -95,9 +95,12 @@ export class MillraceClient implements AsyncDisposable {
   readonly admin: Admin;
   readonly #openTransport: OpenTransport;
   readonly #options: ConnectOptions;
-  readonly #open = new Set<AsyncDisposable>();
+  readonly #consumers = new Set<AsyncDisposable>();
+  readonly #producers = new Set<AsyncDisposable>();
   #producer: Producer | undefined;
   #closing: Promise<void> | undefined;
+  /** Whether handlers that finish may still send. */
+  #sends = true;
 
   constructor(openTransport: OpenTransport, options: ConnectOptions) {
     this.#openTransport = openTransport;
@@ -108,7 +111,7 @@ export class MillraceClient implements AsyncDisposable {
 
   /** How many of its producers and consumers are not closed yet. */
   get openCount(): number {
-    return this.#open.size;
+    return this.#consumers.size + this.#producers.size;
   }
 
   /** A topic with the types of its keys and values; see `Topic`. */
@@ -117,21 +120,22 @@ export class MillraceClient implements AsyncDisposable {
     schemas: S,
   ): Topic<S, Name> {
     return new Topic(name, schemas, {
-      send: (topic, message, options) => this.#ownProducer().send(topic, message, options),
+      // What can't be done is a rejection, never thrown at once.
+      send: async (topic, message, options) => this.#ownProducer().send(topic, message, options),
       consume: (topic, options) => this.consumer([topic], options),
     });
   }
 
   /** A producer of its own, with its own connections and options; see `Producer`. */
   producer(options: ProducerOptions = {}): Producer {
-    this.#refuseIfClosed();
+    if (!this.#sends) throw closedError("the client");
     const { producer: defaults, autoCreateTopics = false } = this.#options;
     const producer: Producer = new Producer(
       this.#openTransport,
       { ...defaults, ...options, autoCreateTopics },
-      () => this.#open.delete(producer),
+      () => this.#producers.delete(producer),
     );
-    this.#open.add(producer);
+    this.#producers.add(producer);
     return producer;
   }
 
@@ -140,19 +144,22 @@ export class MillraceClient implements AsyncDisposable {
     topics: T,
     options: ConsumeOptions = {},
   ): Consumer<MessageOf<T[number]>> {
-    this.#refuseIfClosed();
+    if (this.#closing !== undefined) throw closedError("the client");
     const formats = topics.map((topic) => topic.format);
     const consumer: Consumer<MessageOf<T[number]>> = new Consumer(
       this.#openTransport,
       formats,
       options,
-      () => this.#open.delete(consumer),
+      () => this.#consumers.delete(consumer),
     );
-    this.#open.add(consumer);
+    this.#consumers.add(consumer);
     return consumer;
   }
 
-  /** Stops the consumers, sends what the producers hold, and closes all connections. */
+  /**
+   * Stops the consumers, whose handlers may send until they are done, then sends what the producers
+   * hold, and closes all connections.
+   */
   close(): Promise<void> {
     this.#closing ??= this.#close();
     return this.#closing;
@@ -163,21 +170,22 @@ export class MillraceClient implements AsyncDisposable {
   }
 
   async #close(): Promise<void> {
-    const outcomes = await Promise.allSettled([
-      ...Array.from(this.#open, (one) => one[Symbol.asyncDispose]()),
-      this.admin.close(),
-    ]);
-    for (const outcome of outcomes) if (outcome.status === "rejected") throw outcome.reason;
+    const stopped = await Promise.allSettled(disposals(this.#consumers));
+    this.#sends = false;
+    const sent = await Promise.allSettled([...disposals(this.#producers), this.admin.close()]);
+    for (const outcome of [...stopped, ...sent]) {
+      if (outcome.status === "rejected") throw outcome.reason;
+    }
   }
 
   #ownProducer(): Producer {
     this.#producer ??= this.producer();
     return this.#producer;
   }
+}
 
-  #refuseIfClosed(): void {
-    if (this.#closing !== undefined) throw closedError("the client");
-  }
+function disposals(open: ReadonlySet<AsyncDisposable>): readonly PromiseLike<void>[] {
+  return Array.from(open, (one) => one[Symbol.asyncDispose]());
 }
 
 /**

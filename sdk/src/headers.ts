@@ -1,3 +1,4 @@
+import { argumentError } from "./errors.ts";
 import type { HeaderEntry } from "./transport/transport.ts";
 
 const encoder = new TextEncoder();
@@ -32,10 +33,15 @@ export function encodeHeaders(headers: HeadersInput | undefined): readonly Heade
   const entries: Iterable<readonly [string, string | Uint8Array | null]> = isIterable(headers)
     ? (headers as Iterable<readonly [string, string | Uint8Array | null]>)
     : Object.entries(headers);
-  return Array.from(entries, ([name, value]) => [
-    name,
-    typeof value === "string" ? encoder.encode(value) : value,
-  ]);
+  return Array.from(entries, ([name, value]) => [name, encodeHeader(name, value)]);
+}
+
+/** Checked here: later it would fail the whole request, with what others sent. */
+function encodeHeader(name: unknown, value: unknown): Uint8Array | null {
+  if (typeof name !== "string") throw argumentError("a header's name is text");
+  if (typeof value === "string") return encoder.encode(value);
+  if (value === null || ArrayBuffer.isView(value)) return value as Uint8Array | null;
+  throw argumentError(`header ${name} must be text, bytes or null`);
 }
 
 /**

@@ -21,6 +21,8 @@ export const topicWaitMsMax: number = 5_000;
 /** How long one request may take. */
 export const requestTimeoutMsDefault: number = 30_000;
 export const connectTimeoutMsDefault: number = 10_000;
+/** Node's timers are given no more: above it they would end at once. */
+export const timerMsMax: number = 0x7fffffff;
 /** How old metadata may be before a broker is asked again. */
 export const metadataAgeMsMax: number = 60_000;
 export const backoffMsMin: number = 50;
@@ -34,6 +36,10 @@ export const consumerBufferBytesMax: number = 32 * 1024 * 1024;
 export const partitionStreakMax: number = 500;
 /** Of messages that one turn of the event loop hands out: fetches and heartbeats need theirs too. */
 export const turnMessagesMax: number = 500;
+/** How long a heartbeat, a commit or a farewell may take: who stops waits for the last two. */
+export const groupRequestTimeoutMsMax: number = 10_000;
+/** How long the last commit of what goes to another member, or of who stops, is tried again. */
+export const commitRetryMsMax: number = 5_000;
 /** How long a Fetch waits for the first byte. */
 export const fetchWaitMsMax: number = 500;
 /** How long a partition without news is not asked again while others have messages to take. */

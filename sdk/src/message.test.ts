@@ -109,3 +109,22 @@ test("headers are read by name, the last one of it, and in order", async () => {
   const named = await roundTrip({ value: string() }, { value: "", headers: { trace: "x" } });
   expect(named.back.headers.get("trace")).toBe("x");
 });
+
+test.for([1.5, Number.NaN, Number.POSITIVE_INFINITY, -1])(
+  "a timestamp of %d is refused before it meets the records of others",
+  (timestamp) => {
+    const format = new MessageFormat("lines", { value: string() });
+    expect(() => format.encode({ value: "", timestamp })).toThrow("milliseconds since 1970");
+  },
+);
+
+test("headers and codecs that give no bytes are refused before they meet the records of others", () => {
+  const lines = new MessageFormat("lines", { value: string() });
+  const headers = { trace: 7 } as unknown as { readonly trace: string };
+  expect(() => lines.encode({ value: "", headers })).toThrow("header trace must be");
+  const nameless = [[undefined, "x"]] as unknown as readonly [string, string][];
+  expect(() => lines.encode({ value: "", headers: nameless })).toThrow("name is text");
+  const wrong: Codec<string> = { encode: (value) => value as never, decode: () => "" };
+  const typed = new MessageFormat("lines", { value: wrong });
+  expect(() => typed.encode({ value: "text" })).toThrow("did not give a Uint8Array");
+});

@@ -1,7 +1,7 @@
 /** What a topic's keys and values are: in types, and on their way into bytes and out of them. */
 import type { Codec } from "./codec.ts";
 import { json, string } from "./codec.ts";
-import { ValidationError, type ValidationTarget } from "./errors.ts";
+import { argumentError, ValidationError, type ValidationTarget } from "./errors.ts";
 import { encodeHeaders, type HeadersInput, MessageHeaders } from "./headers.ts";
 import type {
   SchemaInput,
@@ -236,7 +236,10 @@ function sideOf(side: KeySide | ValueSide, alone: (schema: never) => Codec<never
   const { schema } = codec;
   const encodeOnly: Side["encode"] = (value, target) => {
     try {
-      return codec.encode(value);
+      const bytes: unknown = codec.encode(value);
+      // Later it would fail the whole request, with what others sent.
+      if (!ArrayBuffer.isView(bytes)) throw new TypeError("its codec did not give a Uint8Array");
+      return bytes as Uint8Array;
     } catch (error) {
       return refuseWith(target, error);
     }
@@ -278,6 +281,9 @@ function recordOf(
   value: Uint8Array | null,
 ): WireRecord {
   const timestampMs = timestamp ?? wallClockMs();
+  if (!Number.isSafeInteger(timestampMs) || timestampMs < 0) {
+    throw argumentError(`a timestamp is in whole milliseconds since 1970, and not ${timestampMs}`);
+  }
   return { key, value, headers: encodeHeaders(headers), timestampMs };
 }
 

@@ -51,13 +51,19 @@ export function afterThisTurn(run: () => void): () => void {
 
 /** Resolves after the delay; rejects with the signal's reason if it comes first. */
 export function sleep(delayMs: number, signal?: AbortSignal): Promise<void> {
-  return withSignal(
-    new Promise((resolve) => {
-      const timer = setTimeout(resolve, delayMs);
-      signal?.addEventListener("abort", () => clearTimeout(timer), { once: true });
-    }),
-    signal,
-  );
+  if (signal?.aborted === true) return Promise.reject(signal.reason);
+  return new Promise((resolve, reject) => {
+    const abort = (): void => {
+      clearTimeout(timer);
+      reject(signal?.reason);
+    };
+    // A signal may outlive any number of waits: it keeps nothing of those that are over.
+    const timer = setTimeout(() => {
+      signal?.removeEventListener("abort", abort);
+      resolve();
+    }, delayMs);
+    signal?.addEventListener("abort", abort, { once: true });
+  });
 }
 
 /** The promise, or the signal's reason, whichever comes first. What the promise does goes on. */
@@ -108,6 +114,11 @@ export async function retrying<T>(
       await sleep(waitMs, options.signal);
     }
   }
+}
+
+/** A whole number from 0 on, below the bound, drawn by lot. */
+export function anyBelow(bound: number): number {
+  return Math.floor(Math.random() * bound);
 }
 
 /** A text that nobody can guess and nobody else has: 122 random bits. */

@@ -2,7 +2,7 @@
  * A cluster in memory behind the `Transport` port: one broker, topics, groups, idempotent appends as
  * a broker judges them, and faults where a test wants them.
  */
-import { ConnectionError } from "../src/errors.ts";
+import { ConnectionError, MillraceError } from "../src/errors.ts";
 import type { TopicPartition } from "../src/transport/described.ts";
 import type {
   AdminTransport,
@@ -16,6 +16,7 @@ import type {
   ProduceRequest,
   ProduceResult,
   Transport,
+  TransportOptions,
   WireBatch,
 } from "../src/transport/transport.ts";
 import { MemoryGroup, refusal } from "./memory-group.ts";
@@ -88,11 +89,16 @@ class MemoryLog {
   }
 }
 
-/** What a produce request meets: nothing; or an answer that gets lost, with the append or without. */
+/**
+ * What a produce request meets: nothing; or an answer that gets lost, with the append or without; an
+ * append whose answer nobody can read, or says that something failed; or a refusal.
+ */
 export type ProduceFault =
   | "none"
   | "lost before"
   | "lost after"
+  | "garbled after"
+  | "failed after"
   | { readonly code: string; readonly retriable?: boolean };
 
 export class MemoryCluster {
@@ -103,10 +109,23 @@ export class MemoryCluster {
   produceFault: (request: ProduceRequest) => ProduceFault = () => "none";
   /** Every produce request waits for it. */
   produceGate: Promise<void> = Promise.resolve();
+  /** Every producer id and every commit waits for its own. */
+  identityGate: Promise<void> = Promise.resolve();
+  commitGate: Promise<void> = Promise.resolve();
+  /** Undefined: metadata is answered, and commits are taken. */
+  metadataFault: () => MillraceError | undefined = () => undefined;
+  commitFault: () => MillraceError | undefined = () => undefined;
+  /** After a topic was made. */
+  createFault: () => MillraceError | undefined = () => undefined;
+  /** What transports were opened with. */
+  readonly opened: (TransportOptions | undefined)[] = [];
   openTransports = 0;
   /** A fetch waits no longer than this, and no longer than it asks for. */
   fetchWaitMsMax = 20;
   fetches = 0;
+  /** Where the leader sends consumers of a rack; and the brokers that gave records, or none. */
+  nearerNode: number | undefined;
+  readonly fetchedFrom: Set<number> = new Set();
   /** Of values, over all fetches. */
   fetchedBytes = 0;
   #topics = new Map<string, readonly MemoryLog[]>();
@@ -121,6 +140,10 @@ export class MemoryCluster {
       name,
       Array.from({ length: partitions }, () => new MemoryLog()),
     );
+  }
+
+  growTopic(name: string): void {
+    this.#topics.set(name, [...(this.#topics.get(name) ?? []), new MemoryLog()]);
   }
 
   log(topic: string, partition = 0): MemoryLog {
@@ -142,8 +165,9 @@ export class MemoryCluster {
     return group;
   }
 
-  readonly open: OpenTransport = () => {
+  readonly open: OpenTransport = (options) => {
     this.openTransports += 1;
+    this.opened.push(options);
     return this.#transport();
   };
 
@@ -159,10 +183,10 @@ export class MemoryCluster {
       initProducerId: () => {
         const producerId = this.#nextProducerId;
         this.#nextProducerId += 1n;
-        return ended(Promise.resolve({ producerId, producerEpoch: 0 }));
+        return ended(this.identityGate.then(() => ({ producerId, producerEpoch: 0 })));
       },
       produce: (_, request) => ended(this.#produce(request)),
-      fetch: (_, request) => ended(this.#fetch(request)),
+      fetch: (asked, request) => ended(this.#fetchFrom(asked, request)),
       listOffsets: (_, { partitions, at }) =>
         ended(Promise.resolve(partitions.map((partition) => this.#listOffset(partition, at)))),
       groups: this.#groupTransport(ended),
@@ -176,6 +200,8 @@ export class MemoryCluster {
   }
 
   async #metadata(topics: readonly string[] | "all"): ReturnType<Transport["metadata"]> {
+    const fault = this.metadataFault();
+    if (fault !== undefined) throw fault;
     const names = topics === "all" ? [...this.#topics.keys()] : topics;
     return {
       ...{ clusterId: "memory", controllerId: node },
@@ -207,7 +233,25 @@ export class MemoryCluster {
       }
     });
     if (fault === "lost after") throw new ConnectionError("lost after");
-    return results;
+    if (fault === "garbled after") {
+      const message = "a response could not be read";
+      throw new MillraceError({ code: "INVALID_RESPONSE", message, retriable: false });
+    }
+    if (fault !== "failed after") return results;
+    const error = refusal("UNKNOWN_SERVER_ERROR");
+    return results.map(({ topic, partition }) => ({ topic, partition, baseOffset: -1, error }));
+  }
+
+  async #fetchFrom(asked: number, request: FetchRequest): Promise<readonly FetchResult[]> {
+    if (asked === node && this.nearerNode !== undefined && request.rack !== "") {
+      const { nearerNode } = this;
+      return request.partitions.map(({ topic, partition, offset }) => ({
+        ...{ topic, partition, records: [], nextOffset: offset, highWatermark: 0 },
+        ...{ logStartOffset: 0, nearerNode },
+      }));
+    }
+    this.fetchedFrom.add(asked);
+    return this.#fetch(request);
   }
 
   async #fetch(request: FetchRequest): Promise<readonly FetchResult[]> {
@@ -259,6 +303,9 @@ export class MemoryCluster {
       heartbeat: async (member) => this.group(member.group).heartbeat(member),
       leave: async (member) => this.group(member.group).leave(member),
       commit: async (member, offsets) => {
+        await this.commitGate;
+        const fault = this.commitFault();
+        if (fault !== undefined) throw fault;
         const group = this.group(member.group);
         group.commit(member);
         for (const offset of offsets) group.offsets.set(key(offset), offset.offset);
@@ -283,6 +330,8 @@ export class MemoryCluster {
       createTopic: async ({ name, partitions }) => {
         if (this.#topics.has(name)) throw refusal("TOPIC_ALREADY_EXISTS");
         this.createTopic(name, partitions < 0 ? 1 : partitions);
+        const fault = this.createFault();
+        if (fault !== undefined) throw fault;
       },
       deleteTopic: async (name) => {
         if (!this.#topics.delete(name)) throw refusal("UNKNOWN_TOPIC_OR_PARTITION", true);

@@ -22,6 +22,7 @@ export class MemoryGroup {
   readonly offsets: Map<string, number> = new Map();
   readonly members: Map<string, Member> = new Map();
   generation = 0;
+  heartbeats = 0;
   #nextId = 1;
   #rebalancing = false;
   #assignments: readonly MemberAssignment[] | undefined;
@@ -57,6 +58,7 @@ export class MemoryGroup {
   }
 
   heartbeat(member: GroupIdentity): void {
+    this.heartbeats += 1;
     this.#check(member);
     if (this.#rebalancing) throw refusal("REBALANCE_IN_PROGRESS");
   }

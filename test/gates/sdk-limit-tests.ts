@@ -56,6 +56,19 @@ export const sdkLimitTests: Readonly<Record<string, LimitTest>> = {
     connections,
     "a broker that does not take the login in time is given up",
   ),
+  timerMsMax: met(
+    "INVALID_ARGUMENT",
+    producer,
+    "options that contradict each other, or are no numbers, are refused: %j",
+  ),
+  groupRequestTimeoutMsMax: met(
+    "REQUEST_TIMED_OUT",
+    "sdk/src/consumer/ending.test.ts",
+    "who stops waits for a group that does not answer no longer than for two requests",
+  ),
+  commitRetryMsMax: {
+    tuning: "what is not committed by then comes again, as after a crash",
+  },
   metadataAgeMsMax: {
     tuning: "how old a leader's name may be; a broker that leads no more says so at once",
   },

@@ -12,7 +12,7 @@ import type {
   TopicPartition,
 } from "../transport/described.ts";
 import type { ListedOffset, OffsetSpec, OpenTransport, Transport } from "../transport/transport.ts";
-import type { Position } from "../consumer/options.ts";
+import { checkedPosition, type Position } from "../consumer/options.ts";
 
 /**
  * What a topic is created with.
@@ -155,7 +155,9 @@ export class Admin implements AsyncDisposable {
     options: Abortable = {},
   ): Promise<readonly PartitionOffset[]> {
     const at: OffsetSpec =
-      typeof position === "string" ? position : { timestampMs: Number(position.timestamp) };
+      typeof position === "string"
+        ? position
+        : { timestampMs: Number(checkedPosition(position).timestamp) };
     const { partitions } = await this.describeTopic(topic, options);
     const all = partitions.map(({ partition }) => ({ topic, partition }));
     const found = await this.#listOffsets(all, at, options);
@@ -265,11 +267,15 @@ export class Admin implements AsyncDisposable {
 /** Who commits for a group from outside (OffsetCommit without a member). */
 const nobody = { memberId: "", generation: -1, instanceId: null } as const;
 
-/** A topic that is not there is an answer here. So is no connection: whether it took effect is open. */
+/**
+ * A topic that is not there is an answer here. So is no connection, and no answer in time: whether it
+ * took effect is open, and a repeat could be told that it is done already.
+ */
 function isWorthAnother(error: unknown): boolean {
-  if (!(error instanceof BrokerError)) return false;
-  return error.retriable && error.code !== "UNKNOWN_TOPIC_OR_PARTITION";
+  return error instanceof BrokerError && error.retriable && !answers.has(error.code);
 }
+
+const answers: ReadonlySet<string> = new Set(["UNKNOWN_TOPIC_OR_PARTITION", "REQUEST_TIMED_OUT"]);
 
 async function listByLeader(
   transport: Transport,

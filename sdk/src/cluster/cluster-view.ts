@@ -11,6 +11,8 @@ import type { Transport } from "../transport/transport.ts";
 interface Known {
   readonly topic: TopicMetadata;
   readonly atMs: number;
+  /** A broker has said that it is not so any more. */
+  isWrong: boolean;
 }
 
 /** Codes after which metadata is asked for again. */
@@ -43,10 +45,16 @@ export class ClusterView {
     this.#autoCreate = options.autoCreate;
   }
 
-  /** What is known, if it is not old. */
+  /** What is known, if it is neither old nor wrong. */
   peek(name: string, now: number = nowMs()): TopicMetadata | undefined {
     const known = this.#known.get(name);
-    return known === undefined || now - known.atMs > metadataAgeMsMax ? undefined : known.topic;
+    const isOld = known === undefined || known.isWrong || now - known.atMs > metadataAgeMsMax;
+    return isOld ? undefined : known.topic;
+  }
+
+  /** What was known last, however old: who leads may be wrong, how many partitions there are is not. */
+  latest(name: string): TopicMetadata | undefined {
+    return this.#known.get(name)?.topic;
   }
 
   /**
@@ -69,7 +77,8 @@ export class ClusterView {
 
   /** What is known of the topic is wrong. */
   forget(name: string): void {
-    this.#known.delete(name);
+    const known = this.#known.get(name);
+    if (known !== undefined) known.isWrong = true;
   }
 
   async #ask(name: string): Promise<TopicMetadata> {
@@ -85,12 +94,15 @@ export class ClusterView {
   async #read(name: string): Promise<TopicMetadata> {
     const { topics } = await this.#transport.metadata([name], { autoCreate: this.#autoCreate });
     const topic = topics.find((candidate) => candidate.name === name);
-    if (topic?.error !== undefined) throw topic.error;
+    if (topic?.error !== undefined) {
+      if (topic.error.code === "UNKNOWN_TOPIC_OR_PARTITION") this.#known.delete(name);
+      throw topic.error;
+    }
     if (topic === undefined || topic.partitions.length === 0) {
       const message = `no broker knows topic ${name}`;
       throw new BrokerError({ code: "UNKNOWN_TOPIC_OR_PARTITION", message, retriable: true });
     }
-    this.#known.set(name, { topic, atMs: nowMs() });
+    this.#known.set(name, { topic, atMs: nowMs(), isWrong: false });
     return topic;
   }
 }

@@ -6,7 +6,7 @@
 import { Fifo } from "../fifo.ts";
 import type { TopicPartition } from "../transport/described.ts";
 import type { FetchedRecord, FetchResult } from "../transport/transport.ts";
-import type { Position } from "./options.ts";
+import type { Place } from "./options.ts";
 
 /** A record that was handed out, until it is processed. */
 export interface InHand {
@@ -23,7 +23,7 @@ export class AssignedPartition implements TopicPartition {
   /** Where to fetch next; undefined while that is being found out. */
   fetchFrom: number | undefined;
   /** Where to go on; undefined: where the group is. */
-  wanted: Position | undefined;
+  wanted: Place | undefined;
   /** Counts; a fetch of the time before a seek is dropped by it. */
   seeks = 0;
   paused = false;
@@ -34,6 +34,8 @@ export class AssignedPartition implements TopicPartition {
   /** Had no news: not asked for before this (monotonic ms) while others have messages to take. */
   restsUntilMs = 0;
   failures = 0;
+  /** Fetched from this broker instead of its leader, until then (monotonic ms). */
+  nearer: { readonly node: number; readonly untilMs: number } | undefined;
   /** What the group has. */
   committed: number | undefined;
   highWatermark: number | undefined;
@@ -44,7 +46,7 @@ export class AssignedPartition implements TopicPartition {
   #inHandCount = 0;
   #idle: (() => void)[] = [];
 
-  constructor(at: TopicPartition, wanted: Position | undefined) {
+  constructor(at: TopicPartition, wanted: Place | undefined) {
     this.topic = at.topic;
     this.partition = at.partition;
     this.wanted = wanted;
@@ -116,14 +118,28 @@ export class AssignedPartition implements TopicPartition {
     return this.#records[this.#next]?.offset ?? this.fetchFrom;
   }
 
-  seek(position: Position): void {
+  /** What was fetched and not handed out goes, to be fetched again when it is wanted. */
+  forgetFetched(): void {
+    const next = this.#records[this.#next];
+    if (next === undefined) return;
+    // A fetch that is under way goes on behind it.
+    this.seeks += 1;
+    this.#dropFetched();
+    this.fetchFrom = next.offset;
+  }
+
+  seek(position: Place): void {
     this.seeks += 1;
     this.wanted = position;
     this.fetchFrom = undefined;
+    this.#dropFetched();
+    this.#outstanding.drain();
+  }
+
+  #dropFetched(): void {
     this.#records = [];
     this.#next = 0;
     this.#bufferedBytes = 0;
-    this.#outstanding.drain();
   }
 
   /** Resolves when nothing is in hand. */

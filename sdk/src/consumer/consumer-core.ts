@@ -7,14 +7,24 @@
  */
 import { ClusterView } from "../cluster/cluster-view.ts";
 import { argumentError, closedError, MillraceError } from "../errors.ts";
-import { connectTimeoutMsDefault, partitionStreakMax, turnMessagesMax } from "../limits.ts";
-import { type Abortable, afterThisTurn, later, sleep, withSignal } from "../timing.ts";
+import {
+  commitRetryMsMax,
+  connectTimeoutMsDefault,
+  groupRequestTimeoutMsMax,
+  partitionStreakMax,
+  turnMessagesMax,
+} from "../limits.ts";
+import { type Abortable, afterThisTurn, later, retrying, sleep, withSignal } from "../timing.ts";
 import type { PartitionOffset, TopicPartition } from "../transport/described.ts";
 import type { GroupIdentity, OpenTransport, Transport } from "../transport/transport.ts";
+import { AllPartitions } from "./all-partitions.ts";
 import { AssignedPartition, type InHand } from "./assigned-partition.ts";
+import { ignoreMembership, isMembership, isPassing, notHeld } from "./commit-failures.ts";
 import { Fetcher } from "./fetcher.ts";
 import { GroupMember } from "./group-member.ts";
-import type { ConsumerSettings, Position } from "./options.ts";
+import { callFor } from "./on-behalf.ts";
+import type { ConsumerSettings, Position, RebalanceEvent } from "./options.ts";
+import { covers, Wishes } from "./wishes.ts";
 
 type Phase = "new" | "running" | "stopping" | "stopped";
 
@@ -27,9 +37,13 @@ export class ConsumerCore {
   readonly #view: ClusterView;
   readonly #fetcher: Fetcher;
   readonly #member: GroupMember | undefined;
-  readonly #sought = new Map<string, Position>();
+  /** In place of a group. */
+  readonly #all: AllPartitions;
+  readonly #wishes = new Wishes();
   readonly #arrivals: (() => void)[] = [];
   #assigned: readonly AssignedPartition[] = [];
+  /** Not this consumer's any more, but handlers have messages of them in hand. */
+  #left: readonly AssignedPartition[] = [];
   #turn = 0;
   /** Messages of the partition whose turn it is, one after another. */
   #streak = 0;
@@ -52,7 +66,7 @@ export class ConsumerCore {
     this.#onStopped = onStopped;
     this.#settings = settings;
     this.#records = openTransport();
-    this.#group = openTransport();
+    this.#group = openTransport({ requestTimeoutMs: groupRequestTimeoutMsMax });
     const requestTimeoutMs = settings.rebalanceTimeoutMs + connectTimeoutMsDefault;
     this.#joining = openTransport({ requestTimeoutMs });
     this.#view = new ClusterView(this.#records, { autoCreate: false });
@@ -62,7 +76,12 @@ export class ConsumerCore {
       arrived: () => this.#changed(),
       fail: (error) => this.#fail(error),
     });
-    const { group } = settings;
+    const { group, topics } = settings;
+    this.#all = new AllPartitions({
+      ...{ view: this.#view, topics },
+      assigned: (partitions) => this.#assign(partitions),
+      added: (partitions) => this.#add(partitions),
+    });
     if (group === undefined) return;
     this.#member = new GroupMember({
       ...{ joining: this.#joining.groups, groups: this.#group.groups, view: this.#view },
@@ -101,8 +120,7 @@ export class ConsumerCore {
     if (this.#phase !== "new") return;
     this.#waitsForHands = use === "handler";
     this.#phase = "running";
-    const begun = this.#member === undefined ? this.#assignAll() : this.#member.run();
-    this.#membership = begun.catch((error: unknown) => {
+    this.#membership = (this.#member ?? this.#all).run().catch((error: unknown) => {
       const isOurs = error instanceof MillraceError;
       this.#fail(isOurs ? error : argumentError("onRebalance threw", error));
     });
@@ -171,17 +189,18 @@ export class ConsumerCore {
     this.#fetcher.wake();
   }
 
-  seek(position: Position, at?: Partial<TopicPartition>): void {
-    for (const topic of this.#settings.topics) {
-      if (at?.topic !== undefined && at.topic !== topic) continue;
-      this.#sought.set(seekKey(topic, at?.partition), position);
-    }
-    for (const partition of this.#matching(at)) partition.seek(position);
+  /** Between two assignments it counts for the next: what is given back is not read any more. */
+  seek(position: Position, at: Partial<TopicPartition> = {}): void {
+    const isBetween = this.#assigned.every(({ revoked }) => revoked);
+    if (isBetween) this.#wishes.seek(position, at);
+    else for (const partition of this.#matching(at)) partition.seek(position);
     this.#fetcher.wake();
   }
 
-  setPaused(paused: "paused" | "resumed", at?: Partial<TopicPartition>): void {
-    for (const partition of this.#matching(at)) partition.paused = paused === "paused";
+  setPaused(paused: "paused" | "resumed", at: Partial<TopicPartition> = {}): void {
+    const isPaused = paused === "paused";
+    this.#wishes.setPaused(isPaused, at);
+    for (const partition of this.#matching(at)) partition.paused = isPaused;
     this.#fetcher.wake();
     this.#changed();
   }
@@ -212,14 +231,15 @@ export class ConsumerCore {
     this.#changed();
     try {
       if (this.#waitsForHands) {
-        await Promise.all(this.#assigned.map((partition) => partition.idle()));
+        const held = [...this.#assigned, ...this.#left];
+        await Promise.all(held.map((partition) => partition.idle()));
       }
       if (wasRunning && this.#commitsItself && this.#failure === undefined) {
-        await this.#committing;
-        await this.#commit();
+        await this.#commitPatiently();
       }
     } finally {
       this.#member?.stop();
+      this.#all.stop();
       await this.#membership;
       // Without it the group waits for the session's end, and no record is lost.
       await this.#member?.leave().catch(() => undefined);
@@ -230,29 +250,31 @@ export class ConsumerCore {
     }
   }
 
-  async #assignAll(): Promise<void> {
-    const topics = await Promise.all(this.#settings.topics.map((topic) => this.#view.topic(topic)));
-    await this.#assign(
-      topics.flatMap(({ name, partitions }) =>
-        partitions.map(({ partition }) => ({ topic: name, partition })),
-      ),
-    );
-  }
-
   async #assign(partitions: readonly TopicPartition[]): Promise<void> {
     if (this.isOver) return;
     const isReader = this.#member === undefined;
-    this.#assigned = partitions.map((at) => {
-      const sought =
-        this.#sought.get(seekKey(at.topic, at.partition)) ?? this.#sought.get(seekKey(at.topic));
-      return new AssignedPartition(at, sought ?? (isReader ? this.#settings.from : undefined));
-    });
-    // A seek is for once: after a rebalance the group's offsets count.
-    this.#sought.clear();
+    const from = isReader ? this.#settings.from : undefined;
+    this.#assigned = partitions.map((at) =>
+      this.#newPartition(at, this.#wishes.positionOf(at) ?? from),
+    );
+    this.#wishes.assigned();
     this.#turn = 0;
     this.#fetcher.wake();
-    if (!isReader) await this.#settings.onRebalance({ kind: "assigned", partitions });
+    if (!isReader) await this.#tell({ kind: "assigned", partitions });
     this.#changed();
+  }
+
+  /** What has come since is read from its beginning: all of it is new. */
+  #add(partitions: readonly TopicPartition[]): void {
+    const added = partitions.map((at) => this.#newPartition(at, "earliest"));
+    this.#assigned = [...this.#assigned, ...added];
+    this.#fetcher.wake();
+  }
+
+  #newPartition(at: TopicPartition, wanted: Position | undefined): AssignedPartition {
+    const partition = new AssignedPartition(at, wanted);
+    partition.paused = this.#wishes.isPaused(at);
+    return partition;
   }
 
   async #giveBack(): Promise<void> {
@@ -266,17 +288,34 @@ export class ConsumerCore {
     await Promise.race([idle, patience]);
     waited.abort();
     patience.catch(() => undefined);
-    await this.#settings.onRebalance({ kind: "revoked", partitions: given.map(placeOf) });
-    if (this.#commitsItself) await this.commit().catch(ignoreMembership);
-    this.#assigned = [];
+    await this.#tell({ kind: "revoked", partitions: given.map(placeOf) });
+    if (this.#commitsItself) await this.#commitPatiently().catch(ignoreMembership);
+    this.#letGo(given);
   }
 
   async #lose(): Promise<void> {
     const gone = this.#assigned;
     for (const partition of gone) partition.revoked = true;
-    this.#assigned = [];
+    this.#letGo(gone);
     this.#changed();
-    await this.#settings.onRebalance({ kind: "lost", partitions: gone.map(placeOf) });
+    await this.#tell({ kind: "lost", partitions: gone.map(placeOf) });
+  }
+
+  #letGo(partitions: readonly AssignedPartition[]): void {
+    this.#assigned = [];
+    this.#left = [...this.#left, ...partitions].filter(({ inHandCount }) => inHandCount > 0);
+  }
+
+  async #tell(event: RebalanceEvent): Promise<void> {
+    await callFor(this, this.#settings.onRebalance, event);
+  }
+
+  /** Where it fails for good, what was processed comes again. */
+  #commitPatiently(): Promise<void> {
+    return retrying(() => this.commit(), {
+      forMs: commitRetryMsMax,
+      retriable: isPassing,
+    });
   }
 
   async #commit(offsets?: readonly PartitionOffset[]): Promise<void> {
@@ -284,13 +323,21 @@ export class ConsumerCore {
     if (member === undefined) throw argumentError("a consumer without a group can't commit");
     const due = offsets ?? this.#due();
     if (due.length === 0) return;
+    const seeks = new Map(this.#assigned.map((partition) => [partition, partition.seeks]));
+    for (const at of due) if (this.#held(at) === undefined) throw notHeld(at);
     const results = await this.#group.groups.commit(member, due);
-    for (const { topic, partition, error } of results) {
+    for (const { error, ...at } of results) {
       if (error !== undefined) throw error;
-      const done = due.find((one) => one.topic === topic && one.partition === partition);
-      const held = this.#assigned.find((one) => one.topic === topic && one.partition === partition);
-      if (done !== undefined) held?.committedTo(done.offset);
+      const done = due.find((one) => covers(at, one));
+      const held = this.#held(at);
+      // After a seek nothing is known of what the group has.
+      const isSame = held !== undefined && seeks.get(held) === held.seeks;
+      if (done !== undefined && isSame) held.committedTo(done.offset);
     }
+  }
+
+  #held(at: TopicPartition): AssignedPartition | undefined {
+    return this.#assigned.find((one) => covers(at, one));
   }
 
   #due(): readonly PartitionOffset[] {
@@ -315,11 +362,8 @@ export class ConsumerCore {
     });
   }
 
-  #matching(at: Partial<TopicPartition> | undefined): readonly AssignedPartition[] {
-    return this.#assigned.filter(
-      ({ topic, partition }) =>
-        (at?.topic ?? topic) === topic && (at?.partition ?? partition) === partition,
-    );
+  #matching(at: Partial<TopicPartition>): readonly AssignedPartition[] {
+    return this.#assigned.filter((partition) => covers(at, partition));
   }
 
   #fail(error: MillraceError): void {
@@ -334,27 +378,6 @@ export class ConsumerCore {
   }
 }
 
-function seekKey(topic: string, partition?: number): string {
-  return partition === undefined ? topic : `${topic}\n${partition}`;
-}
-
 function placeOf({ topic, partition }: TopicPartition): TopicPartition {
   return { topic, partition };
-}
-
-const membershipCodes: ReadonlySet<string> = new Set([
-  "REBALANCE_IN_PROGRESS",
-  "ILLEGAL_GENERATION",
-  "UNKNOWN_MEMBER_ID",
-]);
-
-/** The next heartbeat says the same, and that is acted on. */
-function isMembership(error: unknown): boolean {
-  return error instanceof MillraceError && membershipCodes.has(error.code);
-}
-
-/** At a rebalance: where the group has gone on, there is nothing that this member could commit. */
-function ignoreMembership(error: unknown): void {
-  const passes = error instanceof MillraceError && error.retriable;
-  if (!passes && !isMembership(error)) throw error;
 }

@@ -8,6 +8,7 @@ import type { OpenTransport } from "../transport/transport.ts";
 import type { InHand } from "./assigned-partition.ts";
 import { ConsumerCore } from "./consumer-core.ts";
 import {
+  checkedPosition,
   concurrencyOf,
   type ConsumeOptions,
   consumerSettings,
@@ -15,7 +16,8 @@ import {
   type Position,
   type RunOptions,
 } from "./options.ts";
-import { isHandling, runHandlers } from "./runner.ts";
+import { callFor, isCalledFor } from "./on-behalf.ts";
+import { runHandlers } from "./runner.ts";
 
 type Awaitable<T> = T | Promise<T>;
 
@@ -92,10 +94,14 @@ export class Consumer<M extends Message = Message> implements AsyncIterable<M>, 
   ) {
     this.#formats = new Map(formats.map((format) => [format.topic, format]));
     const settings = consumerSettings([...this.#formats.keys()], options);
-    this.#core = new ConsumerCore(openTransport, settings, onStopped);
     const { signal } = options;
-    if (signal?.aborted === true) this.#stopQuietly();
-    signal?.addEventListener("abort", () => this.#stopQuietly(), { once: true });
+    const abort = (): void => this.#stopQuietly();
+    this.#core = new ConsumerCore(openTransport, settings, () => {
+      signal?.removeEventListener("abort", abort);
+      onStopped();
+    });
+    if (signal?.aborted === true) abort();
+    else signal?.addEventListener("abort", abort, { once: true });
   }
 
   /** The partitions that this consumer has now. */
@@ -157,7 +163,7 @@ export class Consumer<M extends Message = Message> implements AsyncIterable<M>, 
   /**
    * Commits up to and including a message, or, without one, everything that is processed. Rejects
    * with `REBALANCE_IN_PROGRESS`, `ILLEGAL_GENERATION` or `UNKNOWN_MEMBER_ID` where the partition is
-   * another member's by now.
+   * not this consumer's, or not any more.
    */
   commit(
     message?: TopicPartition & { readonly offset: number },
@@ -170,13 +176,17 @@ export class Consumer<M extends Message = Message> implements AsyncIterable<M>, 
 
   /**
    * Reads on from somewhere else, with what is fetched already forgotten. Before the first
-   * assignment it counts for what will be assigned.
+   * assignment, and within a rebalance, it counts for what will be assigned next. Throws
+   * `INVALID_ARGUMENT` for an offset or a time that is none.
    */
   seek(position: Position, partitions?: PartitionFilter): void {
-    this.#core.seek(position, partitions);
+    this.#core.seek(checkedPosition(position), partitions);
   }
 
-  /** Hands out nothing of these partitions until `resume`; the group keeps its members. */
+  /**
+   * Hands out nothing of these partitions until `resume`, also of those that are assigned later; the
+   * group keeps its members.
+   */
   pause(partitions?: PartitionFilter): void {
     this.#core.setPaused("paused", partitions);
   }
@@ -187,11 +197,12 @@ export class Consumer<M extends Message = Message> implements AsyncIterable<M>, 
 
   /**
    * Fetches no more, waits for the handlers, commits and leaves the group. A signal ends the wait,
-   * not the stopping. Called by a handler it does not wait, as that would be for itself.
+   * not the stopping. Called by a handler, `onRebalance` or `onInvalid` it does not wait, as that would
+   * be for itself.
    */
   stop({ signal }: Abortable = {}): Promise<void> {
     const stopping = this.#core.stop();
-    if (!isHandling(this.#core)) return withSignal(stopping, signal);
+    if (!isCalledFor(this.#core)) return withSignal(stopping, signal);
     // Its outcome is that of `run`.
     stopping.catch(() => undefined);
     return Promise.resolve();
@@ -264,7 +275,7 @@ export class Consumer<M extends Message = Message> implements AsyncIterable<M>, 
       ...{ timestamp: record.timestampMs, key: record.key, value: record.value },
       ...{ headers: new MessageHeaders(record.headers), error },
     };
-    await onInvalid(invalid);
+    await callFor(this.#core, onInvalid, invalid);
     return undefined;
   }
 

@@ -1,5 +1,6 @@
 /**
- * Keeps the buffers of the assigned partitions filled: one poll to each leader at a time, for the
+ * Keeps the buffers of the assigned partitions filled: one poll at a time to each leader, or to the
+ * broker that a leader names because it is nearer (KIP-392), for the
  * partitions that have room. It is a long poll where all of them have; while some have messages to
  * take, nothing may wait for news of the others, or a partition that is taken empty meanwhile would
  * wait as long. Then those without news rest for a while.
@@ -13,6 +14,7 @@ import {
   fetchBytesMax,
   fetchWaitMsMax,
   idleRestMs,
+  metadataAgeMsMax,
   partitionFetchBytesMax,
 } from "../limits.ts";
 import { afterThisTurn, backoffMs, later, nowMs } from "../timing.ts";
@@ -88,8 +90,11 @@ export class Fetcher {
         !this.#resolving.has(partition),
     );
     if (lost.length > 0) this.#resolve(lost).catch(() => undefined);
-    const buffered = assigned.reduce((sum, { bufferedBytes }) => sum + bufferedBytes, 0);
-    if (buffered >= consumerBufferBytesMax) return;
+    if (isFull(assigned)) {
+      // What nobody may take must not keep the others from being fetched.
+      for (const partition of assigned) if (partition.paused) partition.forgetFetched();
+      if (isFull(assigned)) return;
+    }
     const polls = new Map<number, Polls>();
     for (const partition of assigned) {
       if (partition.notBeforeMs <= now && !partition.paused) this.#join(polls, partition, now);
@@ -110,13 +115,16 @@ export class Fetcher {
       this.#askFor(partition.topic);
       return;
     }
-    const ofLeader = polls.get(known.leader) ?? { asked: [], resting: [], isBusy: false };
-    polls.set(known.leader, ofLeader);
+    if (partition.nearer !== undefined && partition.nearer.untilMs < now)
+      partition.nearer = undefined;
+    const node = partition.nearer?.node ?? known.leader;
+    const ofNode = polls.get(node) ?? { asked: [], resting: [], isBusy: false };
+    polls.set(node, ofNode);
     if (partition.bufferedBytes > partitionFetchBytesMax / 2) {
-      ofLeader.isBusy = true;
+      ofNode.isBusy = true;
       return;
     }
-    const list = partition.restsUntilMs > now ? ofLeader.resting : ofLeader.asked;
+    const list = partition.restsUntilMs > now ? ofNode.resting : ofNode.asked;
     list.push({
       ...{ partition, topicId: topic.topicId, leaderEpoch: known.leaderEpoch },
       ...{ offset: partition.fetchFrom, seeks: partition.seeks },
@@ -185,13 +193,23 @@ export class Fetcher {
     );
     if (poll === undefined) return;
     const { partition, seeks } = poll;
-    if (result.error === undefined) {
+    if (result.nearerNode !== undefined) {
+      partition.nearer = { node: result.nearerNode, untilMs: nowMs() + metadataAgeMsMax };
+    } else if (result.error === undefined) {
       partition.failures = 0;
       if (result.records.length === 0 && result.nextOffset === poll.offset) this.#rest(partition);
       partition.add(result, seeks);
     } else if (result.error.code !== "OFFSET_OUT_OF_RANGE") {
       this.#postpone(partition, result.error);
-    } else if (partition.seeks === seeks) partition.seek(this.#deps.settings.from);
+    } else if (partition.nearer !== undefined) {
+      // A follower may not have it yet: its leader knows.
+      partition.nearer = undefined;
+    } else if (partition.seeks === seeks) {
+      const { from } = this.#deps.settings;
+      // An offset of the options may be gone as well: to ask for it again would never end.
+      const isOffset = typeof from === "object" && "offset" in from;
+      partition.seek(isOffset ? { nearestTo: poll.offset } : from);
+    }
   }
 
   #rest(partition: AssignedPartition): void {
@@ -207,6 +225,7 @@ export class Fetcher {
   #postpone(partition: AssignedPartition, error: unknown): void {
     if (this.#giveUpUnlessRetriable(error)) return;
     if (saysStale(error)) this.#deps.view.forget(partition.topic);
+    partition.nearer = undefined;
     partition.failures += 1;
     const waitMs = backoffMs(partition.failures);
     partition.notBeforeMs = nowMs() + waitMs;
@@ -227,4 +246,9 @@ export class Fetcher {
     this.#deps.fail(failure);
     return true;
   }
+}
+
+function isFull(assigned: readonly AssignedPartition[]): boolean {
+  const buffered = assigned.reduce((sum, { bufferedBytes }) => sum + bufferedBytes, 0);
+  return buffered >= consumerBufferBytesMax;
 }

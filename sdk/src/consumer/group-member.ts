@@ -5,7 +5,7 @@
  *
  * `revoked` is awaited before the next join, so whoever gets the partitions finds the offsets of
  * everything that was processed. Where the broker has put the member out, there is nothing to
- * commit any more: `lost`. Heartbeats go on while `revoked` runs, because it may take a while.
+ * commit any more: `lost`. Heartbeats go on while `assigned` and `revoked` run: they may take a while.
  * What may pass is tried again without end; what can't is thrown out of `run`.
  */
 import type { ClusterView } from "../cluster/cluster-view.ts";
@@ -84,17 +84,25 @@ export class GroupMember {
   async #oneGeneration(signal: AbortSignal): Promise<void> {
     const partitions = await this.#patiently((attempt) => this.#join(attempt), signal);
     if (partitions === undefined) return;
-    await this.#deps.assigned(partitions);
+    await this.#beating(() => this.#deps.assigned(partitions));
     const departure = await this.#stay(signal);
     if (departure === "lost") {
       await this.#deps.lost();
       return;
     }
-    const revoked = new AbortController();
-    const beats = this.#beatUntil(AbortSignal.any([revoked.signal, signal]));
-    await this.#deps.revoked();
-    revoked.abort();
-    await beats;
+    await this.#beating(() => this.#deps.revoked());
+  }
+
+  /** Heartbeats while something else takes its time. What they say, the next one says again. */
+  async #beating<T>(work: () => Promise<T>): Promise<T> {
+    const done = new AbortController();
+    const beats = this.#beatUntil(done.signal);
+    try {
+      return await work();
+    } finally {
+      done.abort();
+      await beats;
+    }
   }
 
   /** Until it succeeds, or the group says that it has to join anew: then undefined. */
@@ -147,7 +155,7 @@ export class GroupMember {
     for (const name of names) {
       this.#deps.view.forget(name);
       // Another member may want a topic that is not there: it has no partitions.
-      const topic = await this.#deps.view.topic(name).catch(() => undefined);
+      const topic = await this.#deps.view.topic(name).catch(nothingIfRefused);
       if (topic !== undefined) counts.set(name, topic.partitions.length);
     }
     this.#countedMs = nowMs();
@@ -161,7 +169,10 @@ export class GroupMember {
       await sleep(heartbeatIntervalMs, signal);
       const departure = await this.#beat(signal);
       if (departure !== undefined) return departure;
-      if (await this.#hasNewPartitions()) return "rebalance";
+      const before = this.#counts;
+      if (before === undefined || nowMs() - this.#countedMs < metadataAgeMsMax) continue;
+      const counting = (): Promise<boolean> => withSignal(this.#hasNewPartitions(before), signal);
+      if (await this.#beating(counting)) return "rebalance";
     }
   }
 
@@ -178,7 +189,6 @@ export class GroupMember {
     }
   }
 
-  /** While the members finish what they have in hand. What it says is known already. */
   async #beatUntil(signal: AbortSignal): Promise<void> {
     const { heartbeatIntervalMs } = this.#deps.settings;
     while (!signal.aborted) {
@@ -188,13 +198,21 @@ export class GroupMember {
   }
 
   /** The leader looks now and then whether a topic has grown: then it has to assign anew. */
-  async #hasNewPartitions(): Promise<boolean> {
-    const before = this.#counts;
-    if (before === undefined || nowMs() - this.#countedMs < metadataAgeMsMax) return false;
+  async #hasNewPartitions(before: ReadonlyMap<string, number>): Promise<boolean> {
     const topics = [...before.keys()];
-    const after = await this.#count([{ memberId: "", instanceId: null, topics }]);
+    const after = await this.#count([{ memberId: "", instanceId: null, topics }]).catch(
+      () => before,
+    );
     return topics.some((topic) => after.get(topic) !== before.get(topic));
   }
+}
+
+/** A broker has said that there is no such topic for us. That none answers says nothing of the topic. */
+function nothingIfRefused(error: unknown): undefined {
+  const isRefused =
+    error instanceof BrokerError &&
+    (!error.retriable || error.code === "UNKNOWN_TOPIC_OR_PARTITION");
+  if (!isRefused) throw error;
 }
 
 /** A topic that nobody has is said, and not waited for in silence. */

@@ -1,6 +1,6 @@
 import { argumentError, type ValidationError } from "../errors.ts";
 import type { MessageHeaders } from "../headers.ts";
-import { handlerConcurrencyMax } from "../limits.ts";
+import { handlerConcurrencyMax, timerMsMax } from "../limits.ts";
 import type { TopicPartition } from "../transport/described.ts";
 import type { Isolation } from "../transport/transport.ts";
 
@@ -24,6 +24,9 @@ export type Position =
   | "latest"
   | { readonly offset: number }
   | { readonly timestamp: number | Date };
+
+/** Also: the offset there is that lies nearest to one that is gone, or not there yet. */
+export type Place = Position | { readonly nearestTo: number };
 
 /**
  * A message that its topic's schemas did not accept, as it lies in the log.
@@ -91,7 +94,8 @@ export interface RebalanceEvent {
 export interface ConsumeOptions {
   /**
    * The group that shares the work and remembers how far it came. Left out: all partitions are
-   * read, from `from` on, and nothing is committed.
+   * read, from `from` on, those that the topics get later from their beginning, and nothing is
+   * committed.
    */
   readonly group?: string;
   /** Where to begin where the group has no offset, or the offset is gone. Default `latest`. */
@@ -148,7 +152,7 @@ export function consumerSettings(
   const settings: ConsumerSettings = {
     topics,
     group: options.group,
-    from: options.from ?? "latest",
+    from: checkedPosition(options.from ?? "latest"),
     autoCommit: options.autoCommit ?? true,
     autoCommitIntervalMs: options.autoCommitIntervalMs ?? 5_000,
     onInvalid: options.onInvalid ?? "throw",
@@ -162,10 +166,40 @@ export function consumerSettings(
   };
   if (topics.length === 0) throw argumentError("a consumer needs a topic");
   if (settings.group === "") throw argumentError("a group needs a name");
+  for (const name of intervals) {
+    const ms = settings[name];
+    if (!(ms >= 1 && ms <= timerMsMax))
+      throw argumentError(`${name} must be from 1 to ${timerMsMax}`);
+  }
   if (settings.heartbeatIntervalMs * 2 > settings.sessionTimeoutMs) {
     throw argumentError("a session must be as long as two heartbeats at least");
   }
   return settings;
+}
+
+const intervals = [
+  "autoCommitIntervalMs",
+  "heartbeatIntervalMs",
+  "rebalanceTimeoutMs",
+  "sessionTimeoutMs",
+] as const;
+
+/** The position itself. Throws INVALID_ARGUMENT for an offset or a time that is none. */
+export function checkedPosition<P extends Position>(position: P): P {
+  const fault = faultOf(position);
+  if (fault !== undefined) throw argumentError(fault);
+  return position;
+}
+
+function faultOf(position: Position): string | undefined {
+  if (typeof position === "string") return undefined;
+  if ("offset" in position) {
+    const { offset } = position;
+    return Number.isSafeInteger(offset) && offset >= 0 ? undefined : `no offset is ${offset}`;
+  }
+  const timeMs = Number(position.timestamp);
+  const isTime = timeMs >= 0 && timeMs <= Number.MAX_SAFE_INTEGER;
+  return isTime ? undefined : `no time in ms since 1970 is ${timeMs}`;
 }
 
 /**

@@ -1,8 +1,18 @@
-import { expect, test } from "vitest";
+import { afterEach, expect, test, vi } from "vitest";
 import { clientOf } from "../../test/memory-client.ts";
 import { MemoryCluster } from "../../test/memory-cluster.ts";
 import { string } from "../codec.ts";
-import { fetchWaitMsMax, idleRestMs, partitionFetchBytesMax, turnMessagesMax } from "../limits.ts";
+import {
+  fetchWaitMsMax,
+  idleRestMs,
+  metadataAgeMsMax,
+  partitionFetchBytesMax,
+  turnMessagesMax,
+} from "../limits.ts";
+
+afterEach(() => {
+  vi.useRealTimers();
+});
 
 function clusterWith(records: { readonly count: number; readonly bytes: number }): MemoryCluster {
   const cluster = new MemoryCluster({
@@ -84,3 +94,23 @@ test.for(["a loop", "a handler"])(
     await client.close();
   },
 );
+
+test("a consumer of a rack reads from the broker that the leader names, and goes back after a while", async () => {
+  vi.useFakeTimers();
+  const cluster = clusterWith({ count: 3, bytes: 10 });
+  cluster.nearerNode = 7;
+  const client = clientOf(cluster);
+  const lines = client.topic("lines", { value: string() });
+  const consumer = lines.consume({ from: "earliest", rack: "here" });
+  let seen = 0;
+  const running = consumer.run(() => void (seen += 1));
+  await vi.advanceTimersByTimeAsync(2_000);
+  expect([seen, [...cluster.fetchedFrom]]).toEqual([3, [7]]);
+  cluster.nearerNode = undefined;
+  await vi.advanceTimersByTimeAsync(2 * metadataAgeMsMax);
+  expect([...cluster.fetchedFrom]).toEqual([7, 1]);
+  const stopping = consumer.stop();
+  await vi.advanceTimersByTimeAsync(1_000);
+  await Promise.all([stopping, running]);
+  await client.close();
+});

@@ -3,7 +3,7 @@ import type { ClusterView } from "../cluster/cluster-view.ts";
 import { BrokerError } from "../errors.ts";
 import type { Isolation, OffsetSpec, Transport } from "../transport/transport.ts";
 import type { AssignedPartition } from "./assigned-partition.ts";
-import type { Position } from "./options.ts";
+import type { Place, Position } from "./options.ts";
 
 export interface PositionDeps {
   /** For committed offsets. */
@@ -45,12 +45,23 @@ export async function resolvePositions(
 
 async function place(partition: AssignedPartition, deps: PositionDeps): Promise<void> {
   const { seeks } = partition;
-  const wanted = partition.wanted ?? deps.from;
-  const found =
-    typeof wanted === "object" && "offset" in wanted
-      ? wanted.offset
-      : await lookUp(partition, wanted, deps);
+  const found = await offsetOf(partition, partition.wanted ?? deps.from, deps);
   if (partition.seeks === seeks) partition.fetchFrom = found;
+}
+
+async function offsetOf(
+  partition: AssignedPartition,
+  wanted: Place,
+  deps: PositionDeps,
+): Promise<number> {
+  if (typeof wanted === "object" && "offset" in wanted) return wanted.offset;
+  if (typeof wanted !== "object" || !("nearestTo" in wanted))
+    return lookUp(partition, wanted, deps);
+  const [first, end] = await Promise.all([
+    listOffset(partition, "earliest", deps),
+    listOffset(partition, "latest", deps),
+  ]);
+  return Math.min(Math.max(wanted.nearestTo, first), end);
 }
 
 async function lookUp(

@@ -1,7 +1,12 @@
-import { expect, test } from "vitest";
+import { afterEach, expect, test, vi } from "vitest";
+import { ConnectionError } from "../errors.ts";
 import { until } from "../../test/memory-client.ts";
 import { quick, setUp } from "../../test/reading.ts";
 import type { RebalanceEvent } from "./options.ts";
+
+afterEach(() => {
+  vi.useRealTimers();
+});
 
 test("two members share the partitions, and one gets them all when the other leaves", async () => {
   const { client, lines, cluster } = await setUp([], 4);
@@ -81,5 +86,27 @@ test("what onRebalance throws ends the consumer, as the cause", async () => {
   const running = lines.consume({ ...quick, onRebalance }).run(() => undefined);
   await expect(running).rejects.toMatchObject({ code: "INVALID_ARGUMENT", cause: thrown });
   expect(cluster.group("readers").members.size).toBe(0);
+  await client.close();
+});
+
+test("a leader that can't learn what topics have assigns nothing meanwhile, and then all of it", async () => {
+  vi.useFakeTimers();
+  const { client, lines, cluster } = await setUp([], 2);
+  const assigned: number[] = [];
+  const onRebalance = ({ kind, partitions }: RebalanceEvent): void => {
+    if (kind === "assigned") assigned.push(partitions.length);
+  };
+  const consumer = lines.consume({ ...quick, onRebalance });
+  let asked = 0;
+  cluster.metadataFault = () => (asked++ === 0 ? undefined : new ConnectionError("away"));
+  const running = consumer.run(() => undefined);
+  await vi.advanceTimersByTimeAsync(8_000);
+  cluster.metadataFault = () => undefined;
+  await vi.advanceTimersByTimeAsync(3_000);
+  expect(assigned).toEqual([2]);
+  const stopping = consumer.stop();
+  await vi.advanceTimersByTimeAsync(1_000);
+  await stopping;
+  await running;
   await client.close();
 });

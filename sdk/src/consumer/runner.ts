@@ -1,7 +1,7 @@
 /** Handlers at work: a few messages of each partition at a time, started in their order. */
-import { AsyncLocalStorage } from "node:async_hooks";
 import type { AssignedPartition, InHand } from "./assigned-partition.ts";
 import type { ConsumerCore } from "./consumer-core.ts";
+import { callFor } from "./on-behalf.ts";
 
 interface Work<M> {
   /** Undefined for a message that is passed over. */
@@ -9,13 +9,6 @@ interface Work<M> {
   readonly handler: (message: M) => void | Promise<void>;
   /** Of one partition at a time. */
   readonly concurrency: number;
-}
-
-const handling = new AsyncLocalStorage<ConsumerCore>();
-
-/** True within a handler of the consumer, and in what it calls. */
-export function isHandling(core: ConsumerCore): boolean {
-  return handling.getStore() === core;
 }
 
 /**
@@ -39,7 +32,7 @@ export async function runHandlers<M>(core: ConsumerCore, work: Work<M>): Promise
     begin(inHand.from);
   };
   const hand = (message: M | undefined): void | Promise<void> =>
-    message === undefined ? undefined : handling.run(core, work.handler, message);
+    message === undefined ? undefined : callFor(core, work.handler, message);
   /** A promise only where the handler, or the schema, gives one: to wait for nothing costs as well. */
   const handle = (inHand: InHand): Promise<void> | undefined => {
     try {

@@ -79,44 +79,39 @@ const faults: readonly (readonly [string, ProduceFault])[] = [
   ["comes to a broker that has forgotten the producer", { code: "UNKNOWN_PRODUCER_ID" }],
 ];
 
-test.for(faults)(
-  "records keep their order when a batch %s and others follow it",
-  async ([, fault]) => {
-    const { cluster, client, sendAll } = setUp();
-    const producer = client.producer({ batchBytes });
-    await sendAll(producer, ["first"]);
-    let asked = 0;
-    cluster.produceFault = () => (asked++ === 1 ? fault : "none");
-    const open = hold(cluster);
-    const values = valuesUpTo(16);
-    const sent = sendAll(producer, values);
-    await until("the requests", () => cluster.produced.length === 1 + batchesInFlightMax);
-    open();
-    const outcomes = await sent;
-    expect(cluster.values("lines")).toEqual(["first", ...values]);
-    expect(outcomes.map((one) => one.status === "fulfilled" && one.value.offset)).toEqual(
-      values.map((_, i) => i + 1),
-    );
-    await client.close();
-  },
-);
-
-test("a batch that is refused for good takes nothing with it that was sent behind it", async () => {
+/** Sends as many batches as may be under way, of which the second meets the fault. */
+async function sendBehind(fault: ProduceFault) {
   const { cluster, client, sendAll } = setUp();
   const producer = client.producer({ batchBytes });
   await sendAll(producer, ["first"]);
   let asked = 0;
-  cluster.produceFault = () => (asked++ === 1 ? { code: "INVALID_RECORD" } : "none");
+  cluster.produceFault = () => (asked++ === 1 ? fault : "none");
   const open = hold(cluster);
   const values = valuesUpTo(16);
   const sent = sendAll(producer, values);
   await until("the requests", () => cluster.produced.length === 1 + batchesInFlightMax);
   open();
   const outcomes = await sent;
+  await client.close();
+  return { outcomes, stored: cluster.values("lines"), values };
+}
+
+test.for(faults)(
+  "records keep their order when a batch %s and others follow it",
+  async ([, fault]) => {
+    const { outcomes, stored, values } = await sendBehind(fault);
+    expect(stored).toEqual(["first", ...values]);
+    expect(outcomes.map((one) => one.status === "fulfilled" && one.value.offset)).toEqual(
+      values.map((_, i) => i + 1),
+    );
+  },
+);
+
+test("a batch that is refused for good takes nothing with it that was sent behind it", async () => {
+  const { outcomes, stored, values } = await sendBehind({ code: "INVALID_RECORD" });
   const refused = outcomes.flatMap(({ status }, i) => (status === "rejected" ? [i] : []));
   expect(refused).toEqual([2, 3]);
-  expect(cluster.values("lines")).toEqual(["first", ...values.toSpliced(2, 2)]);
-  await client.close();
+  expect(stored).toEqual(["first", ...values.toSpliced(2, 2)]);
 });
 
 test("the numbers of a batch that may have been appended are not given to the next", async () => {
@@ -190,6 +185,8 @@ const anyFault = fc.oneof(
       ...faults.map(([, fault]) => fault),
       { code: "OUT_OF_ORDER_SEQUENCE_NUMBER" },
       { code: "INVALID_RECORD" },
+      "garbled after",
+      "failed after",
     ),
   },
 );

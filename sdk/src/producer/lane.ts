@@ -3,10 +3,11 @@
  * which they were sent, also where one has to wait: for its schema, its topic, or for room.
  */
 import type { ClusterView } from "../cluster/cluster-view.ts";
-import { argumentError } from "../errors.ts";
+import { argumentError, MillraceError } from "../errors.ts";
 import { Fifo } from "../fifo.ts";
+import { waitingSendsMax } from "../limits.ts";
 import type { MessageFormat, UntypedMessage } from "../message.ts";
-import { nowMs, withSignal } from "../timing.ts";
+import { anyBelow, nowMs, withSignal } from "../timing.ts";
 import type { PartitionMetadata, TopicMetadata } from "../transport/described.ts";
 import type { WireRecord } from "../transport/transport.ts";
 import { positiveMurmur2 } from "./murmur2.ts";
@@ -23,18 +24,26 @@ export interface LaneDeps {
   readonly settings: ProducerSettings;
 }
 
-interface Waiting {
-  readonly format: MessageFormat;
-  readonly message: UntypedMessage;
+/** A message on its way in: encoded when it was handed over, whatever its maker does with it next. */
+interface Sent {
+  readonly record: WireRecord | Promise<WireRecord>;
+  readonly partition: number | undefined;
+  /** Monotonic. */
+  readonly sentMs: number;
+}
+
+interface Waiting extends Sent {
   readonly signal: AbortSignal | undefined;
   readonly resolve: (entered: PlacedRecord) => void;
   readonly reject: (error: unknown) => void;
 }
 
-interface Sent {
+interface Entering extends Sent {
+  readonly record: WireRecord;
+  /** What it has taken of the room. */
   readonly bytes: number;
-  readonly now: number;
-  readonly partition: number | undefined;
+  /** Monotonic. */
+  readonly enteredMs: number;
 }
 
 class MissingTopic {
@@ -47,59 +56,66 @@ class MissingTopic {
 
 /** What a record takes beside its key, value and headers. */
 const recordOverheadBytes = 32;
+/** Producers that each send a record or two would else all begin with the same partition. */
+const firstTurnMax = 1_000_000;
 
 export class Lane {
   readonly #topic: string;
   readonly #deps: LaneDeps;
   readonly #queues = new Map<number, PartitionQueue>();
   readonly #waiting = new Fifo<Waiting>();
-  #walking: Promise<void> | undefined;
+  #isWalking = false;
+  /** Whoever came last: when it has entered, everybody before it has. */
+  #lastWaiting: Promise<unknown> | undefined;
   #sticky: PartitionQueue | undefined;
-  #turn = 0;
+  #turn = anyBelow(firstTurnMax);
 
   constructor(topic: string, deps: LaneDeps) {
     this.#topic = topic;
     this.#deps = deps;
   }
 
-  get waitingCount(): number {
-    return this.#waiting.size;
-  }
-
-  /** Enters at once where nothing has to be waited for. */
-  tryEnter(format: MessageFormat, message: UntypedMessage): PlacedRecord | undefined {
-    if (this.#waiting.size > 0) return undefined;
-    const now = nowMs();
-    const topic = this.#deps.view.peek(this.#topic, now);
-    if (topic === undefined) return undefined;
-    const record = format.encode(message);
-    if (record instanceof Promise) {
-      // It is encoded again when its turn comes; this outcome is nobody's.
-      record.catch(() => undefined);
-      return undefined;
-    }
-    const bytes = bytesOf(record);
-    if (!this.#deps.room.tryTake(bytes)) return undefined;
-    return this.#place(topic, record, { bytes, now, partition: message.partition });
-  }
-
+  /**
+   * At once where nothing has to be waited for. A signal ends the wait. Throws, or rejects with, what
+   * the message's schemas say, and BUFFER_EXHAUSTED where too many wait already.
+   */
   enter(
     format: MessageFormat,
     message: UntypedMessage,
     signal: AbortSignal | undefined,
-  ): Promise<PlacedRecord> {
-    return new Promise((resolve, reject) => {
-      this.#waiting.push({ format, message, signal, resolve, reject });
-      this.#walking ??= this.#walk();
+  ): PlacedRecord | Promise<PlacedRecord> {
+    if (this.#waiting.size >= waitingSendsMax) throw exhausted();
+    const sentMs = nowMs();
+    const record = format.encode(message);
+    const { partition } = message;
+    if (this.#waiting.size === 0 && !(record instanceof Promise)) {
+      const topic = this.#deps.view.latest(this.#topic);
+      const bytes = bytesOf(record);
+      if (topic !== undefined && this.#deps.room.tryTake(bytes)) {
+        return this.#place(topic, { record, partition, bytes, sentMs, enteredMs: sentMs });
+      }
+    }
+    return this.#wait({ record, partition, sentMs }, signal);
+  }
+
+  #wait(sent: Sent, signal: AbortSignal | undefined): Promise<PlacedRecord> {
+    // It may fail before its turn comes, and is told then.
+    if (sent.record instanceof Promise) sent.record.catch(() => undefined);
+    const entered = new Promise<PlacedRecord>((resolve, reject) => {
+      this.#waiting.push({ ...sent, signal, resolve, reject });
     });
+    this.#lastWaiting = entered;
+    if (!this.#isWalking) this.#walk().catch(() => undefined);
+    return withSignal(entered, signal);
   }
 
   /** Resolves when every message that waits by now has entered, or was refused. */
   async settled(): Promise<void> {
-    await this.#walking;
+    await this.#lastWaiting?.catch(() => undefined);
   }
 
   async #walk(): Promise<void> {
+    this.#isWalking = true;
     for (let next = this.#waiting.first; next !== undefined; next = this.#waiting.first) {
       try {
         next.signal?.throwIfAborted();
@@ -110,7 +126,8 @@ export class Lane {
       }
       this.#waiting.shift();
     }
-    this.#walking = undefined;
+    this.#isWalking = false;
+    this.#lastWaiting = undefined;
   }
 
   /** Whoever waits, waits for the same topic: nobody has to find out alone that it does not come. */
@@ -118,47 +135,47 @@ export class Lane {
     for (const { reject } of this.#waiting.drain()) reject(error);
   }
 
-  async #enterOne({ format, message, signal }: Waiting): Promise<PlacedRecord> {
-    const { room } = this.#deps;
-    const record = await withSignal(Promise.resolve(format.encode(message)), signal);
+  async #enterOne({ signal, ...sent }: Waiting): Promise<PlacedRecord> {
+    const record = await withSignal(Promise.resolve(sent.record), signal);
     await this.#known(signal);
     const bytes = bytesOf(record);
-    await room.take(bytes, signal);
+    await this.#deps.room.take(bytes, signal);
+    const topic = await this.#known(signal).catch((error: unknown) => {
+      this.#deps.room.release(bytes);
+      throw error;
+    });
+    return this.#place(topic, { ...sent, record, bytes, enteredMs: nowMs() });
+  }
+
+  async #known(signal: AbortSignal | undefined): Promise<TopicMetadata> {
+    const { view } = this.#deps;
     try {
-      return this.#place(await this.#known(signal), record, {
-        bytes,
-        now: nowMs(),
-        partition: message.partition,
-      });
+      // Brokers may be away for longer than a topic is waited for: what is sent meanwhile has its time.
+      return view.latest(this.#topic) ?? (await view.topic(this.#topic, { signal }));
+    } catch (error) {
+      throw signal?.aborted === true ? error : new MissingTopic(error);
+    }
+  }
+
+  /** Gives back its room where it has no place. */
+  #place(topic: TopicMetadata, entering: Entering): PlacedRecord {
+    const { room, sender, settings } = this.#deps;
+    const { bytes, enteredMs, record, sentMs } = entering;
+    try {
+      const queue = this.#queueOf(topic, entering);
+      const deadlineMs = sentMs + settings.deliveryTimeoutMs;
+      const placed = new PlacedRecord(record, queue, { room, bytes, deadlineMs });
+      sender.added(queue, queue.add(placed, enteredMs));
+      return placed;
     } catch (error) {
       room.release(bytes);
       throw error;
     }
   }
 
-  async #known(signal: AbortSignal | undefined): Promise<TopicMetadata> {
-    try {
-      return await this.#deps.view.topic(this.#topic, { signal });
-    } catch (error) {
-      throw signal?.aborted === true ? error : new MissingTopic(error);
-    }
-  }
-
-  #place(topic: TopicMetadata, record: WireRecord, sent: Sent): PlacedRecord {
-    const queue = this.#queueOf(topic, record, sent);
-    const { room, sender, settings } = this.#deps;
-    const { bytes, now } = sent;
-    const deadlineMs = now + settings.deliveryTimeoutMs;
-    const placed = new PlacedRecord(record, queue, { room, bytes, deadlineMs });
-    sender.added(queue, queue.add(placed, now));
-    return placed;
-  }
-
-  #queueOf(
-    { partitions }: TopicMetadata,
-    { key }: WireRecord,
-    { bytes, partition: explicit }: Sent,
-  ): PartitionQueue {
+  #queueOf({ partitions }: TopicMetadata, entering: Entering): PartitionQueue {
+    const { bytes, partition: explicit } = entering;
+    const { key } = entering.record;
     if (explicit !== undefined) {
       if (partitions.some(({ partition }) => partition === explicit)) return this.#queue(explicit);
       const count = partitions.length;
@@ -188,6 +205,11 @@ export class Lane {
     }
     return queue;
   }
+}
+
+function exhausted(): MillraceError {
+  const message = `${waitingSendsMax} sends wait for room already`;
+  return new MillraceError({ code: "BUFFER_EXHAUSTED", message, retriable: true });
 }
 
 function bytesOf({ key, value, headers }: WireRecord): number {

@@ -5,6 +5,7 @@ import {
   deliveryTimeoutMsDefault,
   requestBytesMax,
   requestTimeoutMsDefault,
+  timerMsMax,
 } from "../limits.ts";
 import type { Compression } from "../transport/transport.ts";
 
@@ -58,16 +59,25 @@ export function producerSettings(options: ProducerOptions): ProducerSettings {
     compression: options.compression ?? "none",
     bufferedBytes: options.bufferedBytes ?? bufferedBytesDefault,
     deliveryTimeoutMs: options.deliveryTimeoutMs ?? deliveryTimeoutMsDefault,
-    requestTimeoutMs: requestTimeoutMsDefault,
+    // Who has to know sooner than a request may take would else hear of it too late.
+    requestTimeoutMs: Math.min(
+      requestTimeoutMsDefault,
+      options.deliveryTimeoutMs ?? deliveryTimeoutMsDefault,
+    ),
   };
   if (settings.idempotent && acks !== "all") {
     throw argumentError("an idempotent producer needs acks: all");
   }
-  if (settings.batchBytes <= 0 || settings.batchBytes > requestBytesMax) {
+  // Asked so that what is no number is refused as well.
+  if (!(settings.batchBytes > 0 && settings.batchBytes <= requestBytesMax)) {
     throw argumentError(`batchBytes must be from 1 to ${requestBytesMax}`);
   }
-  if (settings.lingerMs < 0 || settings.bufferedBytes <= 0 || settings.deliveryTimeoutMs <= 0) {
-    throw argumentError("lingerMs, bufferedBytes and deliveryTimeoutMs can't be negative or 0");
+  if (!(settings.bufferedBytes > 0)) throw argumentError("bufferedBytes must be above 0");
+  if (!(settings.lingerMs >= 0 && settings.lingerMs <= timerMsMax)) {
+    throw argumentError(`lingerMs must be from 0 to ${timerMsMax}`);
+  }
+  if (!(settings.deliveryTimeoutMs >= 1 && settings.deliveryTimeoutMs <= timerMsMax)) {
+    throw argumentError(`deliveryTimeoutMs must be from 1 to ${timerMsMax}`);
   }
   return settings;
 }

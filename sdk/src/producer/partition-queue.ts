@@ -82,6 +82,17 @@ export class PartitionQueue implements TopicPartition {
     return this.#identity;
   }
 
+  /** Behind the place of every batch that is there. */
+  get end(): number {
+    return this.#nextPlace;
+  }
+
+  /** True if every batch that stood before this place has its answer. */
+  isPast(end: number): boolean {
+    const open = this.#open === undefined ? [] : [this.#open];
+    return [...this.#inFlight, ...this.#sealed, ...open].every(({ place }) => place >= end);
+  }
+
   /** True if the record can join the batch that grows. */
   hasRoomFor(bytes: number): boolean {
     return this.#open !== undefined && this.#open.bytes + bytes <= this.#batchBytes;

@@ -1,7 +1,13 @@
 import { expect, test } from "vitest";
 import { string } from "../codec.ts";
 import type { MillraceError } from "../errors.ts";
-import { producesInFlightMax, requestBytesMax, turnBytesMax, waitingSendsMax } from "../limits.ts";
+import {
+  producesInFlightMax,
+  requestBytesMax,
+  timerMsMax,
+  turnBytesMax,
+  waitingSendsMax,
+} from "../limits.ts";
 import { MemoryCluster } from "../../test/memory-cluster.ts";
 import { clientOf, until } from "../../test/memory-client.ts";
 
@@ -325,7 +331,15 @@ test.for([
   [{ acks: "leader", idempotent: true }, "acks: all"],
   [{ batchBytes: 2_000_000 }, "batchBytes"],
   [{ lingerMs: -1 }, "lingerMs"],
-] as const)("options that contradict each other are refused: %j", ([options, said]) => {
-  const { client } = setUp();
-  expect(() => client.producer(options)).toThrow(said);
-});
+  [{ lingerMs: timerMsMax + 1 }, "lingerMs"],
+  [{ lingerMs: Number.NaN }, "lingerMs"],
+  [{ batchBytes: Number.NaN }, "batchBytes"],
+  [{ bufferedBytes: 0 }, "bufferedBytes"],
+  [{ deliveryTimeoutMs: Number.POSITIVE_INFINITY }, "deliveryTimeoutMs"],
+] as const)(
+  "options that contradict each other, or are no numbers, are refused: %j",
+  ([options, said]) => {
+    const { client } = setUp();
+    expect(() => client.producer(options)).toThrow(said);
+  },
+);

@@ -1,6 +1,6 @@
 import { ClusterView } from "../cluster/cluster-view.ts";
-import { closedError, MillraceError } from "../errors.ts";
-import { turnBytesMax, waitingSendsMax } from "../limits.ts";
+import { closedError, type MillraceError } from "../errors.ts";
+import { turnBytesMax } from "../limits.ts";
 import type { OutgoingMessage, TopicSchemas } from "../message.ts";
 import type { Abortable } from "../timing.ts";
 import { afterThisTurn, withSignal } from "../timing.ts";
@@ -73,7 +73,8 @@ export class Producer implements AsyncDisposable {
   ) {
     this.#onClosed = onClosed;
     this.#settings = producerSettings(options);
-    this.#transport = openTransport();
+    const { requestTimeoutMs } = this.#settings;
+    this.#transport = openTransport({ requestTimeoutMs });
     this.#view = new ClusterView(this.#transport, {
       autoCreate: options.autoCreateTopics ?? false,
     });
@@ -119,8 +120,9 @@ export class Producer implements AsyncDisposable {
   }
 
   /**
-   * Sends what is held without lingering, and waits until all of it has its answer. Rejects if a
-   * message that was enqueued since the last flush could not be delivered.
+   * Sends what is held without lingering, and waits until all of it has its answer; what is sent after
+   * the call is not waited for. Rejects if a message that was enqueued since the last flush could not
+   * be delivered.
    */
   async flush({ signal }: Abortable = {}): Promise<void> {
     await withSignal(this.#flush(), signal);
@@ -182,16 +184,11 @@ export class Producer implements AsyncDisposable {
   ): PlacedRecord | Promise<PlacedRecord> {
     if (this.#closing !== undefined) return Promise.reject(closedError("the producer"));
     if (signal?.aborted === true) return Promise.reject(signal.reason);
-    const lane = this.#lane(topic.name);
-    const format = topic.format;
     try {
-      const entered = lane.tryEnter(format, message);
-      if (entered !== undefined) return entered;
+      return this.#lane(topic.name).enter(topic.format, message, signal);
     } catch (error) {
       return Promise.reject(error);
     }
-    if (lane.waitingCount >= waitingSendsMax) return Promise.reject(exhausted());
-    return lane.enter(format, message, signal);
   }
 
   #lane(topic: string): Lane {
@@ -205,9 +202,4 @@ export class Producer implements AsyncDisposable {
     }
     return lane;
   }
-}
-
-function exhausted(): MillraceError {
-  const message = `${waitingSendsMax} sends wait for room already`;
-  return new MillraceError({ code: "BUFFER_EXHAUSTED", message, retriable: true });
 }

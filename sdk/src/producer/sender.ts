@@ -30,6 +30,16 @@ const lostStateCodes: ReadonlySet<string> = new Set([
   "PRODUCER_FENCED",
 ]);
 
+/** Who waits for what was there when it asked. */
+interface Flush {
+  /** Of each queue, the place behind its last batch. */
+  readonly ends: Map<PartitionQueue, number>;
+  readonly done: () => void;
+}
+
+/** Codes of answers that do not say whether the batch was appended. */
+const unsureCodes: ReadonlySet<string> = new Set(["UNKNOWN_SERVER_ERROR"]);
+
 const tooLargeCodes: ReadonlySet<string> = new Set(["MESSAGE_TOO_LARGE", "RECORD_LIST_TOO_LARGE"]);
 
 export class Sender {
@@ -45,7 +55,9 @@ export class Sender {
   #lastIdentity: ProducerIdentity | undefined;
   #isLooking = false;
   #hurried = 0;
-  readonly #emptied: (() => void)[] = [];
+  readonly #flushes = new Set<Flush>();
+  /** Calls off the timers of batches that linger. */
+  readonly #lingering = new Set<() => void>();
 
   constructor(transport: Transport, view: ClusterView, settings: ProducerSettings) {
     this.#transport = transport;
@@ -58,7 +70,7 @@ export class Sender {
     this.#active.add(queue);
     const { lingerMs } = this.#settings;
     if (lingerMs === 0 || this.#hurried > 0 || queue.hasSealed) this.#soon();
-    else if (opened) later(lingerMs, () => this.#soon());
+    else if (opened) this.#lookAfter(lingerMs);
   }
 
   /** The batch that grows in the queue is full. */
@@ -67,14 +79,18 @@ export class Sender {
     if (queue.hasSealed) this.#soon();
   }
 
-  /** Lets nothing linger, until what is there has gone, and what `entering` brings as well. */
+  /**
+   * Lets nothing linger, until what is there has gone, and what `entering` brings as well. What comes
+   * later may stay: else who flushes would wait as long as anybody sends.
+   */
   async flush(entering: Promise<unknown>): Promise<void> {
     this.#hurried += 1;
     this.#soon();
     try {
       await entering;
-      if (this.#active.size > 0) {
-        await new Promise<void>((resolve) => this.#emptied.push(resolve));
+      const ends = new Map(Array.from(this.#active, (queue) => [queue, queue.end] as const));
+      if (ends.size > 0) {
+        await new Promise<void>((done) => this.#flushes.add({ ends, done }));
       }
     } finally {
       this.#hurried -= 1;
@@ -83,7 +99,16 @@ export class Sender {
 
   /** Fails everything that no broker has, for good. */
   abandon(error: MillraceError): void {
+    for (const callOff of this.#lingering) callOff();
     for (const queue of this.#active) failAll(queue.clear(), error);
+  }
+
+  #lookAfter(lingerMs: number): void {
+    const callOff = later(lingerMs, () => {
+      this.#lingering.delete(callOff);
+      this.#soon();
+    });
+    this.#lingering.add(callOff);
   }
 
   #soon(): void {
@@ -106,7 +131,15 @@ export class Sender {
       // Until all that is ready has gone, or has to wait for an answer.
     }
     for (const queue of this.#active) if (queue.isEmpty) this.#active.delete(queue);
-    if (this.#active.size === 0) for (const emptied of this.#emptied.splice(0)) emptied();
+    for (const flush of this.#flushes) this.#endIfGone(flush);
+  }
+
+  #endIfGone(flush: Flush): void {
+    const { done, ends } = flush;
+    for (const [queue, end] of ends) if (queue.isPast(end)) ends.delete(queue);
+    if (ends.size > 0) return;
+    this.#flushes.delete(flush);
+    done();
   }
 
   /** Sends a request to each leader that may have one. True if more is ready than went with them. */
@@ -184,9 +217,11 @@ export class Sender {
 
   async #identify(queue: PartitionQueue): Promise<void> {
     try {
-      this.#nextIdentity ??= this.#newIdentity();
-      this.#lastIdentity = await this.#nextIdentity;
-      queue.adopt(this.#lastIdentity);
+      const asked = (this.#nextIdentity ??= this.#newIdentity());
+      const identity = await asked;
+      // An answer that comes late must not be taken for what the others get by now.
+      if (this.#nextIdentity === asked) this.#lastIdentity = identity;
+      queue.adopt(identity);
     } catch (error) {
       this.#nextIdentity = undefined;
       failAll(queue.clear(), asFailure(error));
@@ -238,7 +273,11 @@ export class Sender {
       const error = result === undefined ? (failure ?? unnamed()) : result.error;
       if (error === undefined || error.code === "DUPLICATE_SEQUENCE_NUMBER") {
         acknowledge(queue, batch, result);
-      } else this.#refused(queue, batch, error);
+        continue;
+      }
+      // Nobody said what became of it.
+      if (result === undefined || unsureCodes.has(error.code)) batch.isUncertain = true;
+      this.#refused(queue, batch, error);
     }
     this.#soon();
   }

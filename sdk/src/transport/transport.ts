@@ -110,6 +110,8 @@ export interface FetchResult extends TopicPartition {
   readonly nextOffset: number;
   readonly highWatermark: number;
   readonly logStartOffset: number;
+  /** The broker to ask instead, which is nearer (KIP-392); then there are no records. */
+  readonly nearerNode?: number;
   readonly error?: BrokerError;
 }
 

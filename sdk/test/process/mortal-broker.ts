@@ -16,9 +16,26 @@ export async function startMortal(
   port: number,
   settings: readonly string[] = [],
 ): Promise<MortalBroker> {
-  const flags = ["--data", directory, "--port", `${port}`, "--http-port", "off"];
+  return start(["--data", directory, "--port", `${port}`], settings);
+}
+
+/** As `startMortal`, of a broker whose clients are told another port than it listens at. */
+export async function startBehind(
+  directory: string,
+  ports: { readonly listens: number; readonly told: number },
+): Promise<MortalBroker> {
+  return start(
+    ["--data", directory],
+    [
+      `listeners=PLAINTEXT://127.0.0.1:${ports.listens}`,
+      `advertised.listeners=PLAINTEXT://127.0.0.1:${ports.told}`,
+    ],
+  );
+}
+
+async function start(flags: readonly string[], settings: readonly string[]): Promise<MortalBroker> {
   const sets = settings.flatMap((setting) => ["--set", setting]);
-  const child = spawn(process.execPath, [main, ...flags, ...sets], {
+  const child = spawn(process.execPath, [main, ...flags, "--http-port", "off", ...sets], {
     stdio: ["ignore", "pipe", "pipe"],
   });
   let output = "";

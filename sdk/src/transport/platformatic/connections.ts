@@ -48,6 +48,9 @@ export class Connections {
     // 2.12.1: the pool hears one error of a connection; a second one would end the process.
     this.#pool.on("connecting", ({ connection }: ConnectionPoolEventPayload) => {
       connection.on("error", () => undefined);
+      // 2.12.1: one that the broker has closed keeps its timer for the next authentication, and so
+      // the process. To close it once more takes the timer away.
+      connection.once("close", () => connection.close(() => undefined));
     });
   }
 

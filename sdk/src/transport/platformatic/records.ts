@@ -75,6 +75,7 @@ function toFetchResult(topic: string, answer: PartitionAnswer, request: FetchReq
     ...read,
     highWatermark: Number(answer.highWatermark),
     logStartOffset: Number(answer.logStartOffset),
+    ...(answer.preferredReadReplica < 0 ? {} : { nearerNode: answer.preferredReadReplica }),
     ...(error === undefined ? {} : { error }),
   };
 }

@@ -13,7 +13,9 @@ import {
   type FindCoordinatorResponseInput,
 } from "@millrace/wire";
 import type { Broker } from "../broker.ts";
-import type { Handler, RequestContext } from "./handler.ts";
+import type { BrokerEndpoint } from "../cluster/cluster-view.ts";
+import type { Handler } from "./handler.ts";
+import { inTurns } from "./in-turns.ts";
 
 const keyType = { group: 0, transaction: 1, share: 2 } as const;
 const batchedFrom = 4;
@@ -35,13 +37,15 @@ export function findCoordinatorHandler(
     versions: { min: 0, max: 6 },
     handle: async (request, context) => {
       const failure = await failureOf(broker, request.keyType);
-      const find = (key: string): Found => failure ?? findGroup(broker, key, context);
+      const endpoints = broker.view.endpoints(context.connection.listener);
+      const find = (key: string): Found => failure ?? findGroup(broker, key, endpoints);
       if (context.apiVersion < batchedFrom) {
         const found = find(request.key);
         const errorMessage = found.errorCode === ErrorCode.NONE ? "NONE" : found.errorMessage;
         return { ...found, errorMessage };
       }
-      return { coordinators: request.coordinatorKeys.map((key) => ({ key, ...find(key) })) };
+      const answer = (key: string): Found & { readonly key: string } => ({ key, ...find(key) });
+      return { coordinators: await inTurns(broker.clock, request.coordinatorKeys, answer) };
     },
   };
 }
@@ -61,11 +65,13 @@ async function failureOf(broker: Broker, type: number): Promise<Found | undefine
   return topic === undefined ? notAvailable : undefined;
 }
 
-function findGroup({ cluster, view }: Broker, groupId: string, context: RequestContext): Found {
+function findGroup(
+  { cluster, view }: Broker,
+  groupId: string,
+  endpoints: readonly BrokerEndpoint[],
+): Found {
   const leader = view.leaderOf(cluster.slotOfGroup(groupId));
-  const found = view
-    .endpoints(context.connection.listener)
-    .find(({ brokerId }) => brokerId === leader?.brokerId);
+  const found = endpoints.find(({ brokerId }) => brokerId === leader?.brokerId);
   if (found === undefined) return notAvailable;
   const { brokerId: nodeId, host, port } = found;
   return { errorCode: ErrorCode.NONE, errorMessage: "", nodeId, host, port };

@@ -67,13 +67,15 @@ export function deleteRecordsHandler(
 
 /** Each partition once. Of one that comes twice the last offset counts, as in Kafka. */
 function once(topics: DeleteRecordsRequest["topics"]): readonly Asked[] {
-  const found = new Map<string, Asked>();
+  const found = new Map<string, Map<number, Asked>>();
   for (const { name, partitions } of topics) {
+    const ofTopic = found.get(name) ?? new Map<number, Asked>();
+    found.set(name, ofTopic);
     for (const { offset, partitionIndex } of partitions) {
-      found.set(`${partitionIndex}/${name}`, { name, partitionIndex, offset });
+      ofTopic.set(partitionIndex, { name, partitionIndex, offset });
     }
   }
-  return [...found.values()];
+  return [...found.values()].flatMap((ofTopic) => [...ofTopic.values()]);
 }
 
 function deleteRecords(

@@ -3,8 +3,9 @@
  *
  * Ids are reserved in blocks, durably, before one is given out, so none is ever given twice.
  * A client that names the id that it had gets a new one, as in Kafka, where only transactional ids
- * keep theirs. Transactional ids are refused, clearly and for good, until transactions are served.
+ * keep theirs. Where the store does not answer, the client is told to ask again. Transactional ids are refused, clearly and for good, until transactions are served.
  */
+import { MetadataError } from "@millrace/core";
 import {
   ApiKey,
   ErrorCode,
@@ -27,8 +28,14 @@ export function initProducerIdHandler(
       if (request.transactionalId !== null || isHalf) {
         return { errorCode: ErrorCode.INVALID_REQUEST, ...noProducer };
       }
-      const producerId = await broker.cluster.allocateProducerId();
-      return { errorCode: ErrorCode.NONE, producerId, producerEpoch: 0 };
+      try {
+        const producerId = await broker.cluster.allocateProducerId();
+        return { errorCode: ErrorCode.NONE, producerId, producerEpoch: 0 };
+      } catch (error) {
+        if (!(error instanceof MetadataError)) throw error;
+        broker.log.warn({ err: error }, "no producer id could be reserved");
+        return { errorCode: ErrorCode.COORDINATOR_LOAD_IN_PROGRESS, ...noProducer };
+      }
     },
   };
 }

@@ -1,7 +1,7 @@
 /**
  * CreatePartitions v0–v3, with `validateOnly` and replicas assigned by hand.
  *
- * Path: one answer for each name → the cluster decides on its catalog and writes the topic's item.
+ * Path: one answer for each name, some in each turn → the cluster decides on its catalog and writes the topic's item.
  * A new partition costs nothing until it is written to. Brokers that an assignment names have to be
  * live; it says nothing about who leads.
  */
@@ -15,6 +15,7 @@ import {
 } from "@millrace/wire";
 import type { Intent } from "../cluster/cluster.ts";
 import type { Handler } from "./handler.ts";
+import { inTurns } from "./in-turns.ts";
 import { type ClusterHolder, groupedBy, verdictOf } from "./topic-outcome.ts";
 
 export function createPartitionsHandler(
@@ -26,12 +27,12 @@ export function createPartitionsHandler(
     handle: async (request) => {
       const intent = request.validateOnly ? "check" : "perform";
       const byName = groupedBy(request.topics, (topic) => topic.name);
-      const results = [...byName].map(async ([name, [topic, ...others]]) => {
+      const results = await inTurns(broker.clock, [...byName], ([name, [topic, ...others]]) => {
         if (topic !== undefined && others.length === 0) return create(broker, topic, intent);
         const errorMessage = "Duplicate topic name.";
         return { name, errorCode: ErrorCode.INVALID_REQUEST, errorMessage };
       });
-      return { throttleTimeMs: 0, results: await Promise.all(results) };
+      return { throttleTimeMs: 0, results };
     },
   };
 }

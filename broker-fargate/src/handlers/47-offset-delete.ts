@@ -52,19 +52,20 @@ async function deleteOffsets(
   if (outcome.kind === "refused") {
     return { errorCode: groupErrorCode(outcome.reason), topics: [] };
   }
-  const codes = new Map(
-    asked.map(({ topic, partition }, index) => [
-      `${partition}/${topic}`,
-      groupErrorCode(outcome.results[index] ?? "coordinatorNotAvailable"),
-    ]),
-  );
+  const codes = new Map<string, Map<number, number>>();
+  for (const [index, { topic, partition }] of asked.entries()) {
+    const ofTopic = codes.get(topic) ?? new Map<number, number>();
+    codes.set(topic, ofTopic);
+    const result = outcome.results[index] ?? "coordinatorNotAvailable";
+    ofTopic.set(partition, groupErrorCode(result));
+  }
   return {
     errorCode: ErrorCode.NONE,
     topics: request.topics.map(({ name, partitions }) => ({
       name,
       partitions: partitions.map(({ partitionIndex }) => ({
         partitionIndex,
-        errorCode: codes.get(`${partitionIndex}/${name}`) ?? ErrorCode.UNKNOWN_TOPIC_OR_PARTITION,
+        errorCode: codes.get(name)?.get(partitionIndex) ?? ErrorCode.UNKNOWN_TOPIC_OR_PARTITION,
       })),
     })),
   };

@@ -126,6 +126,16 @@ describe("DeleteRecords", () => {
     kit.rig.store.transact = transact;
   });
 
+  it("tells many partitions of one very long name apart without looking at it for each", async () => {
+    const name = "x".repeat(32_767);
+    const partitions = Array.from({ length: 24_000 }, (_, index) => {
+      return { partitionIndex: index % 12_000, offset: 0 };
+    });
+    const request = { topics: [{ name, partitions }], timeoutMs: 1_000 };
+    const { topics } = await kit.ask(deleteRecordsHandler(kit.broker), 2, request);
+    expect(topics[0]?.partitions).toHaveLength(12_000);
+  }, 6_000);
+
   it("answers a store that fails with an error that clients try again", async () => {
     owner.deleteRecordsBefore = () => {
       const details = { retriable: true, applied: "maybe" } as const;

@@ -1,3 +1,4 @@
+import { MetadataError } from "@millrace/core";
 import {
   buildBatch,
   crc32c,
@@ -197,5 +198,12 @@ describe("InitProducerId", () => {
     { producerEpoch: 5 },
   ])("refuses %j for good", async (changes) => {
     expect(await ask(changes)).toMatchObject({ errorCode: ErrorCode.INVALID_REQUEST });
+  });
+
+  it("tells its client to ask again where the store does not answer", async () => {
+    const away = new MetadataError("away", { retriable: true, applied: "no" });
+    kit.broker.cluster.allocateProducerId = () => Promise.reject(away);
+    const { COORDINATOR_LOAD_IN_PROGRESS: errorCode } = ErrorCode;
+    expect(await ask({})).toMatchObject({ errorCode, producerId: -1, producerEpoch: -1 });
   });
 });

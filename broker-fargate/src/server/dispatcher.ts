@@ -17,8 +17,7 @@ import {
   Writer,
 } from "@millrace/wire";
 import type { Handler, RequestContext } from "../handlers/handler.ts";
-import { requestElementsMax } from "../limits.ts";
-import { requestHeaderBytesMin } from "../limits.ts";
+import { requestElementsMax, requestHeaderBytesMin, requestLongStringsMax } from "../limits.ts";
 import type { CloseReason } from "./close-reason.ts";
 
 /** One line of ApiVersions. */
@@ -179,6 +178,7 @@ function decodeCall(route: Route, frame: Uint8Array, origin: RequestOrigin): Pre
   try {
     const reader = new Reader(frame);
     reader.elementsLeft = requestElementsMax;
+    reader.longStringsLeft = requestLongStringsMax;
     const call = route.prepare(reader, decodeRequestHeader(reader), origin);
     return { kind: "call", apiKey: route.apiKey, call };
   } catch (error) {

@@ -11,6 +11,7 @@ import {
   outputReserveBytes,
   requestElementsMax,
   requestHeaderBytesMin,
+  requestLongStringsMax,
   requestMemoryBytesDefault,
   resumedPerTurnMax,
   shutdownGraceMsMax,
@@ -69,6 +70,24 @@ it("decodes no request whose arrays have more elements than one may have, all to
   expect(over.closedBy).toBe("written");
   expect(log.lines).toHaveLength(1);
   expect(log.lines[0]).toMatchObject({ fields: { reason: "undecodable" } });
+});
+
+it("decodes no request of many names that are as slow to tell apart as names can be", async () => {
+  const { connect, log } = bench([fetch], { socketRequestMaxBytes: 100_000_000 });
+  const [fits, over] = [connect(), connect()];
+  const ask = (count: number): Uint8Array => {
+    const topics = Array.from({ length: count }, (_, index) => {
+      return { topic: `${index}`.padStart(20_000, "x"), partitions: [] };
+    });
+    const body = { maxWaitMs: 0, minBytes: 0, topics, forgottenTopicsData: [] };
+    return request(ApiKey.Fetch, body, { version: 7 });
+  };
+  fits.listener?.receive(ask(requestLongStringsMax));
+  over.listener?.receive(ask(requestLongStringsMax + 1));
+  await settled();
+  expect(fits.closedBy).toBeUndefined();
+  expect(over.closedBy).toBe("written");
+  expect(log.lines).toMatchObject([{ fields: { reason: "undecodable" } }]);
 });
 
 it("has a bound of its own for requests' memory where queued.max.request.bytes sets none", () => {

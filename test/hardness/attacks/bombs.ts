@@ -117,4 +117,25 @@ const elements: Attack = {
   },
 };
 
-export const bombAttacks: readonly Attack[] = [compressed, elements];
+/** V8 hashes longer strings by their length alone: as keys, each is compared with all of them. */
+const slowNames: Attack = {
+  name: "names that are slow to tell apart",
+  does: "DeleteTopics of 5,000 names of 16,400 bytes that differ in the last",
+  memory: { bytes: mebibytes(256), because: "the frame, as it grows by four" },
+  perform: async (stage) => {
+    const count = 5_000;
+    const bytes = 16_400;
+    const names = Array.from({ length: count }, (_, index) => {
+      const name = Buffer.alloc(2 + bytes, "x");
+      name.writeInt16BE(bytes);
+      name[name.length - 1] = index % 128;
+      name[name.length - 2] = Math.floor(index / 128);
+      return name;
+    });
+    const asked = Buffer.concat([int32(count), ...names, int32(0)]);
+    await expectClosed(stage, rawRequest(ApiKey.DeleteTopics, 1, asked), "undecodable");
+    return "closed: undecodable";
+  },
+};
+
+export const bombAttacks: readonly Attack[] = [compressed, elements, slowNames];

@@ -1,7 +1,7 @@
 import * as fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { DecodeError } from "./errors.ts";
-import { arrayElementsMax, stringBytesMax, taggedFieldsMax } from "./limits.ts";
+import { arrayElementsMax, longStringBytesMin, stringBytesMax, taggedFieldsMax } from "./limits.ts";
 import { Reader } from "./reader.ts";
 import { Writer } from "./writer.ts";
 
@@ -24,6 +24,20 @@ describe("Reader", () => {
       });
     expect(new Reader(text(stringBytesMax)).compactString()).toHaveLength(stringBytesMax);
     expect(() => new Reader(text(stringBytesMax + 1)).compactString()).toThrow(DecodeError);
+  });
+
+  it("refuses more long strings than there may be, and counts no others", () => {
+    const lengths = [longStringBytesMin, longStringBytesMin - 1, stringBytesMax, 0];
+    const texts = written((writer) => {
+      for (const length of lengths) writer.string("x".repeat(length));
+    });
+    const read = (longStringsLeft: number): readonly number[] => {
+      const reader = new Reader(texts);
+      reader.longStringsLeft = longStringsLeft;
+      return lengths.map(() => reader.string().length);
+    };
+    expect(read(2)).toEqual(lengths);
+    expect(() => read(1)).toThrow(DecodeError);
   });
 
   it("refuses more elements than arrays may have together", () => {

@@ -1,5 +1,5 @@
 import { DecodeError } from "./errors.ts";
-import { arrayElementsMax, stringBytesMax, taggedFieldsMax } from "./limits.ts";
+import { arrayElementsMax, longStringBytesMin, stringBytesMax, taggedFieldsMax } from "./limits.ts";
 import { hexOf16, shortAscii } from "./text.ts";
 import { utf8Decoder } from "./utf8.ts";
 import type { Uuid } from "./uuid.ts";
@@ -22,6 +22,8 @@ export class Reader {
   position: number;
   /** Elements that arrays may still have, all of them together: bounds what a message costs decoded. */
   elementsLeft: number = Number.MAX_SAFE_INTEGER;
+  /** Strings of `longStringBytesMin` that may still come: bounds what it costs to look for them in a map. */
+  longStringsLeft: number = Number.MAX_SAFE_INTEGER;
   private readonly dataView: DataView;
 
   constructor(bytes: Uint8Array, start = 0, end: number = bytes.length) {
@@ -167,6 +169,11 @@ export class Reader {
   private text(length: number): string {
     if (length > stringBytesMax) this.fail(`a string of ${length} bytes`);
     const at = this.take(length);
+    if (length >= longStringBytesMin) {
+      this.longStringsLeft -= 1;
+      if (this.longStringsLeft < 0)
+        this.fail(`too many strings of ${longStringBytesMin} bytes and more`);
+    }
     if (length <= 24) {
       const ascii = shortAscii(this.source, at, length);
       if (ascii !== null) return ascii;

@@ -26,6 +26,7 @@ import {
   type ScramExchange,
   type ScramMechanism,
   type Timer,
+  userNameCharactersMax,
   utf8Bytes,
 } from "@millrace/core";
 import { ApiKey, Writer } from "@millrace/wire";
@@ -115,18 +116,18 @@ export class SaslSession implements Sasl {
     return this.#login;
   }
 
-  /** The largest frame that is read now. */
+  /** The largest frame that is read now: tokens are small, also those of one who begins again. */
   get frameBytesMax(): number {
-    return this.#login === undefined
-      ? this.#authentication.receiveBytesMax
-      : Number.POSITIVE_INFINITY;
+    return this.#state.is === "authenticated"
+      ? Number.POSITIVE_INFINITY
+      : this.#authentication.receiveBytesMax;
   }
 
   /** Requests that are read and not answered. */
   get requestsMax(): number {
-    return this.#login === undefined
-      ? unauthenticatedRequestsMax
-      : requestsInFlightPerConnectionMax;
+    return this.#state.is === "authenticated"
+      ? requestsInFlightPerConnectionMax
+      : unauthenticatedRequestsMax;
   }
 
   /** The credential is gone that the login rests on. */
@@ -183,6 +184,10 @@ export class SaslSession implements Sasl {
       return { kind: "illegal", message: saslWords.alreadyAuthenticated };
     }
     if (state.is !== "exchange") return this.#closed("its mechanism is another than before");
+    // Its frame may have been read before the exchange began.
+    if (token.length > this.#authentication.receiveBytesMax) {
+      return this.#closed(`a token of ${token.length} bytes`);
+    }
     const step = await this.#step(state, token);
     // The connection may be gone; then nobody hears of it.
     switch (step.kind) {
@@ -268,7 +273,7 @@ export class SaslSession implements Sasl {
   ): AuthenticateOutcome | Promise<AuthenticateOutcome> {
     const before = this.#login;
     if (before !== undefined && before.user !== user) {
-      const message = saslWords.otherPrincipal(before.user, user);
+      const message = saslWords.otherPrincipal(before.user, shortened(user));
       return this.#refuse(mechanism, { kind: "failed", message, user });
     }
     if (!this.#authentication.holds({ user, mechanism, stamp })) {
@@ -289,7 +294,7 @@ export class SaslSession implements Sasl {
     { message, user }: Extract<Step, { readonly kind: "failed" }>,
   ): Promise<AuthenticateOutcome> {
     this.#authentication.count(mechanism, "failed");
-    const who = user === undefined ? "a client" : `User:${user}`;
+    const who = user === undefined ? "a client" : `User:${shortened(user)}`;
     await this.#fail(`${who} failed to authenticate by ${mechanism}`);
     return { kind: "failed", message };
   }
@@ -325,6 +330,12 @@ export class SaslSession implements Sasl {
     assert(this.#login !== undefined, "who is authenticated has a login");
     return this.#authentication.clock.monotonicMs() > this.#login.expiresMs;
   }
+}
+
+/** For the log, and for replies: whoever has not authenticated may claim to be anybody. */
+function shortened(user: string): string {
+  if (user.length <= userNameCharactersMax) return user;
+  return `${user.slice(0, userNameCharactersMax).toWellFormed()}…`;
 }
 
 function isExpected(state: State, apiKey: number): boolean {

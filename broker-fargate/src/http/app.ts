@@ -24,8 +24,9 @@ const controlPaths = ["/v1", "/v1/*", "/docs", "/docs/*", "/openapi.json"] as co
  *
  * - `GET /healthz`: 200 as long as the process answers at all. A store that is away is no reason to
  *   be killed, so this looks at nothing.
- * - `GET /readyz`: 200, or 503 with the reasons as a problem (RFC 9457) until the broker serves,
- *   and again from the start of its shutdown.
+ * - `GET /readyz`: 200, or 503 with the reasons as a problem (RFC 9457) until the broker serves (in a
+ *   cluster, until every slot has a leader, for half a minute at most), and again from the start of
+ *   its shutdown.
  * - `GET /metrics`: the registry.
  * - `/v1`, `/docs`, `/openapi.json`: the control plane, of this broker's own cluster (ADR 24).
  *

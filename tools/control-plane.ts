@@ -28,9 +28,9 @@ import {
   Sweeper,
 } from "@millrace/control-api";
 import { KafkaAccess } from "@millrace/control-api/kafka";
-import type { ClusterId, MetadataStore } from "@millrace/core";
 import { whoAsks } from "../broker-fargate/src/http/control/who-asks.ts";
 import { serveHttp } from "../broker-fargate/src/http/serve.ts";
+import { OpenTables } from "../functions/src/stores.ts";
 import { fromSources } from "./launch.ts";
 
 const sweepMs = 60_000;
@@ -60,7 +60,7 @@ const holder = `control-plane-${process.pid}`;
 const running = { ...ports, store, driver, stores: driver, holder };
 const runner = new OperationRunner(running);
 const sweeper = new Sweeper(running);
-const stores = new Map<ClusterId, Promise<MetadataStore>>();
+const stores = new OpenTables((id) => driver.metadata(id));
 
 function run(operation: OperationId): void {
   runner.run(operation).catch(failed(`operation ${operation} rests until the next sweep:`));
@@ -81,16 +81,8 @@ const clusters: ShownClusters = {
   change: (id, change, at) => beginning(records.change(id, change, at)),
   remove: (id, at) => beginning(records.remove(id, at)),
   retry: (id, at) => beginning(records.retry(id, at)),
+  upgrade: (id, at) => beginning(records.upgrade(id, at)),
 };
-
-function metadataOf(id: ClusterId): Promise<MetadataStore> {
-  const known = stores.get(id);
-  if (known !== undefined) return known;
-  const opening = driver.metadata(id);
-  stores.set(id, opening);
-  opening.catch(() => stores.delete(id));
-  return opening;
-}
 
 async function sweep(): Promise<void> {
   try {
@@ -107,7 +99,7 @@ function sweepAgain(): void {
 
 const access = new KafkaAccess({
   ...ports,
-  metadata: ({ id }) => metadataOf(id),
+  metadata: ({ id }) => stores.of(id),
   connection: provisionedConnection,
 });
 const app = controlApp({
@@ -138,8 +130,7 @@ console.log(
 await Promise.race([once(process, "SIGTERM"), once(process, "SIGINT")]);
 await listener.close();
 await access.close();
-// One that could not be opened has told who asked for it.
-await Promise.allSettled(Array.from(stores.values(), async (opening) => (await opening).close()));
+await stores.close();
 await store.close();
 // An operation that is under way goes on with the next start.
 process.exit(0);

@@ -10,7 +10,7 @@ import type { RequestRates } from "./request-rates.ts";
 /** As much of the catalogue as the routes ask. */
 export type ShownClusters = Pick<
   ClusterCatalogue,
-  "list" | "find" | "findByName" | "create" | "change" | "remove" | "retry"
+  "list" | "find" | "findByName" | "create" | "change" | "remove" | "retry" | "upgrade"
 >;
 
 /** What the API is put together over. */

@@ -30,7 +30,7 @@ export function record(fields: Partial<ClusterRecord> = {}): ClusterRecord {
 export class MemoryClusters {
   readonly records: ClusterRecord[] = [record()];
   readonly created: NewCluster[] = [];
-  /** Of the next creation, change, removal or retry. */
+  /** Of the next creation, change, removal, retry or upgrade. */
   outcome: ClusterOutcome | undefined;
   readonly calls: unknown[][] = [];
 
@@ -57,6 +57,7 @@ export class MemoryClusters {
   change = async (...call: unknown[]): Promise<ClusterOutcome> => this.#decided(call);
   remove = async (...call: unknown[]): Promise<ClusterOutcome> => this.#decided(call);
   retry = async (...call: unknown[]): Promise<ClusterOutcome> => this.#decided(call);
+  upgrade = async (...call: unknown[]): Promise<ClusterOutcome> => this.#decided(call);
 
   #decided(call: unknown[]): ClusterOutcome {
     this.calls.push(call);

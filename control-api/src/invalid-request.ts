@@ -1,6 +1,7 @@
 /** What a schema says of a request, as a problem with the places that are wrong. */
 import type { Hook } from "@hono/zod-openapi";
 import type { AppEnvironment } from "./app-type.ts";
+import { problemDetailCharactersMax, problemPlacesMax } from "./limits.ts";
 import { notFound, ProblemError, type ProblemPlace } from "./problems.ts";
 
 interface SchemaIssue {
@@ -15,7 +16,8 @@ export const failedValidation: Hook<unknown, AppEnvironment, string, unknown> = 
   if (result.success) return;
   if (result.target === "param") throw notFound("such thing: its name or id can't be one");
   const issues = result.error.issues as readonly SchemaIssue[];
-  const errors = issues.flatMap((issue) => placesOf(result.target, issue));
+  const told = issues.slice(0, problemPlacesMax);
+  const errors = told.flatMap((issue) => placesOf(result.target, issue)).slice(0, problemPlacesMax);
   const first = errors[0];
   const detail = first === undefined ? "it does not fit" : `${first.pointer}: ${first.detail}`;
   throw new ProblemError("invalid-request", detail, { errors });
@@ -24,8 +26,16 @@ export const failedValidation: Hook<unknown, AppEnvironment, string, unknown> = 
 function placesOf(target: string, issue: SchemaIssue): readonly ProblemPlace[] {
   // An unknown property is wrong where it stands, not the object around it.
   const unknown = issue.code === "unrecognized_keys" ? issue.keys : undefined;
-  const paths = unknown?.map((key) => [...issue.path, key]) ?? [issue.path];
-  return paths.map((path) => ({ pointer: pointerTo(target, path), detail: issue.message }));
+  const told = unknown?.slice(0, problemPlacesMax);
+  const paths = told?.map((key) => [...issue.path, key]) ?? [issue.path];
+  const detail = shortened(issue.message);
+  return paths.map((path) => ({ pointer: pointerTo(target, path), detail }));
+}
+
+/** A schema's message may quote all that it was given, and stands at every place of it. */
+function shortened(message: string): string {
+  if (message.length <= problemDetailCharactersMax) return message;
+  return `${message.slice(0, problemDetailCharactersMax).toWellFormed()}…`;
 }
 
 /** RFC 6901 into a body; `query/limit` elsewhere. */

@@ -1,4 +1,5 @@
 /** Bounds of the control plane's API, with their units in the names. */
+import { clustersMax } from "./clusters/limits.ts";
 
 /** Bytes of a request's body. */
 export const bodyBytesMax: number = 256 * 1024;
@@ -7,6 +8,9 @@ export const requestBurstMax = 200;
 export const requestsPerSecond = 50;
 /** Principals whose requests are counted. */
 export const ratedPrincipalsMax = 1_000;
+/** Places of a request that one problem names, and characters of what it says of each. */
+export const problemPlacesMax = 100;
+export const problemDetailCharactersMax = 500;
 /** Items of one page of a list, and as many as a list has where nobody says. */
 export const pageItemsMax = 100;
 export const pageItemsDefault = 50;
@@ -44,6 +48,8 @@ export const madeTopicLookMs = 100;
 export const clusterCallMsMax = 12_000;
 /** Clusters to whose brokers connections are kept. */
 export const openClustersMax = 100;
+/** Clusters for which a process keeps its login: more than there are, so that those of deleted ones go. */
+export const keptLoginsMax: number = 2 * clustersMax;
 /** Age at which a process takes a new login for a cluster's brokers. */
 export const renewLoginMs: number = 12 * 60 * 60 * 1_000;
 /** Age at which such a login is removed, whoever made it: longer than any is used. */

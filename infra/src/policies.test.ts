@@ -63,7 +63,7 @@ const needed: Readonly<Record<string, readonly string[]>> = {
     ...["s3:ListBucket", "s3:DeleteObject"],
     // What it makes is tagged, is run as these roles, and has a record of DNS.
     ...["dynamodb:TagResource", "ecs:TagResource", "servicediscovery:TagResource"],
-    ...["ssm:AddTagsToResource", "iam:PassRole"],
+    ...["ssm:AddTagsToResource", "iam:PassRole", "iam:CreateServiceLinkedRole"],
     ...["route53:ChangeResourceRecordSets", "route53:GetHostedZone"],
     // The control table's stream, which Lambda reads in its name.
     ...["dynamodb:DescribeStream", "dynamodb:GetRecords", "dynamodb:GetShardIterator"],

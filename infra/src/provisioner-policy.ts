@@ -30,6 +30,7 @@ function ofClusters(
       sid: "TablesOfClusters",
       actions: [
         ...["dynamodb:CreateTable", "dynamodb:DescribeTable", "dynamodb:DeleteTable"],
+        ...["dynamodb:DescribeContinuousBackups", "dynamodb:UpdateContinuousBackups"],
         "dynamodb:TagResource",
       ],
       resources: [tables],
@@ -91,6 +92,8 @@ function ofListeners(role: IRole, settings: Settings): readonly Grant[] {
 /** A service and a task definition for each broker. */
 function ofTasks(role: IRole, { brokers, settings }: ProvisioningProps): readonly Grant[] {
   const { clusterArn, clusterName } = brokers.cluster;
+  const { account, partition } = Stack.of(role);
+  const serviceRole = "aws-service-role/ecs.amazonaws.com/AWSServiceRoleForECS";
   const inCluster = (resource: string): string =>
     Stack.of(role).formatArn({ service: "ecs", resource, resourceName: `${clusterName}/*` });
   return [
@@ -138,6 +141,13 @@ function ofTasks(role: IRole, { brokers, settings }: ProvisioningProps): readonl
       actions: ["iam:PassRole"],
       resources: [brokers.taskRole.roleArn, brokers.executionRole.roleArn],
       conditions: { StringEquals: { "iam:PassedToService": "ecs-tasks.amazonaws.com" } },
+    },
+    {
+      // Made by ECS in the caller's name with the first service of an account that has none.
+      sid: "RoleOfEcs",
+      actions: ["iam:CreateServiceLinkedRole"],
+      resources: [`arn:${partition}:iam::${account}:role/${serviceRole}`],
+      conditions: { StringEquals: { "iam:AWSServiceName": "ecs.amazonaws.com" } },
     },
   ];
 }

@@ -82,6 +82,10 @@ function brokerDriverSuite(subject: BrokerDriverSubject): void {
   const storeIs = (cluster: ClusterId, state: string) => async (): Promise<boolean> =>
     (await driver.observe(cluster)).store === state;
 
+  /** What is to be done when it is there goes on with the next call. */
+  const hasStore = (cluster: ClusterId): Promise<void> =>
+    until("a store", storeIs(cluster, "ready"), () => driver.ensureStore(cluster));
+
   async function brokerOf(cluster: ClusterId, broker: number): Promise<ObservedBroker | undefined> {
     return (await driver.observe(cluster)).brokers.find((one) => one.broker === broker);
   }
@@ -89,7 +93,7 @@ function brokerDriverSuite(subject: BrokerDriverSubject): void {
   async function withStoreAndSecrets(): Promise<ClusterId> {
     const cluster = newCluster();
     await driver.ensureStore(cluster);
-    await until("a store", storeIs(cluster, "ready"));
+    await hasStore(cluster);
     const authority = await makeAuthority(clock, { commonName: cluster });
     const names = driver.certificateNames(cluster);
     const value = await makeBrokerCertificate(clock, { commonName: cluster, names, authority });
@@ -130,7 +134,7 @@ function brokerDriverSuite(subject: BrokerDriverSubject): void {
   it("makes one store of many calls at once, and its end is seen", async () => {
     const cluster = newCluster();
     await Promise.all([1, 2, 3].map(() => driver.ensureStore(cluster)));
-    await until("a store", storeIs(cluster, "ready"));
+    await hasStore(cluster);
     await driver.ensureStore(cluster);
     expect((await driver.observe(cluster)).store).toBe("ready");
     expect(await listed(cluster)).toHaveLength(1);

@@ -5,7 +5,7 @@ import { createInterface } from "node:readline";
 export interface StandIn {
   /** As `http://127.0.0.1:34567`. */
   readonly endpoint: string;
-  /** Ends it by its pid; resolves when it is gone. */
+  /** Ends it, by its pid if it does not end by itself; resolves when it is gone. */
   stop(): Promise<void>;
 }
 
@@ -17,6 +17,7 @@ interface StandInCommand {
 }
 
 const startMsMax = 120_000;
+const endMsMax = 2_000;
 
 /**
  * Starts a server that says `listening on {port}` of loopback, and that ends with its standard
@@ -28,8 +29,10 @@ export async function startStandIn({ args, cwd, file, name }: StandInCommand): P
   try {
     const port = await announcedPort(name, child);
     const stop = async (): Promise<void> => {
-      child.kill("SIGKILL");
+      child.stdin.end();
+      const late = setTimeout(() => child.kill("SIGKILL"), endMsMax);
       await gone;
+      clearTimeout(late);
     };
     return { endpoint: `http://127.0.0.1:${port}`, stop };
   } catch (error) {

@@ -1,3 +1,5 @@
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
 import { expect, it } from "vitest";
 import type { Resources } from "../../infra/src/fixtures.ts";
 import { deploymentLines, deploymentSection } from "./deployment-cost.ts";
@@ -53,6 +55,17 @@ it.each<readonly [string, Resources[string], number]>([
 it("a resource of which nobody said what it costs ends the count", () => {
   const gateway = { Type: "AWS::EC2::NatGateway", Properties: {} };
   expect(() => listOf({ gateway })).toThrow("what costs AWS::EC2::NatGateway?");
+});
+
+it("the README says what docs/cost.md counts", () => {
+  const text = (name: string): string =>
+    readFileSync(join(import.meta.dirname, "../..", name), "utf8");
+  const [, list, beyondFree] =
+    /\*\*together\*\*[ |]+\*\*([\d.]+)\*\*[ |]+\*\*([\d.]+)\*\*/u.exec(text("docs/cost.md")) ?? [];
+  const said = /costs \[\$ (\d+) a month\]\(docs\/cost\.md\)[^$]+\$ (\d+) /u.exec(
+    text("README.md"),
+  );
+  expect(said?.slice(1)).toEqual([beyondFree, list].map((usd) => Number(usd).toFixed(0)));
 });
 
 it("what every account has free is left out of the second sum", () => {

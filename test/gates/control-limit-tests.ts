@@ -49,6 +49,16 @@ export const controlLimitTests: Readonly<Record<string, LimitTest>> = {
   labelCharactersMax: met("400", secrets, "has one of three roles, and a name of some characters"),
   apiKeysMax: met("409", secrets, "is refused when there are as many as there may be"),
   credentialsMax: met("409", secrets, "is refused when there are as many as there may be"),
+  problemPlacesMax: met(
+    "the rest is not named",
+    "control-api/src/invalid-request.test.ts",
+    "names a bounded number of the places that are wrong, and is short about each",
+  ),
+  problemDetailCharactersMax: met(
+    "shortened",
+    "control-api/src/invalid-request.test.ts",
+    "names a bounded number of the places that are wrong, and is short about each",
+  ),
   configEntriesMax: met("400", topics, "have bounded partitions, configs and values"),
   configValueCharactersMax: met("400", topics, "have bounded partitions, configs and values"),
   topicPartitionsMax: met("400", topics, "have bounded partitions, configs and values"),
@@ -69,6 +79,11 @@ export const controlLimitTests: Readonly<Record<string, LimitTest>> = {
     "the longest unused client is closed",
     access,
     "closes the longest unused one when it holds as many as it may",
+  ),
+  keptLoginsMax: met(
+    "the longest unused one is forgotten",
+    "control-api/src/kafka/control-logins.test.ts",
+    "each cluster has one login, and of too many the longest unused one is forgotten",
   ),
   renewLoginMs: met(
     "another login is made",

@@ -77,6 +77,11 @@ export const operationLimitTests: LimitTests = {
     sweep,
     "forgets tombstones and operations when they have had their time",
   ),
+  renewalRestMs: met(
+    "it is tried again",
+    sweep,
+    "a cluster whose change failed gets a new certificate, too, and is tried once a day for it",
+  ),
   faultCharactersMax: met(
     "the rest is cut off",
     records,

@@ -1,8 +1,15 @@
 /** Clusters of real broker processes, from the creation of their record to their end. */
 import { type ChildProcess, spawn } from "node:child_process";
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import {
+  copyFileSync,
+  mkdtempSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { basename, dirname, join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, afterEach, beforeAll, beforeEach, expect, it } from "vitest";
 import { begun, Killed, MortalPorts } from "../../control-api/src/operations/fixtures.ts";
@@ -76,6 +83,14 @@ it("a cluster is made, takes records of who logs in, and goes without a trace", 
   expect(await clusters.records.find(cluster.id)).toBeUndefined();
 });
 
+it("a cluster that is active serves: every slot has a leader", async () => {
+  const cluster = await created();
+  const path = join(clusters.folder, "clusters", cluster.id, "names/1.json");
+  const { httpPort } = JSON.parse(readFileSync(path, "utf8")) as { readonly httpPort: number };
+  const metrics = await (await fetch(`http://127.0.0.1:${httpPort}/metrics`)).text();
+  expect(metrics).toContain("\nmillrace_slots_led 1024\n");
+});
+
 it("brokers outlive the control plane; who died starts again where it was, and has lost nothing", async () => {
   const cluster = await created();
   {
@@ -118,6 +133,77 @@ it("a change of limits starts the broker anew, after its end in order, with what
   expect((await clusters.driver.observe(cluster.id)).brokers).toMatchObject([
     { revision: 2, state: "ready" },
   ]);
+});
+
+it("an upgrade starts brokers anew of what is there by now, one after another, and loses nothing", async () => {
+  const { cluster, operation } = begun(
+    await clusters.records.create({
+      ...smallCluster,
+      spec: { ...smallCluster.spec, brokers: 2 },
+    }),
+  );
+  expect(await clusters.run(operation)).toBe("succeeded");
+  const made = await clusters.cluster(cluster.id);
+  const values = Array.from({ length: 20 }, (_, at) => `line ${at}`);
+  {
+    await using client = await clusters.client(made);
+    await client.admin.createTopic("lines", { partitions: 8 });
+    const lines = client.topic("lines", { value: string() });
+    for (const value of values) await lines.send({ value });
+  }
+  const path = launch.broker.at(-1) ?? "";
+  const newer = join(dirname(path), `newer-${basename(path)}`);
+  copyFileSync(path, newer);
+  await clusters.close();
+  clusters = new ProcessClusters(clusters.folder, {
+    ...launch,
+    broker: [...launch.broker.slice(0, -1), newer],
+  });
+  const upgrade = begun(await clusters.records.upgrade(cluster.id));
+  expect(await clusters.run(upgrade.operation)).toBe("succeeded");
+  const { brokers } = await clusters.driver.observe(cluster.id);
+  expect(brokers).toEqual([1, 2].map((one) => ({ broker: one, revision: 2, state: "ready" })));
+  expect(readFileSync(`/proc/${pidOf(made, 2)}/cmdline`, "utf8")).toContain(newer);
+  const after = await clusters.cluster(cluster.id);
+  expect(after.addresses).toEqual(made.addresses);
+  await using client = await clusters.client(after);
+  const found: string[] = [];
+  for await (const { value } of client.topic("lines", { value: string() }).consume({
+    from: "earliest",
+  })) {
+    if (found.push(value) === values.length) break;
+  }
+  expect(found.toSorted()).toEqual(values.toSorted());
+});
+
+it("a cluster whose metadata were gone goes on where it was when they are brought back", async () => {
+  const cluster = await created();
+  {
+    await using client = await clusters.client(cluster);
+    await client.admin.createTopic("lines");
+    await client.topic("lines", { value: string() }).send({ value: "hello" });
+  }
+  const host = join(clusters.folder, "clusters", cluster.id, "metadata-host");
+  for (const pid of [pidOf(cluster), Number(readFileSync(`${host}.pid`, "utf8"))]) {
+    process.kill(pid, "SIGKILL");
+  }
+  const aside = join(clusters.folder, "aside");
+  renameSync(host, aside);
+  const store = async () => (await clusters.driver.observe(cluster.id)).store;
+  await expect.poll(store).toBe("absent");
+  const repair = begun(await clusters.records.repair(cluster.id));
+  expect(await clusters.run(repair.operation)).toBe("failed");
+  expect(await store()).toBe("absent");
+  renameSync(aside, host);
+  const retry = begun(await clusters.records.retry(cluster.id));
+  expect(await clusters.run(retry.operation)).toBe("succeeded");
+  await using client = await clusters.client(await clusters.cluster(cluster.id));
+  for await (const { value } of client.topic("lines", { value: string() }).consume({
+    from: "earliest",
+  })) {
+    expect(value).toBe("hello");
+    break;
+  }
 });
 
 it("a process that has the pid of an ended broker is left alone", async () => {

@@ -41,6 +41,7 @@ async function main(): Promise<void> {
     synthesised({ brokers: { image: "123456789012.dkr.ecr.us-east-1.amazonaws.com/millrace:0" } }),
   );
   const endpoints = await step("S3 and DynamoDB answer", () => findEndpoints(process.env));
+  process.stdout.write(`     ${endpoints.described}\n`);
   const resources = template.resources;
   const deployment = await step("the functions start from their bundles", () =>
     LocalDeployment.start(endpoints, { folder, resources }),

@@ -50,6 +50,28 @@ const readers: Readonly<Record<string, (aws: Aws) => Promise<string>>> = {
     aws.query("monitoring", "2010-08-01", { Action: "ListDashboards" }),
 };
 
+/** What has no name of its own: how many of the template's are found in what they are part of. */
+const counters: Readonly<Record<string, (aws: Aws, made: readonly Made[]) => Promise<number>>> = {
+  "AWS::EC2::Route": async (aws) => {
+    const tables = await ec2(aws, "DescribeRouteTables");
+    return [...tables.matchAll(/<gatewayId>igw-/gu)].length;
+  },
+  "AWS::EC2::SecurityGroupIngress": async (aws) => {
+    const groups = await ec2(aws, "DescribeSecurityGroups");
+    const rules = [...groups.matchAll(/<ipPermissions>(.*?)<\/ipPermissions>/gsu)];
+    // Who is let in; the stand-in keeps no description of it.
+    return rules.flatMap(([, rule = ""]) => [...rule.matchAll(/<groupId>sg-/gu)]).length;
+  },
+  "AWS::Lambda::Permission": async (aws, made) => {
+    const functions = made.filter(({ type }) => type === "AWS::Lambda::Function");
+    const policies = functions.map(({ physicalId }) =>
+      aws.rest("lambda", `/2015-03-31/functions/${physicalId}/policy`).catch(() => ""),
+    );
+    const said = (await Promise.all(policies)).join("");
+    return [...said.matchAll(/lambda:InvokeFunction/gu)].length;
+  },
+};
+
 function ec2(aws: Aws, action: string): Promise<string> {
   return aws.query("ec2", "2016-11-15", { Action: action });
 }
@@ -76,15 +98,18 @@ export async function deployTemplate(
     ...{ Action: "DescribeStackResources", StackName: stackName },
   });
   const made = madeOf(described);
-  const lost = await notFound(aws, made);
+  const lost = [...(await notFound(aws, made)), ...(await tooFew(aws, made, kept))];
   const neverMade = Object.keys(kept).filter((id) => !made.some((each) => each.logicalId === id));
   const absent = [...neverMade, ...lost].map((id) => `${kept[id]?.Type} ${id}`);
   if (absent.length > 0) throw new Error(`not there:\n${absent.join("\n")}`);
-  const read = made.filter(({ type }) => type in readers).length;
+  const unread = new Set(made.map(({ type }) => type).filter((type) => !isRead(type)));
+  if (unread.size > 0) throw new Error(`made, and not read back: ${[...unread].join(", ")}`);
   const all = Object.keys(resources).length;
-  process.stdout.write(
-    `     ${made.length} of ${all} resources were made, ${read} of them read back\n`,
-  );
+  process.stdout.write(`     ${made.length} of ${all} resources were made, and read back\n`);
+}
+
+function isRead(type: string): boolean {
+  return type in readers || type in counters;
 }
 
 /** What `cdk bootstrap` leaves: its version, and the bucket with the bundles. */
@@ -132,6 +157,21 @@ function madeOf(xml: string): readonly Made[] {
       logicalId: valueIn(block, "LogicalResourceId"),
       physicalId: valueIn(block, "PhysicalResourceId"),
     }));
+}
+
+/** Logical ids of those types of which fewer are found than the template has. */
+async function tooFew(
+  aws: Aws,
+  made: readonly Made[],
+  kept: Resources,
+): Promise<readonly string[]> {
+  const lost: string[] = [];
+  for (const [type, count] of Object.entries(counters)) {
+    const of = Object.entries(kept).filter(([, { Type }]) => Type === type);
+    const found = await count(aws, made);
+    if (found < of.length) lost.push(...of.map(([id]) => id));
+  }
+  return lost;
 }
 
 /** Logical ids of what CloudFormation says it made, and the service does not know. */

@@ -9,9 +9,10 @@
  */
 import type * as Ssm from "@aws-sdk/client-ssm";
 import { asClusterId, type ClusterId, DriverError, type DriverResource } from "@millrace/core";
-import { type AwsPlace, clusterTag, controlClientConfig } from "./control-client.ts";
+import { type AwsPlace, clusterTag } from "./control-client.ts";
 import { asked, askedPlainly } from "./driver-errors.ts";
 import { namedParametersMax } from "./limits.ts";
+import { openSsm, type SsmAccess } from "./ssm-client.ts";
 
 export interface LoadBalancer {
   /** Its DNS name, by which clients find every listener. */
@@ -41,15 +42,18 @@ export class BrokerListeners {
   readonly #prefix: string;
   readonly #loadBalancer: LoadBalancer;
 
-  private constructor(sdk: typeof Ssm, options: BrokerListenersOptions) {
+  private constructor(
+    { client, sdk }: SsmAccess,
+    { loadBalancer, parameterPrefix }: BrokerListenersOptions,
+  ) {
     this.#sdk = sdk;
-    this.#client = new sdk.SSMClient(controlClientConfig(options));
-    this.#prefix = `${options.parameterPrefix}listeners/`;
-    this.#loadBalancer = options.loadBalancer;
+    this.#client = client;
+    this.#prefix = `${parameterPrefix}listeners/`;
+    this.#loadBalancer = loadBalancer;
   }
 
   static async open(options: BrokerListenersOptions): Promise<BrokerListeners> {
-    return new BrokerListeners(await import("@aws-sdk/client-ssm"), options);
+    return new BrokerListeners(await openSsm(options), options);
   }
 
   get host(): string {

@@ -18,6 +18,8 @@ export interface ClusterTablesOptions extends AwsPlace {
   readonly prefix: string;
   readonly clock: Clock;
   readonly random: Random;
+  /** Whether tables can be brought back to any moment of the last 35 days; DynamoDB Local can't. */
+  readonly isRecoverable?: boolean;
 }
 
 /** Each cluster's metadata in a table of its own, billed by request. All calls throw DriverError. */
@@ -50,16 +52,54 @@ export class DynamoDbClusterTables {
     return { uri: `dynamodb://${this.tableName(cluster)}`, endpoint, region };
   }
 
+  /** Made now, a table can be made recoverable when it is active: by a later call. */
   async ensure(cluster: ClusterId): Promise<void> {
+    const made = await this.#create(cluster);
+    if (made === "exists" && this.#options.isRecoverable === true) {
+      await this.#makeRecoverable(cluster);
+    }
+  }
+
+  async #create(cluster: ClusterId): Promise<"created" | "exists"> {
     const command = new this.#sdk.CreateTableCommand({
       ...tableShape(this.tableName(cluster)),
       DeletionProtectionEnabled: false,
       Tags: [{ Key: clusterTag, Value: cluster }],
     });
-    await asked("the table can't be made", () => this.#client.send(command), {
+    const made = await asked("the table can't be made", () => this.#client.send(command), {
       names: ["ResourceInUseException"],
+      otherwise: "exists",
+    } as const);
+    return made === "exists" ? made : "created";
+  }
+
+  async #makeRecoverable(cluster: ClusterId): Promise<void> {
+    const command = new this.#sdk.UpdateContinuousBackupsCommand({
+      TableName: this.tableName(cluster),
+      PointInTimeRecoverySpecification: { PointInTimeRecoveryEnabled: true },
+    });
+    await asked("the table can't be made recoverable", () => this.#client.send(command), {
+      // It is not active (any more), or another call makes it so.
+      names: [
+        ...["ContinuousBackupsUnavailableException", "TableNotFoundException"],
+        "ResourceInUseException",
+      ],
       otherwise: undefined,
     });
+  }
+
+  /** Whether it is, or nobody wants it to be. */
+  async #isRecoverable(cluster: ClusterId): Promise<boolean> {
+    if (this.#options.isRecoverable !== true) return true;
+    const TableName = this.tableName(cluster);
+    const command = new this.#sdk.DescribeContinuousBackupsCommand({ TableName });
+    const found = await asked(
+      "the table's backups can't be looked at",
+      () => this.#client.send(command),
+      { names: ["TableNotFoundException"], otherwise: undefined },
+    );
+    const { PointInTimeRecoveryDescription: recovery } = found?.ContinuousBackupsDescription ?? {};
+    return recovery?.PointInTimeRecoveryStatus === "ENABLED";
   }
 
   async state(cluster: ClusterId): Promise<ObservedCluster["store"]> {
@@ -76,7 +116,7 @@ export class DynamoDbClusterTables {
       case "CREATING":
         return "creating";
       default:
-        return "ready";
+        return (await this.#isRecoverable(cluster)) ? "ready" : "stopped";
     }
   }
 

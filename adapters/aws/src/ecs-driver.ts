@@ -76,7 +76,7 @@ export class EcsDriver implements BrokerDriver {
       EcsServices.open({ ...rest, ...at(endpoints.ecs) }),
       CloudMapNames.open({ ...rest, ...at(endpoints.serviceDiscovery) }),
       SsmSecrets.open({ ...rest, ...ssm }),
-      DynamoDbClusterTables.open({ ...rest, ...at(endpoints.dynamodb) }),
+      DynamoDbClusterTables.open({ ...rest, ...at(endpoints.dynamodb), isRecoverable: true }),
       loadBalancer === undefined
         ? undefined
         : BrokerListeners.open({ ...rest, ...ssm, loadBalancer }),

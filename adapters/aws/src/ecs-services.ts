@@ -67,7 +67,7 @@ export class EcsServices {
     const { revision, state } = observedService(service);
     const isWanted = service.taskDefinition?.includes(`/${family}:`) === true;
     if (isWanted && revision === spec.revision && state !== "failed") return;
-    await this.#update(cluster, spec, definition);
+    await this.#update(cluster, spec, { definition, ...otherListener(service, at) });
   }
 
   /** Goes on when it is called again, until nothing of the broker is left. */
@@ -191,7 +191,11 @@ export class EcsServices {
     }
   }
 
-  async #update(cluster: ClusterId, { broker }: BrokerSpec, definition: string): Promise<void> {
+  async #update(
+    cluster: ClusterId,
+    { broker }: BrokerSpec,
+    { definition, ...listener }: ReturnType<typeof otherListener> & { readonly definition: string },
+  ): Promise<void> {
     const command = new this.#sdk.UpdateServiceCommand({
       cluster: this.#options.ecsCluster,
       service: this.#serviceName(cluster, broker),
@@ -199,6 +203,7 @@ export class EcsServices {
       desiredCount: 1,
       deploymentConfiguration: this.#deployment(),
       networkConfiguration: this.#network(),
+      ...listener,
       // Also where the definition is the one that failed.
       forceNewDeployment: true,
     });
@@ -242,6 +247,15 @@ export class EcsServices {
     );
     return serviceDetail(service, tasks);
   }
+}
+
+/** The load balancer came, or went, since the service was made: then its group is there no more. */
+function otherListener(
+  { loadBalancers = [] }: Ecs.Service,
+  { targetGroupArn }: BrokerPlace,
+): Pick<Ecs.UpdateServiceCommandInput, "loadBalancers"> {
+  if (loadBalancers[0]?.targetGroupArn === targetGroupArn) return {};
+  return { loadBalancers: behindListener(targetGroupArn).loadBalancers ?? [] };
 }
 
 /** ECS enters the task's address in the group, and takes no answer for an end while it starts. */

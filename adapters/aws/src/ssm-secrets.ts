@@ -6,8 +6,9 @@ import {
   type Secret,
   type SecretName,
 } from "@millrace/core";
-import { type AwsPlace, clusterTag, controlClientConfig } from "./control-client.ts";
+import { type AwsPlace, clusterTag } from "./control-client.ts";
 import { asked, askedPlainly } from "./driver-errors.ts";
+import { openSsm, type SsmAccess } from "./ssm-client.ts";
 
 export interface SsmSecretsOptions extends AwsPlace {
   /** A secret's name is this, the cluster's id, `/` and its own: `/millrace/cl_…/broker`. */
@@ -22,14 +23,14 @@ export class SsmSecrets {
   readonly #client: Ssm.SSMClient;
   readonly #prefix: string;
 
-  private constructor(sdk: typeof Ssm, options: SsmSecretsOptions) {
+  private constructor({ client, sdk }: SsmAccess, { parameterPrefix }: SsmSecretsOptions) {
     this.#sdk = sdk;
-    this.#client = new sdk.SSMClient(controlClientConfig(options));
-    this.#prefix = options.parameterPrefix;
+    this.#client = client;
+    this.#prefix = parameterPrefix;
   }
 
   static async open(options: SsmSecretsOptions): Promise<SsmSecrets> {
-    return new SsmSecrets(await import("@aws-sdk/client-ssm"), options);
+    return new SsmSecrets(await openSsm(options), options);
   }
 
   parameterName(cluster: ClusterId, name: SecretName): string {

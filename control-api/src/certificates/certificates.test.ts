@@ -51,6 +51,11 @@ it("certificates are valid for as long as clients and the rules of browsers allo
   expect(Math.abs(Date.parse(ca.validTo) - nowMs - authorityMs)).toBeLessThan(dayMs);
 });
 
+it("says which hosts it is valid for", async () => {
+  const { broker } = await made();
+  expect((await readCertificate(broker)).names).toEqual(["b-1.cl-x.test", "127.0.0.1"]);
+});
+
 it("a text that has no certificate is a bug of the caller", async () => {
   await expect(readCertificate("nothing")).rejects.toThrow(TypeError);
 });

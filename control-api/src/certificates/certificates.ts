@@ -13,6 +13,8 @@ export type KeyAndCertificates = string & { readonly __pem: "KeyAndCertificates"
 export interface CertificateText {
   readonly caCertificate: string;
   readonly notAfterMs: number;
+  /** Hosts that it is valid for: DNS names and addresses. */
+  readonly names: readonly string[];
 }
 
 type X509 = typeof X509Library;
@@ -86,9 +88,11 @@ export async function readCertificate(broker: string): Promise<CertificateText> 
   if (leaf === undefined || authority === undefined) {
     throw new TypeError("a broker's PEM has its certificate and its authority's");
   }
+  const alternatives = leaf.getExtension(x509.SubjectAlternativeNameExtension);
   return {
     caCertificate: `${authority.toString("pem")}\n`,
     notAfterMs: leaf.notAfter.getTime(),
+    names: alternatives?.names.items.map(({ value }) => value) ?? [],
   };
 }
 

@@ -60,6 +60,8 @@ export interface CertificateFacts {
   readonly caCertificate: string;
   /** When the brokers' certificate ends. */
   readonly notAfterMs: number;
+  /** Hosts that it is valid for; absent: nobody wrote them down, and all that there are. */
+  readonly names?: readonly string[];
   /** Of the brokers for which it was made. */
   readonly revision: number;
 }
@@ -142,6 +144,8 @@ export interface ClusterCatalogue {
   change(id: ClusterId, change: ClusterChange, at?: AtVersion): Promise<ClusterOutcome>;
   /** Begins the deletion; of a cluster that failed, too. */
   remove(id: ClusterId, at?: AtVersion): Promise<ClusterOutcome>;
+  /** Begins to start all brokers anew, one after another, as the driver starts brokers by now. */
+  upgrade(id: ClusterId, at?: AtVersion): Promise<ClusterOutcome>;
   /** Begins to give the brokers a new certificate. */
   renewCertificate(id: ClusterId, at?: AtVersion): Promise<ClusterOutcome>;
   /** Begins to make again what is missing of it: brokers that ended, and are not started again. */

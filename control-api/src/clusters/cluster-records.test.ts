@@ -128,6 +128,19 @@ describe("a cluster's record", () => {
     expect(more.cluster.revision).toBe(1);
   });
 
+  it("is upgraded once for each version that a caller has seen, and only where it has brokers", async () => {
+    const world = new World();
+    const { clusters } = world;
+    const { cluster } = begun(await clusters.create(wanted));
+    const busy = { kind: "busy", operation: cluster.operation };
+    expect(await clusters.upgrade(cluster.id)).toEqual(busy);
+    const { id, version } = await world.created({ name: "other" });
+    const { operation } = begun(await clusters.upgrade(id, { version }));
+    await world.finish(operation);
+    expect(await clusters.upgrade(id, { version })).toMatchObject({ kind: "stale" });
+    expect(await world.cluster(id)).toMatchObject({ state: "active", revision: 2 });
+  });
+
   it("that is protected, or busy, is not deleted; what failed can be", async () => {
     const world = new World();
     const { clusters } = world;

@@ -107,12 +107,14 @@ export class ClusterRecords implements ClusterCatalogue {
     return this.#decide(id, at, (before) => this.#changed(before, change));
   }
 
+  upgrade(id: ClusterId, at: AtVersion = {}): Promise<ClusterOutcome> {
+    return this.#decide(id, at, (before) =>
+      this.#rolled(before, before.failed?.certificate ?? "kept"),
+    );
+  }
+
   renewCertificate(id: ClusterId, at: AtVersion = {}): Promise<ClusterOutcome> {
-    return this.#decide(id, at, (before) => {
-      if (before.state !== "active") return { kind: "wrongState", state: before.state };
-      const after = { ...before, state: "updating", revision: before.revision + 1 } as const;
-      return this.#begins("updateCluster", after, "renewed");
-    });
+    return this.#decide(id, at, (before) => this.#rolled(before, "renewed"));
   }
 
   repair(id: ClusterId, at: AtVersion = {}): Promise<ClusterOutcome> {
@@ -171,13 +173,19 @@ export class ClusterRecords implements ClusterCatalogue {
     if (before.state === "deleting") return { kind: "wrongState", state: "deleting" };
     if (isSame) return { kind: "write", after: { ...before, deletionProtection } };
     if (before.operation !== undefined) return { kind: "busy", operation: before.operation };
-    // Of one that failed to be made, or to be deleted, there is nothing that could be changed.
-    const isChangeable = before.state === "active" || before.failed?.kind === "updateCluster";
-    if (!isChangeable) return { kind: "wrongState", state: before.state };
+    if (!isChangeable(before)) return { kind: "wrongState", state: before.state };
     const isOther = before.state === "failed" || isOtherBroker(before.spec, spec);
     const revision = before.revision + (isOther ? 1 : 0);
     const after = { ...before, spec, revision, deletionProtection, state: "updating" } as const;
     return this.#begins("updateCluster", after, before.failed?.certificate ?? "kept");
+  }
+
+  /** Every broker is to start anew. */
+  #rolled(before: ClusterRecord, certificate: OperationTarget["certificate"]): Decision {
+    if (before.operation !== undefined) return { kind: "busy", operation: before.operation };
+    if (!isChangeable(before)) return { kind: "wrongState", state: before.state };
+    const after = { ...before, state: "updating", revision: before.revision + 1 } as const;
+    return this.#begins("updateCluster", after, certificate);
   }
 
   #begins(
@@ -230,6 +238,11 @@ export class ClusterRecords implements ClusterCatalogue {
         : { kind: "started", cluster, operation: begins.id };
     }
   }
+}
+
+/** Of one that failed to be made, or to be deleted, there is nothing that could be changed. */
+function isChangeable({ failed, state }: ClusterRecord): boolean {
+  return state === "active" || failed?.kind === "updateCluster";
 }
 
 const stateDuring = {

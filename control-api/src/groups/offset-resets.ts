@@ -43,27 +43,32 @@ export function plannedReset(
   committed: readonly CommittedOffset[],
 ): readonly ResetPartition[] {
   const planned = new Map<string, ResetPartition>();
+  const before = new Map(committed.map((one) => [placeOf(one), one.offset]));
   for (const [at, reset] of resets.entries()) {
     const known = topics.get(reset.topic);
     if (known === undefined) continue;
-    for (const ends of partitionsOf(reset, known, at)) {
+    const named = partitionsOf(reset, known, at);
+    if (planned.size + named.length > resetPartitionsMax) {
+      throw wrongReset(at, `a request resets at most ${resetPartitionsMax} partitions`);
+    }
+    for (const ends of named) {
       const { partition } = ends;
       const { topic } = reset;
-      const place = `${topic}/${partition}`;
+      const place = placeOf({ topic, partition });
       if (planned.has(place)) {
         throw wrongReset(at, `partition ${partition} of ${topic} is named twice`);
       }
-      const before = committed.find((one) => one.topic === topic && one.partition === partition);
       const offset = offsetFor(reset.to, known, ends);
-      planned.set(place, { topic, partition, committed: before?.offset ?? -1, offset });
-    }
-    if (planned.size > resetPartitionsMax) {
-      throw wrongReset(at, `a request resets at most ${resetPartitionsMax} partitions`);
+      planned.set(place, { topic, partition, committed: before.get(place) ?? -1, offset });
     }
   }
   return [...planned.values()].toSorted(
     (a, b) => (a.topic < b.topic ? -1 : a.topic > b.topic ? 1 : 0) || a.partition - b.partition,
   );
+}
+
+function placeOf({ partition, topic }: Pick<ResetPartition, "partition" | "topic">): string {
+  return `${topic}/${partition}`;
 }
 
 function partitionsOf(

@@ -10,7 +10,8 @@ import type { ClusterRecord } from "../clusters/cluster-record.ts";
 import { openClustersMax } from "../limits.ts";
 import type { ClusterAccess, ConnectionFacts } from "../ports/cluster-access.ts";
 import { type ClusterAdmin, ClusterUnavailableError } from "../ports/cluster-admin.ts";
-import { ControlLogin, type ControlLoginDependencies } from "./control-login.ts";
+import type { ControlLoginDependencies } from "./control-login.ts";
+import { ControlLogins } from "./control-logins.ts";
 import { sdkClusterAdmin } from "./sdk-cluster-admin.ts";
 
 export interface KafkaAccessDependencies extends ControlLoginDependencies {
@@ -36,12 +37,13 @@ interface OpenCluster {
 
 export class KafkaAccess implements ClusterAccess {
   readonly #deps: KafkaAccessDependencies;
-  readonly #logins = new Map<string, ControlLogin>();
+  readonly #logins: ControlLogins;
   /** The longest unused first. */
   readonly #open = new Map<string, OpenCluster>();
 
   constructor(deps: KafkaAccessDependencies) {
     this.#deps = deps;
+    this.#logins = new ControlLogins(deps);
   }
 
   async admin(cluster: ClusterRecord): Promise<ClusterAdmin> {
@@ -59,7 +61,7 @@ export class KafkaAccess implements ClusterAccess {
     if (known !== undefined) end(known);
     const options = { brokers, tls, clientId: "millrace-control" };
     const client = connect(sasl === undefined ? options : { ...options, sasl });
-    const admin = sdkClusterAdmin(client.admin, () => this.#logins.get(cluster.id)?.forget());
+    const admin = sdkClusterAdmin(client.admin, () => this.#logins.forget(cluster.id));
     this.#open.set(cluster.id, { way, client, admin });
     this.#closeOldest();
     return admin;
@@ -90,8 +92,7 @@ export class KafkaAccess implements ClusterAccess {
     const [first] = saslMechanisms;
     if (first === undefined) return undefined;
     const mechanism = scrams.find((name) => saslMechanisms.includes(name)) ?? "PLAIN";
-    const login = this.#logins.get(cluster.id) ?? new ControlLogin(this.#deps);
-    this.#logins.set(cluster.id, login);
+    const login = this.#logins.of(cluster.id);
     const store = await this.metadata(cluster);
     const { password, username } = await login.current(store, (keys) =>
       this.usersChanged(cluster, keys),

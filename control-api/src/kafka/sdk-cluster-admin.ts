@@ -50,9 +50,9 @@ export function sdkClusterAdmin(
           admin.offsets(topic, "earliest", options),
           admin.offsets(topic, "latest", options),
         ]);
+        const first = new Map(starts.map(({ offset, partition }) => [partition, offset]));
         return ends.map(({ offset: latestOffset, partition }) => {
-          const start = starts.find((candidate) => candidate.partition === partition);
-          return { partition, latestOffset, earliestOffset: start?.offset ?? -1 };
+          return { partition, latestOffset, earliestOffset: first.get(partition) ?? -1 };
         });
       }),
     offsetsAt: (topic, timestampMs) =>

@@ -1,6 +1,7 @@
 import { MemoryBrokerDriver, MemoryMetadataStore, SeededRandom } from "@millrace/adapter-memory";
 import type {
   BrokerDriver,
+  CertificateNames,
   Clock,
   ClusterId,
   ClusterStores,
@@ -90,11 +91,11 @@ export class MortalPorts {
   }
 }
 
-let premade: Promise<readonly Secret[]> | undefined;
+/** By cluster: ids of two worlds of one seed are the same. */
+const premade = new Map<ClusterId, Promise<readonly Secret[]>>();
 
-async function makeSecrets(clock: Clock): Promise<readonly Secret[]> {
+async function makeSecrets(clock: Clock, names: CertificateNames): Promise<readonly Secret[]> {
   const authority = await makeAuthority(clock, { commonName: "authority" });
-  const names = { dnsNames: ["*.test"], ipAddresses: [] };
   const broker = await makeBrokerCertificate(clock, { commonName: "brokers", names, authority });
   return [
     { name: "authority", value: authority, over: "nothing" },
@@ -138,11 +139,13 @@ export class World {
     return this.runner().run(id);
   }
 
-  /** With a certificate that was made once for all: to make one takes longer than all the rest. */
+  /** With a certificate that was made once for all worlds: to make one takes longer than all the rest. */
   async created(over: Partial<NewCluster> = {}): Promise<ClusterRecord> {
     const { cluster, operation } = begun(await this.clusters.create({ ...wanted, ...over }));
-    premade ??= makeSecrets(this.clock);
-    for (const secret of await premade) await this.driver.putSecret(cluster.id, secret);
+    const { id } = cluster;
+    const made = premade.get(id) ?? makeSecrets(this.clock, this.driver.certificateNames(id));
+    premade.set(id, made);
+    for (const secret of await made) await this.driver.putSecret(id, secret);
     await this.finish(operation);
     return this.cluster(cluster.id);
   }

@@ -18,6 +18,8 @@ export const storeBackoffMsFirst = 20;
 export const deletedObjectsPage = 1_000;
 /** How long an ended operation can be read. */
 export const operationKeptMs: number = 30 * 86_400_000;
+/** How long a failed cluster rests before it is tried again to give it a new certificate. */
+export const renewalRestMs = 86_400_000;
 /** What is kept of a driver's words in an operation. */
 export const faultCharactersMax = 2_000;
 /** Operations that a sweep runs at once, and clusters it looks at: most of the time they wait. */

@@ -90,8 +90,9 @@ function certificateMissing(
   const { certificate } = cluster;
   const isKept = parts.secrets.includes("broker") && parts.secrets.includes("authority");
   const isRenewed = target.certificate === "kept" || certificate?.revision === target.revision;
-  if (certificate !== undefined && isKept && isRenewed) return undefined;
-  const renews = target.certificate === "renewed";
+  const lacksHost = parts.names.some(({ host }) => certificate?.names?.includes(host) === false);
+  if (certificate !== undefined && isKept && isRenewed && !lacksHost) return undefined;
+  const renews = target.certificate === "renewed" || lacksHost;
   return perform("certificate", [{ does: "issueCertificate", revision: target.revision, renews }]);
 }
 
@@ -109,7 +110,8 @@ function brokersMissing(target: OperationTarget, parts: ObservedCluster): Next |
   const leaving = wanted.find(({ state }) => state === "stopping");
   if (leaving !== undefined) return leaves(target, leaving);
   const outdated = wanted.filter(({ revision }) => revision !== target.revision);
-  const [first] = outdated;
+  // One that serves nobody goes first: the others serve meanwhile.
+  const first = outdated.find(({ state }) => state !== "ready") ?? outdated[0];
   if (first === undefined) return undefined;
   const underWay = wanted.find(
     ({ revision, state }) => revision === target.revision && state !== "ready",

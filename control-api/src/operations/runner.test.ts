@@ -64,9 +64,23 @@ async function deletion(): Promise<Scene> {
   return { world, operation, check };
 }
 
-const scenes = { creation, update, deletion } as const;
+async function upgrade(): Promise<Scene> {
+  const world = new World();
+  const { id } = await world.created();
+  const { operation } = begun(await world.clusters.upgrade(id));
+  const check = async (): Promise<void> => {
+    const { certificate, spec, state } = await world.cluster(id);
+    expect({ spec, state }).toEqual({ spec: wanted.spec, state: "active" });
+    expect(certificate?.revision).toBe(1);
+    const { brokers } = await world.driver.observe(id);
+    expect(brokers).toEqual([1, 2].map((broker) => ({ broker, revision: 2, state: "ready" })));
+  };
+  return { world, operation, check };
+}
 
-describe.each(["creation", "update", "deletion"] as const)("a %s", (name) => {
+const scenes = { creation, update, upgrade, deletion } as const;
+
+describe.each(["creation", "update", "upgrade", "deletion"] as const)("a %s", (name) => {
   const scene = scenes[name];
 
   it("comes to its end, with all of its steps done", async () => {
@@ -142,6 +156,28 @@ function faulty(driver: MemoryBrokerDriver, failures: readonly boolean[]): Memor
     },
   });
 }
+
+it("an upgrade takes no broker away before the one that it started last is ready", async () => {
+  const world = new World({ driver: new MemoryBrokerDriver({ looks: 3 }) });
+  const { id } = await world.created({ spec: { ...wanted.spec, brokers: 3 } });
+  const { operation } = begun(await world.clusters.upgrade(id));
+  const away: number[] = [];
+  const driver = new Proxy(world.driver, {
+    get: (target, property) => {
+      const value: unknown = Reflect.get(target, property);
+      if (property !== "observe") return typeof value === "function" ? value.bind(target) : value;
+      return async (of: typeof id) => {
+        const seen = await target.observe(of);
+        away.push(3 - seen.brokers.filter(({ state }) => state === "ready").length);
+        return seen;
+      };
+    },
+  });
+  expect(await world.runner(new MortalPorts(), driver).run(operation)).toBe("succeeded");
+  expect(Math.max(...away)).toBe(1);
+  const { brokers } = await world.driver.observe(id);
+  expect(brokers.map(({ revision }) => revision)).toEqual([2, 2, 2]);
+});
 
 it("one runner has an operation, and another one leaves it alone until the lease is over", async () => {
   const { operation, world } = await creation();

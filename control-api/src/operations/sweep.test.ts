@@ -1,8 +1,9 @@
+import { MemoryBrokerDriver } from "@millrace/adapter-memory";
 import type { BrokerDriver, ClusterStores } from "@millrace/core";
 import { expect, it } from "vitest";
 import { certificateMs, certificateLeftMsMin, tombstoneMs } from "../clusters/limits.ts";
 import { begun, Killed, MortalPorts, wanted, World } from "./fixtures.ts";
-import { leaseMs, operationKeptMs, sweptAtOnceMax } from "./limits.ts";
+import { leaseMs, operationKeptMs, renewalRestMs, sweptAtOnceMax } from "./limits.ts";
 import { Sweeper } from "./sweep.ts";
 
 function sweeper({ clock, driver, random, store }: World): Sweeper {
@@ -48,6 +49,62 @@ it("gives brokers a new certificate, of the same authority, before the old one e
   expect(after.certificate?.notAfterMs).toBeGreaterThan(before.certificate?.notAfterMs ?? 0);
   const { brokers } = await world.driver.observe(before.id);
   expect(brokers).toMatchObject([{ revision: 2 }, { revision: 2 }]);
+});
+
+it("a cluster whose change failed gets a new certificate, too, and is tried once a day for it", async () => {
+  let isBroken = false;
+  const failure = () => (isBroken ? "no such image" : undefined);
+  const world = new World({ driver: new MemoryBrokerDriver({ looks: 1, failure }) });
+  const { certificate, id } = await world.created();
+  isBroken = true;
+  const { operation } = begun(await world.clusters.upgrade(id));
+  expect(await world.finish(operation)).toBe("failed");
+  const tried = async (): Promise<number> => (await sweeper(world).sweep()).ran.length;
+  expect(await tried()).toBe(0);
+  world.clock.advance(certificateMs - certificateLeftMsMin + 1);
+  expect(await tried()).toBe(1);
+  expect(await world.cluster(id)).toMatchObject({ state: "failed" });
+  // It failed again, for the same reason: nothing is gained by trying at once.
+  expect(await tried()).toBe(0);
+  isBroken = false;
+  world.clock.advance(renewalRestMs);
+  expect(await tried()).toBe(1);
+  const after = await world.cluster(id);
+  expect(after).toMatchObject({ state: "active", revision: 4 });
+  expect(after.certificate?.notAfterMs).toBeGreaterThan(certificate?.notAfterMs ?? 0);
+});
+
+it("a certificate that lacks a broker's host is replaced before that broker starts", async () => {
+  const world = new World();
+  const { certificate, id, spec } = await world.created();
+  const named = new Proxy(world.driver, {
+    get: (target, property) => {
+      const value: unknown = Reflect.get(target, property);
+      if (typeof value !== "function") return value;
+      const method = value.bind(target) as (...args: unknown[]) => unknown;
+      if (property === "certificateNames") {
+        const { dnsNames, ipAddresses } = target.certificateNames(id);
+        return () => ({ ipAddresses, dnsNames: [...dnsNames, "balancer.test"] });
+      }
+      if (property !== "observe") return method;
+      return async () => {
+        const { names, ...parts } = await target.observe(id);
+        const found = names.map((name) =>
+          name.broker === 3 ? { ...name, host: "balancer.test" } : name,
+        );
+        return { ...parts, names: found };
+      };
+    },
+  });
+  const { operation } = begun(await world.clusters.change(id, { brokers: spec.brokers + 1 }));
+  expect(await world.runner(new MortalPorts(), named).run(operation)).toBe("succeeded");
+  const after = await world.cluster(id);
+  expect(certificate?.names).not.toContain("balancer.test");
+  expect(after.certificate?.names).toContain("balancer.test");
+  expect(after.certificate?.caCertificate).toBe(certificate?.caCertificate);
+  // Those that run are known by the hosts that theirs has.
+  const { brokers } = await world.driver.observe(id);
+  expect(brokers.map(({ revision }) => revision)).toEqual([1, 1, 1]);
 });
 
 it("removes what a late call made for a deleted cluster, and nothing of unknown ones", async () => {

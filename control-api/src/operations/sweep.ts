@@ -11,7 +11,7 @@ import { type ClusterRecord, clusterKeys, type Tombstone } from "../clusters/clu
 import { ClusterRecords } from "../clusters/cluster-records.ts";
 import { certificateLeftMsMin, pageItemsMax, tombstoneMs } from "../clusters/limits.ts";
 import { ControlStore } from "./control-store.ts";
-import { operationKeptMs, sweptAtOnceMax } from "./limits.ts";
+import { operationKeptMs, renewalRestMs, sweptAtOnceMax } from "./limits.ts";
 import { nextOfDeletion, nextStep } from "./next-step.ts";
 import { type OperationId, operationKeys } from "./operation-record.ts";
 import { OperationRecords } from "./operation-records.ts";
@@ -64,13 +64,15 @@ export class Sweeper {
   }
 
   async #lookAfter(cluster: ClusterRecord): Promise<void> {
-    if (cluster.state !== "active") return;
-    const { id, revision, spec, version } = cluster;
+    const { id, revision, spec, state, version } = cluster;
     const leftMs = (cluster.certificate?.notAfterMs ?? 0) - this.#nowMs();
-    if (leftMs < certificateLeftMsMin) {
+    // A renewal that failed has put down the new one, which not all brokers have.
+    const ends = leftMs < certificateLeftMsMin || cluster.failed?.certificate === "renewed";
+    if (ends && (state === "active" || (await this.#hasRested(cluster)))) {
       await this.#clusters.renewCertificate(id, { version });
       return;
     }
+    if (state !== "active") return;
     const parts = await this.#deps.driver.observe(id);
     const target = { spec, revision, certificate: "kept" } as const;
     const observed = { cluster, parts, objects: "unknown" } as const;
@@ -78,6 +80,16 @@ export class Sweeper {
     // What goes on by itself is left to that.
     if (next.kind === "finish" || next.kind === "wait") return;
     await this.#clusters.repair(id, { version });
+  }
+
+  /**
+   * Whether a change that failed may be tried again by itself. For the certificate's sake alone: its
+   * brokers, or some, may well serve clients, who would be refused from its end on.
+   */
+  async #hasRested({ failed }: ClusterRecord): Promise<boolean> {
+    if (failed?.kind !== "updateCluster") return false;
+    const operation = await this.#operations.find(failed.operation);
+    return (operation?.finishedAtMs ?? 0) + renewalRestMs <= this.#nowMs();
   }
 
   /** As many at once as may be looked after at once. */

@@ -71,6 +71,18 @@ describe("a cluster", () => {
     expect((await ask("admin", `POST ${cluster}/retry`)).status).toBe(202);
   });
 
+  it("is brought to what the deployment has, where it is as the caller has read it", async () => {
+    const { ask, clusters } = controlKit();
+    const operation = "op_0000000000000001" as OperationRecord["id"];
+    clusters.outcome = { kind: "started", cluster: record({ operation }), operation };
+    const headers = { "if-match": '"v3"' };
+    const { body, status } = await ask("admin", `POST ${cluster}/upgrade`, { headers });
+    expect(status).toBe(202);
+    expect(body["operation"]).toBe(operation);
+    expect(clusters.calls).toEqual([[madeId, { version: 3 }]]);
+    expect((await ask("operator", `POST ${cluster}/upgrade`)).status).toBe(403);
+  });
+
   const refusals: readonly (readonly [string, ClusterOutcome, number])[] = [
     ["not-found", { kind: "notFound" }, 404],
     ["already-exists", { kind: "nameTaken", by: madeId }, 409],
@@ -96,6 +108,9 @@ describe("a cluster", () => {
       const { headers, status } = await ask("admin", request, { body });
       expect(status).toBe(405);
       expect(headers.get("allow")).toBe("GET, HEAD");
+    }
+    for (const verb of ["retry", "upgrade"]) {
+      expect((await ask("admin", `POST ${cluster}/${verb}`)).status).toBe(405);
     }
     expect(clusters.calls).toEqual([]);
   });

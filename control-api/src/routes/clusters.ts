@@ -5,9 +5,9 @@
  * would make, change or delete one by 405.
  */
 import { createRoute } from "@hono/zod-openapi";
-import { asClusterId } from "@millrace/core";
+import { asClusterId, type ClusterId } from "@millrace/core";
 import type { App, ControlDependencies } from "../app-type.ts";
-import type { ClusterOutcome } from "../clusters/cluster-record.ts";
+import type { AtVersion, ClusterOutcome } from "../clusters/cluster-record.ts";
 import { cursorOf, positionAfter } from "../cursor.ts";
 import { idempotent } from "../idempotency/middleware.ts";
 import {
@@ -47,7 +47,18 @@ export function mountClusters(app: App, deps: ControlDependencies): void {
   mountRead(app, deps);
   mountChange(app, deps);
   mountDelete(app, deps);
-  mountRetry(app, deps);
+  mountBegin(app, deps, {
+    ...{ verb: "retry", operationId: "retryCluster", summary: "Begin again what failed" },
+    description: "An operation of the same kind goes on from what is there.",
+    begin: (id, at) => deps.clusters.retry(id, at),
+  });
+  mountBegin(app, deps, {
+    ...{ verb: "upgrade", operationId: "upgradeCluster" },
+    summary: "Bring a cluster's brokers to what the deployment has now",
+    description:
+      "Each broker hands over, ends and starts anew, one after another, of the deployment's present version and settings; also where nothing has changed. With `If-Match` a repeat does nothing twice.",
+    begin: (id, at) => deps.clusters.upgrade(id, at),
+  });
 }
 
 function mountList(app: App, deps: ControlDependencies): void {
@@ -186,23 +197,31 @@ function mountDelete(app: App, deps: ControlDependencies): void {
   });
 }
 
-function mountRetry(app: App, deps: ControlDependencies): void {
-  const path = `${clusterPath}/retry` as const;
+/** What begins an operation, and takes nothing but the cluster. */
+interface Begin {
+  readonly verb: "retry" | "upgrade";
+  readonly operationId: string;
+  readonly summary: string;
+  readonly description: string;
+  readonly begin: (id: ClusterId, at: AtVersion) => Promise<ClusterOutcome>;
+}
+
+function mountBegin(app: App, deps: ControlDependencies, { begin, verb, ...about }: Begin): void {
+  const path = `${clusterPath}/${verb}` as const;
   const route = createRoute({
-    ...{ method: "post", path, operationId: "retryCluster", ...common },
-    summary: "Begin again what failed",
+    ...{ method: "post", path, ...common, ...about },
     middleware: [requireRole("admin"), provisioned(deps, "")],
     ...roleNote("admin"),
     request: { params: clusterParamsSchema, headers: ifMatchHeaderSchema },
     responses: {
-      202: json("The cluster, whose operation goes on.", clusterSchema),
+      202: json("The cluster, whose operation has begun.", clusterSchema),
       ...problems(...changeProblems, "deletion-protected"),
     },
   } as const);
   app.openapi(route, async (context) => {
     const { clusterId } = context.req.valid("param");
     const at = atVersion(context.req.valid("header")["if-match"]);
-    const { cluster } = madeBy(await deps.clusters.retry(clusterId, at));
+    const { cluster } = madeBy(await begin(clusterId, at));
     return context.json(shownCluster(cluster), 202, { etag: tagOfVersion(cluster.version) });
   });
 }
@@ -224,7 +243,7 @@ function madeBy(outcome: ClusterOutcome): Extract<ClusterOutcome, { readonly clu
   throw refusalOf(outcome);
 }
 
-function atVersion(tag: string | undefined): { readonly version?: number } {
+function atVersion(tag: string | undefined): AtVersion {
   const version = versionOfTag(tag);
   return version === undefined ? {} : { version };
 }

@@ -93,7 +93,7 @@ export type ClusterPart =
   | { readonly kind: "store" };
 
 export interface ObservedCluster {
-  /** `stopped`: it is there, and nobody serves it, until `ensureStore` starts that again. */
+  /** `stopped`: it is there, and not as it is to be (nobody serves it, say), until `ensureStore`. */
   readonly store: "absent" | "creating" | "ready" | "stopped" | "removing";
   readonly secrets: readonly SecretName[];
   /** By broker, ascending. */
@@ -114,7 +114,7 @@ export interface ObservedBroker {
   /** Of what runs, or is being brought about. */
   readonly revision: number;
   /**
-   * `ready`: it runs at that revision and answers, and nothing of a former one is left. `failed`: it
+   * `ready`: it runs at that revision, its `/readyz` says so, and nothing of a former one is left. `failed`: it
    * does not run, and nobody starts it again by itself. `stopping`: it is being removed.
    */
   readonly state: "starting" | "ready" | "failed" | "stopping";

@@ -1,7 +1,7 @@
 /** One request to the control plane: its login, its end in time, its retries and its failures. */
 import createClient, { type Client } from "openapi-fetch";
 import type { Credential } from "../connect.ts";
-import { ConnectionError, MillraceError } from "../errors.ts";
+import { argumentError, ConnectionError, MillraceError } from "../errors.ts";
 import { controlRetryMsMax, controlTimeoutMsDefault } from "../limits.ts";
 import { type Abortable, newUniqueText, retrying } from "../timing.ts";
 import type { paths } from "./generated/schema.ts";
@@ -23,6 +23,7 @@ import { ControlPlaneError } from "./problem-error.ts";
  * ```
  */
 export interface ControlPlaneOptions {
+  /** With its scheme, `https:` or `http:`. Anything else is refused as `INVALID_ARGUMENT`. */
   readonly url: string;
   /** An API key, or a token that the control plane's gateway takes. */
   readonly apiKey?: Credential;
@@ -54,6 +55,9 @@ export class Asking {
   readonly #options: ControlPlaneOptions;
 
   constructor(options: ControlPlaneOptions) {
+    if (!/^https?:/u.test(options.url) || !URL.canParse(options.url)) {
+      throw argumentError(`${options.url} is no address of a control plane`);
+    }
     this.#options = options;
     const baseUrl = options.url.replace(/\/+$/u, "");
     const fetch = options.fetch ?? globalThis.fetch;

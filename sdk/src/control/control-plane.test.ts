@@ -98,6 +98,21 @@ describe("the control plane's client", () => {
     expect(calls).toBe(1);
   });
 
+  it("begins again what failed, and brings brokers up to date, of a version that was read", async () => {
+    const { api, asked, control } = kit();
+    const { state } = await control.clusters.upgrade(madeId, { version: 3 });
+    await control.clusters.retry(madeId);
+    expect(state).toBe("active");
+    expect(asked.map(({ method, url }) => `${method} ${new URL(url).pathname}`)).toEqual([
+      `POST /v1/clusters/${madeId}/upgrade`,
+      `POST /v1/clusters/${madeId}/retry`,
+    ]);
+    expect(api.clusters.calls).toEqual([
+      [madeId, { version: 3 }],
+      [madeId, {}],
+    ]);
+  });
+
   it("fails in time where nobody answers, and at once by the caller's signal", async () => {
     const never = (request: Request): Promise<Response> =>
       new Promise((_, reject) => {

@@ -124,6 +124,27 @@ export class ControlClusters {
     );
   }
 
+  /** Begins again what failed. Rejects with `WRONG_STATE` where nothing did. */
+  retry(clusterId: string, options: IfVersion = {}): Promise<Cluster> {
+    const params = { path: { clusterId }, header: ifMatch(options) };
+    return this.#asking.ask(
+      (api, how) => api.POST("/v1/clusters/{clusterId}/retry", { params, ...how }),
+      { signal: options.signal, repeats: "once" },
+    );
+  }
+
+  /**
+   * Begins to bring its brokers to the deployment's present version and settings: each hands over,
+   * ends and starts anew, one after another.
+   */
+  upgrade(clusterId: string, options: IfVersion = {}): Promise<Cluster> {
+    const params = { path: { clusterId }, header: ifMatch(options) };
+    return this.#asking.ask(
+      (api, how) => api.POST("/v1/clusters/{clusterId}/upgrade", { params, ...how }),
+      { signal: options.signal, repeats: "once" },
+    );
+  }
+
   /**
    * The cluster when nothing is under way any more. Rejects with `OPERATION_FAILED` where that came to
    * nothing, and with `NOT_FOUND` where the cluster was deleted.

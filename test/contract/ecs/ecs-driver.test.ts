@@ -25,7 +25,7 @@ import { ClusterRecords } from "../../../control-api/src/clusters/cluster-record
 import { begun, wanted } from "../../../control-api/src/operations/fixtures.ts";
 import { OperationRunner } from "../../../control-api/src/operations/runner.ts";
 import { brokerDriverContract } from "../broker-driver-contract.ts";
-import { EcsKit, groupArn } from "./kit.ts";
+import { balancer, EcsKit, groupArn } from "./kit.ts";
 
 const cluster = clusterId("cl_0123456789abcdef");
 let kit: EcsKit;
@@ -39,6 +39,13 @@ afterAll(() => kit.stop());
 brokerDriverContract({
   name: "ECS, as moto serves it",
   open: async () => kit.driver,
+  tasks: "none",
+  cleanUp: async () => undefined,
+});
+
+brokerDriverContract({
+  name: "ECS behind a load balancer, as moto serves it",
+  open: async () => kit.balanced,
   tasks: "none",
   cleanUp: async () => undefined,
 });
@@ -67,7 +74,7 @@ it("a broker is one task that never has a twin, under its own name", async () =>
   await kit.driver.ensureBroker(cluster, spec());
   const service = await serviceOf(1);
   expect(service).toMatchObject({ desiredCount: 1, launchType: "FARGATE" });
-  expect(await kit.askedFor("CreateService")).toMatchObject({
+  expect((await kit.askedFor("CreateService")).at(-1)).toMatchObject({
     deploymentConfiguration: {
       ...{ minimumHealthyPercent: 0, maximumPercent: 100 },
       deploymentCircuitBreaker: { enable: true, rollback: false },
@@ -76,7 +83,7 @@ it("a broker is one task that never has a twin, under its own name", async () =>
     networkConfiguration: { awsvpcConfiguration: { assignPublicIp: "ENABLED" } },
     serviceRegistries: [{ registryArn: expect.stringContaining(":service/") }],
   });
-  expect(await kit.askedFor("RegisterTaskDefinition")).toMatchObject({
+  expect((await kit.askedFor("RegisterTaskDefinition")).at(-1)).toMatchObject({
     runtimePlatform: { cpuArchitecture: "ARM64" },
     ephemeralStorage: { sizeInGiB: 30 },
     containerDefinitions: [{ readonlyRootFilesystem: true, stopTimeout: 120 }],
@@ -116,7 +123,7 @@ it("more revisions than ECS deletes at once leave nothing behind", async () => {
 });
 
 it("behind a load balancer each broker has a listener, which clients are told of", async () => {
-  const { balanced } = kit;
+  const balanced = await kit.open(balancer(2));
   const host = "balancer.example";
   expect(balanced.certificateNames(cluster).dnsNames).toContain(host);
   for (const broker of [1, 2]) {
@@ -143,6 +150,47 @@ it("behind a load balancer each broker has a listener, which clients are told of
     await balanced.remove(cluster, { kind: "name", broker });
   }
   expect((await balanced.list()).filter((one) => one.cluster === cluster)).toEqual([]);
+  balanced.close();
+});
+
+it("a broker whose deployment has no load balancer any more is found by its own name", async () => {
+  const { balanced, driver } = kit;
+  await balanced.ensureName(cluster, 1);
+  await balanced.ensureBroker(cluster, spec());
+  for (const revision of [1, 2]) await driver.ensureBroker(cluster, spec({ revision }));
+  const updates = (await kit.askedFor("UpdateService")).slice(-1);
+  expect(updates).toMatchObject([{ service: `millrace-${cluster}-1`, loadBalancers: [] }]);
+  for (const _ of [1, 2]) await balanced.remove(cluster, { kind: "broker", broker: 1 });
+  await balanced.remove(cluster, { kind: "name", broker: 1 });
+});
+
+it("an upgrade is the deployment's present image, at another revision", async () => {
+  await kit.driver.ensureName(cluster, 1);
+  await kit.driver.ensureBroker(cluster, spec());
+  const image = "example.com/millrace:2";
+  const newer = await kit.open({ image });
+  const imageOf = async (): Promise<string | undefined> => {
+    const { taskDefinition = "" } = (await serviceOf(1)) ?? {};
+    const described = await kit.ecs.send(new DescribeTaskDefinitionCommand({ taskDefinition }));
+    return described.taskDefinition?.containerDefinitions?.[0]?.image;
+  };
+  // A broker that runs is left alone by whoever looks after it.
+  await newer.ensureBroker(cluster, spec());
+  expect(await imageOf()).toBe("example.com/millrace:1");
+  await newer.ensureBroker(cluster, spec({ revision: 2 }));
+  expect(await imageOf()).toBe(image);
+  for (const _ of [1, 2]) await kit.driver.remove(cluster, { kind: "broker", broker: 1 });
+  await kit.driver.remove(cluster, { kind: "name", broker: 1 });
+  newer.close();
+});
+
+it("a cluster's table can be brought back to a former moment", async () => {
+  await kit.driver.ensureStore(cluster);
+  expect((await kit.driver.observe(cluster)).store).toBe("stopped");
+  await kit.driver.ensureStore(cluster);
+  expect((await kit.driver.observe(cluster)).store).toBe("ready");
+  await kit.driver.remove(cluster, { kind: "store" });
+  expect((await kit.driver.observe(cluster)).store).toBe("absent");
 });
 
 it("a broker that was there before the load balancer keeps its address", async () => {

@@ -6,6 +6,7 @@ import {
 } from "@aws-sdk/client-servicediscovery";
 import { EcsDriver, type EcsDriverOptions } from "@millrace/adapter-aws/ecs-driver";
 import { SystemClock, SystemRandom } from "@millrace/adapter-node";
+import { clusterBrokersMax } from "@millrace/core";
 import type { StandIn } from "../stand-in.ts";
 import { startAws } from "./aws-server.ts";
 
@@ -26,12 +27,15 @@ export class EcsKit {
   readonly balanced: EcsDriver;
   readonly ecs: ECSClient;
   readonly #server: StandIn;
+  readonly #options: EcsDriverOptions;
 
   private constructor(
     server: StandIn,
+    options: EcsDriverOptions,
     { balanced, driver, ecs }: Pick<EcsKit, "balanced" | "driver" | "ecs">,
   ) {
     this.#server = server;
+    this.#options = options;
     this.ecs = ecs;
     this.driver = driver;
     this.balanced = balanced;
@@ -54,18 +58,22 @@ export class EcsKit {
       ...{ assignPublicIp: true, diskGiB: 30, bucket: "objects" },
       endpoints: { ecs: endpoint, serviceDiscovery: endpoint, ssm: endpoint, dynamodb: endpoint },
     };
-    const listeners = [9_201, 9_202].map((port) => ({ port, targetGroupArn: groupArn(port) }));
     const [driver, balanced] = await Promise.all([
       EcsDriver.open(options),
-      EcsDriver.open({ ...options, loadBalancer: { host: "balancer.example", listeners } }),
+      EcsDriver.open({ ...options, ...balancer(clusterBrokersMax) }),
     ]);
-    return new EcsKit(server, { ecs, driver, balanced });
+    return new EcsKit(server, options, { ecs, driver, balanced });
   }
 
-  /** The first request of its kind to ECS: moto forgets some of what it is told. */
-  async askedFor(operation: string): Promise<unknown> {
+  /** The same deployment, brought to something else. Who opens it closes it. */
+  open(over: Partial<EcsDriverOptions>): Promise<EcsDriver> {
+    return EcsDriver.open({ ...this.#options, ...over });
+  }
+
+  /** The requests of a kind to ECS: moto forgets some of what it is told. */
+  async askedFor(operation: string): Promise<readonly unknown[]> {
     const target = `AmazonEC2ContainerServiceV20141113.${operation}`;
-    return (await this.#asked()).find(([name]) => name === target)?.[1];
+    return (await this.#asked()).flatMap(([name, input]) => (name === target ? [input] : []));
   }
 
   /** What an IAM policy calls the requests of the driver, and of this kit. */
@@ -106,6 +114,13 @@ export class EcsKit {
     this.ecs.destroy();
     await this.#server.stop();
   }
+}
+
+/** With so many listeners, from port 9201 on. */
+export function balancer(count: number): Required<Pick<EcsDriverOptions, "loadBalancer">> {
+  const ports = Array.from({ length: count }, (_, at) => 9_201 + at);
+  const listeners = ports.map((port) => ({ port, targetGroupArn: groupArn(port) }));
+  return { loadBalancer: { host: "balancer.example", listeners } };
 }
 
 export function groupArn(port: number): string {

@@ -1,36 +1,8 @@
-/**
- * moto, an S3-compatible server that nobody here wrote, in a process of its own: installed from its
- * registry into the cache at the first use, on loopback, on a free port, ended by its pid. What
- * fails on the way is an error: a lane that can't start its server has not passed.
- */
-import { join } from "node:path";
-import { installed } from "../../compat/install.ts";
-import { runOrThrow } from "../../compat/processes.ts";
-import { type StandIn, startStandIn } from "../stand-in.ts";
+import type { StandIn } from "../stand-in.ts";
+import { startPythonServer } from "../python-server.ts";
 
-const cache = join(import.meta.dirname, "../../../.cache/contract");
-const installMsMax = 600_000;
-
-export async function startMoto(): Promise<StandIn> {
-  const cwd = await installMoto();
-  const args = ["-B", "main.py"];
-  return startStandIn({ name: "moto", file: `${cwd}/venv/bin/python`, args, cwd });
-}
-
-async function installMoto(): Promise<string> {
-  const build = async (cwd: string): Promise<void> => {
-    await runOrThrow({ file: "python3", args: ["-m", "venv", "venv"], cwd }, installMsMax);
-    const pip = ["-m", "pip", "install", "--quiet", "--disable-pip-version-check"];
-    const args = [...pip, "--only-binary", ":all:", "-r", "requirements.txt"];
-    await runOrThrow({ file: `${cwd}/venv/bin/python`, args, cwd }, installMsMax);
-  };
-  try {
-    const source = join(import.meta.dirname, "moto");
-    return await installed({ cache, name: "moto", source, build });
-  } catch (cause) {
-    const message =
-      "The S3 contract needs the server moto, and it could not be installed: python3 with venv " +
-      "and a package registry that has test/contract/s3/moto/requirements.txt are needed.";
-    throw new Error(message, { cause });
-  }
+/** moto, an S3-compatible server that nobody here wrote. */
+export function startMoto(): Promise<StandIn> {
+  const folder = "test/contract/s3/moto";
+  return startPythonServer({ name: "moto", folder, neededBy: "The S3 contract" });
 }

@@ -63,7 +63,7 @@ export function ownClusterCatalogue(read: () => Promise<ClusterRecord>): ShownCl
     find: (id) => ifIt((own) => own.id === id),
     findByName: (name) => ifIt((own) => own.name === name),
     list: async ({ after }) => ({ items: after === undefined ? [await read()] : [] }),
-    ...{ create: never, change: never, remove: never, retry: never },
+    ...{ create: never, change: never, remove: never, retry: never, upgrade: never },
   };
 }
 

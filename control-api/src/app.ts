@@ -11,7 +11,6 @@ import { MetadataError } from "@millrace/core";
 import type { MiddlewareHandler } from "hono";
 import type { App, AppEnvironment, ControlDependencies } from "./app-type.ts";
 import { mountDocs } from "./docs/mount-docs.ts";
-import { openApiInfo } from "./docs/document.ts";
 import { refuseOtherMethods } from "./other-methods.ts";
 import { failedValidation } from "./invalid-request.ts";
 import { requestBurstMax, requestsPerSecond } from "./limits.ts";
@@ -46,7 +45,6 @@ export function controlApp(deps: ControlDependencies): App {
     ...{ type: "http", scheme: "bearer" },
     description: "An API key of the control plane, or a token that its gateway knows.",
   });
-  app.doc31("/openapi.json", openApiInfo);
   refuseOtherMethods(app);
   app.notFound((context) => {
     const requestId = context.get("requestId");

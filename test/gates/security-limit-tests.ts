@@ -20,6 +20,11 @@ export const credentialLimitTests: Readonly<Record<string, LimitTest>> = {
     `${security}/credential-changes.test.ts`,
     "takes names and salts up to a length",
   ),
+  scramMessageBytesMax: met(
+    "SASL_AUTHENTICATION_FAILED",
+    `${sasl}/sasl-bounds.test.ts`,
+    "a message of SCRAM that is far too long is refused like any that is none",
+  ),
   saltBytesMax: met(
     "UNACCEPTABLE_CREDENTIAL",
     `${security}/credential-changes.test.ts`,

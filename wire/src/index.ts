@@ -118,6 +118,7 @@ export { lz4Codec } from "./compression/lz4.ts";
 export {
   compressFramed,
   planSnappy,
+  snappyChunks,
   type SnappyChunk,
   snappyCodec,
   type SnappyEncoder,

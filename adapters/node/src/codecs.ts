@@ -8,6 +8,7 @@ import {
   DecompressError,
   lz4Codec,
   planSnappy,
+  snappyChunks,
   snappyCodec,
   type SnappyEncoder,
 } from "@millrace/wire";
@@ -134,14 +135,13 @@ export function nativeSnappyCodec(snappy: SnappyPackage): Codec {
     id: snappyCodec.id,
     compress: (bytes) => compressFramed(bytes, encode),
     decompress: (bytes, maxBytes) => {
-      const plan = planSnappy(bytes, maxBytes);
-      const [only] = plan.chunks;
-      if (only !== undefined && plan.chunks.length === 1) {
+      const { decompressedBytes, only } = planSnappy(bytes, maxBytes);
+      if (only !== undefined) {
         return uncompressChunk(snappy, bytes.subarray(only.start, only.end));
       }
-      const output = new Uint8Array(plan.decompressedBytes);
+      const output = new Uint8Array(decompressedBytes);
       let at = 0;
-      for (const { start, end } of plan.chunks) {
+      for (const { start, end } of snappyChunks(bytes, maxBytes)) {
         const raw = uncompressChunk(snappy, bytes.subarray(start, end));
         output.set(raw, at);
         at += raw.length;

@@ -1,3 +1,4 @@
+import { configCharactersMax, keys } from "@millrace/core";
 import { describe, expect, it } from "vitest";
 import type { ConfigOutcome } from "./cluster.ts";
 import {
@@ -50,6 +51,16 @@ describe("a broker's dynamic configs", () => {
     expect(before.retentionMs).toBe(604_800_000);
   });
 
+  it("are bounded together as JSON has them, values and names that nobody knows alike", async () => {
+    const test = await openTestCluster();
+    const escaped = "\u0001".repeat(configCharactersMax / 6 + 1);
+    const message = `the configs of a broker may have at most ${configCharactersMax} characters`;
+    for (const entries of [{ [escaped]: "text" }, { "plug.in": escaped }]) {
+      expect(await set(test, "broker", entries)).toMatchObject({ kind: "refused", message });
+    }
+    expect(await set(test, "broker", { "plug.in": escaped.slice(10) })).toEqual({ kind: "done" });
+  });
+
   it("are refused when they cannot change, are not valid, or contradict others", async () => {
     const test = await openTestCluster();
     expect(await set(test, "broker", { "num.partitions": "5" })).toEqual({
@@ -65,6 +76,30 @@ describe("a broker's dynamic configs", () => {
     const huge = { "plugin.key": "x".repeat(70_000) };
     expect((await set(test, "broker", huge)).kind).toBe("refused");
     expect(test.cluster.layers.broker.size).toBe(0);
+  });
+
+  it("say nothing of who may log in, neither now nor after a restart", async () => {
+    const jaas = "listener.name.sasl_plaintext.plain.sasl.jaas.config";
+    const login = 'org.apache.kafka.common.security.plain.PlainLoginModule required user_me="x";';
+    const configs = new Map([["listeners", "SASL_PLAINTEXT://:9092"]]);
+    const test = await openTestCluster({ configs });
+    for (const scope of ["broker", "cluster"] as const) {
+      expect(await set(test, scope, { [jaas]: login })).toMatchObject({
+        kind: "refused",
+        message: `Cannot update these configs dynamically: [${jaas}]`,
+      });
+    }
+    // As one was stored when it was not refused.
+    const value = { configs: { [jaas]: login, "super.users": "User:me" } };
+    await settled(
+      test.clock,
+      test.memory.transact([{ kind: "put", key: keys.clusterConfigs, value }]),
+    );
+    const again = await openTestCluster({ seed: 2, memory: test.memory.reopen(), configs });
+    expect(again.cluster.layers.cluster.get(jaas)).toBe(login);
+    expect(again.cluster.settings.security[0]?.sasl?.staticUsers.size).toBe(0);
+    expect(again.cluster.settings.superUsers).toBe(undefined);
+    expect((await set(again, "cluster", { "log.retention.ms": "5" })).kind).toBe("refused");
   });
 
   it("keep what two brokers set for all at the same time", async () => {

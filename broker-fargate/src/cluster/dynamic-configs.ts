@@ -4,6 +4,7 @@ import {
   type ConfigChange,
   configCharactersMax,
   dynamicConfigFault,
+  isDynamicConfig,
   jsonTextBytes,
   keys,
   MetadataError,
@@ -121,7 +122,7 @@ export class DynamicConfigs {
   /** Why the settings would not hold together, if the scope had these configs. */
   #contradiction(scope: Scope, configs: ReadonlyMap<string, string>): string | undefined {
     let characters = 0;
-    for (const [name, value] of configs) characters += name.length + jsonTextBytes(value);
+    for (const [name, value] of configs) characters += jsonTextBytes(name) + jsonTextBytes(value);
     if (characters > configCharactersMax) {
       return `the configs of a broker may have at most ${configCharactersMax} characters`;
     }
@@ -169,9 +170,10 @@ export class DynamicConfigs {
 
 const followAgainMs = 1000;
 
-/** The strongest layer's value of each key. */
-function entriesOf(layers: BrokerLayers): ReadonlyMap<string, string> {
-  return new Map([...layers.fixed, ...layers.cluster, ...layers.broker]);
+/** The strongest layer's value of each key. What is stored and may not be dynamic has no effect. */
+function entriesOf({ broker, cluster, fixed }: BrokerLayers): ReadonlyMap<string, string> {
+  const dynamic = [...cluster, ...broker].filter(([name]) => isDynamicConfig(name));
+  return new Map([...fixed, ...dynamic]);
 }
 
 function settingsOf(layers: BrokerLayers): Settings {

@@ -305,6 +305,21 @@ describe("offsets are deleted", () => {
     expect(await offsetsOf(kit)).toEqual([[0, 1]]);
   });
 
+  test("with one look at what the members read, however many they are", async () => {
+    const kit = await start();
+    // Kafka's Java consumer writes it so: a version, then the topics.
+    const topics = Array.from({ length: 2_000 }, () => [0, 1, 0x61]).flat();
+    const metadata = Uint8Array.from([0, 0, 0, 0, 2_000 >> 8, 2_000 & 255, ...topics, 0, 0, 0, 0]);
+    await kit.member("g", { protocols: [{ name: "range", metadata }] });
+    const [topicId] = kit.topicIds;
+    if (topicId === undefined) throw new Error("there are topics");
+    const gone = Array.from({ length: 200_000 }, () => ({ topic: "t0", topicId, partition: 0 }));
+    const startedMs = performance.now();
+    const outcome = await kit.run(kit.groups.deleteOffsets("g", gone));
+    expect(outcome).toMatchObject({ kind: "done", results: { length: gone.length } });
+    expect(performance.now() - startedMs).toBeLessThan(3_000);
+  });
+
   test("with their topic", async () => {
     const kit = await start();
     await kit.run(kit.groups.commit(commitOf(kit, { offsets: [[0, 1]] })));

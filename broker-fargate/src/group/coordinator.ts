@@ -3,6 +3,7 @@ import {
   type HeartbeatOutcome,
   type HeartbeatRequest,
   heartbeat,
+  isSubscribed,
   type JoinRefusal,
   type JoinReply,
   type JoinRequest,
@@ -31,7 +32,7 @@ import {
   type CommitRequest,
   commitOffsets,
   expireGroup,
-  isTopicSubscribed,
+  groupSubscription,
   removeGroup,
   removeOffsets,
 } from "./offset-store.ts";
@@ -253,8 +254,10 @@ export class GroupCoordinator {
       if (held === undefined) return refused("groupNotFound");
       const { state, protocolType } = held.classic;
       if (state !== "Empty" && protocolType !== "consumer") return refused("nonEmptyGroup");
+      // Once for all of them: it is read from what every member sent.
+      const subscription = groupSubscription(held);
       const results = gone.map(({ topic }) =>
-        isTopicSubscribed(held, topic) ? ("groupSubscribed" as const) : ("deleted" as const),
+        isSubscribed(subscription, topic) ? ("groupSubscribed" as const) : ("deleted" as const),
       );
       const removed = gone.filter((_, index) => results[index] === "deleted");
       await removeOffsets(slot, held, removed);

@@ -3,7 +3,6 @@ import {
   type CommitRefusal,
   type CommittedOffset,
   expiredOffsets,
-  isSubscribed,
   jsonTextBytes,
   keys,
   offsetBytes,
@@ -228,10 +227,6 @@ export async function removeGroup(slot: GroupSlot, held: HeldGroup): Promise<voi
 
 export function groupSubscription(held: HeldGroup): Subscription {
   return subscriptionOf(held.classic, subscribedTopics);
-}
-
-export function isTopicSubscribed(held: HeldGroup, topic: string): boolean {
-  return isSubscribed(groupSubscription(held), topic);
 }
 
 /** Removes what nobody needs any more; returns how many offsets that were. */

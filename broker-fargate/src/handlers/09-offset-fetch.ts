@@ -90,13 +90,14 @@ async function fetchGroup(
 ): Promise<OffsetFetchResponseGroupInput> {
   const { groupId } = asked;
   const how = version >= byIdFrom ? "byId" : "byName";
-  const named = asked.topics?.map(({ name, topicId: id }) => {
+  const asksFor = asked.topics === null ? null : withoutRepeats(asked.topics, how);
+  const named = asksFor?.map(({ name, topicId: id }) => {
     return how === "byId" ? { name: "", topicId: id } : { name, topicId: zeroUuid };
   });
   if (!(await learnTopics(broker, named ?? []))) {
     return { groupId, topics: [], errorCode: ErrorCode.COORDINATOR_NOT_AVAILABLE };
   }
-  const keys = asked.topics?.flatMap((topic) => keysOf(broker, topic, how)) ?? "all";
+  const keys = asksFor?.flatMap((topic) => keysOf(broker, topic, how)) ?? "all";
   const fetched = await fetchOffsets(broker, groupId, keys);
   if (typeof fetched === "string") {
     return { groupId, topics: [], errorCode: groupErrorCode(fetched) };
@@ -108,10 +109,31 @@ async function fetchGroup(
     else offsets.set(found.partition, found);
   }
   const topics =
-    asked.topics === null
+    asksFor === null
       ? allTopics(broker, byTopic, how)
-      : asked.topics.map((topic) => answerTopic(broker, byTopic, { topic, how }));
+      : asksFor.map((topic) => answerTopic(broker, byTopic, { topic, how }));
   return { groupId, topics, errorCode: ErrorCode.NONE };
+}
+
+/**
+ * Each topic and partition once: an offset's metadata is a thousand times as long as the four bytes
+ * that ask for it, so that repeats would make a short request a reply of gigabytes.
+ */
+function withoutRepeats(
+  topics: readonly OffsetFetchRequestTopics[],
+  how: "byId" | "byName",
+): readonly OffsetFetchRequestTopics[] {
+  const found = new Map<string, { asked: OffsetFetchRequestTopics; partitions: Set<number> }>();
+  for (const asked of topics) {
+    const reference = how === "byId" ? asked.topicId : asked.name;
+    const before = found.get(reference);
+    if (before === undefined) {
+      found.set(reference, { asked, partitions: new Set(asked.partitionIndexes) });
+    } else for (const partition of asked.partitionIndexes) before.partitions.add(partition);
+  }
+  return Array.from(found.values(), ({ asked, partitions }) => {
+    return { ...asked, partitionIndexes: [...partitions] };
+  });
 }
 
 /**

@@ -41,9 +41,14 @@ interface Refusal {
   readonly errorMessage: string;
 }
 
-interface Wanted extends Pick<DescribeConfigsRequest, "includeSynonyms" | "includeDocumentation"> {
+interface Asked extends Pick<DescribeConfigsRequest, "includeSynonyms" | "includeDocumentation"> {
   /** Whether topics that are not known are not there. */
   readonly isConfirmed: boolean;
+}
+
+interface Wanted extends Asked {
+  /** Others are not even looked up: one key of thousands of topics is what tools ask for. */
+  readonly isWanted: (name: string) => boolean;
 }
 
 /** Else a short request that names one resource again and again asks for any number of bytes. */
@@ -87,14 +92,14 @@ export function describeConfigsHandler(
 function result(
   broker: ClusterHolder,
   resource: DescribeConfigsResource,
-  wanted: Wanted,
+  asked: Asked,
 ): DescribeConfigsResultInput {
   const { resourceType: type, resourceName, configurationKeys } = resource;
-  const described = entriesOf(broker, resource, wanted);
-  if ("errorCode" in described) return refusedResult(resource, described);
   const keys = new Set(configurationKeys ?? []);
-  const isWanted = (entry: Entry): boolean => keys.size === 0 || keys.has(entry.name);
-  const configs = described.filter(isWanted).sort((a, b) => (a.name < b.name ? -1 : 1));
+  const isWanted = (name: string): boolean => keys.size === 0 || keys.has(name);
+  const described = entriesOf(broker, resource, { ...asked, isWanted });
+  if ("errorCode" in described) return refusedResult(resource, described);
+  const configs = described.toSorted((a, b) => (a.name < b.name ? -1 : 1));
   return {
     errorCode: ErrorCode.NONE,
     errorMessage: "",
@@ -125,7 +130,7 @@ function entriesOf(
       return notThisBroker(broker, name) ?? brokerEntries(layers, wanted);
     case resourceType.group:
       if (name === "") return refusal("Group name must not be empty");
-      return [...groupConfigs.values()].map((definition) =>
+      return wantedOf(groupConfigs, wanted).map((definition) =>
         entry(groupConfig(definition, layers), { ...wanted, isReadOnly: false }),
       );
     case resourceType.brokerLogger:
@@ -135,6 +140,13 @@ function entriesOf(
     default:
       return refusal(`Unknown resource type ${type}`);
   }
+}
+
+function wantedOf<Definition extends { readonly name: string }>(
+  definitions: ReadonlyMap<string, Definition>,
+  { isWanted }: Wanted,
+): readonly Definition[] {
+  return [...definitions.values()].filter(({ name }) => isWanted(name));
 }
 
 function topicEntries(
@@ -152,7 +164,7 @@ function topicEntries(
   if (topic === undefined) {
     return { errorCode: ErrorCode.UNKNOWN_TOPIC_OR_PARTITION, errorMessage: "" };
   }
-  return [...topicConfigs.values()].map((definition) =>
+  return wantedOf(topicConfigs, wanted).map((definition) =>
     entry(topicConfig(definition, topic.configs, broker.cluster.layers), {
       ...wanted,
       isReadOnly: false,
@@ -161,7 +173,7 @@ function topicEntries(
 }
 
 function brokerEntries(layers: BrokerLayers, wanted: Wanted): readonly Entry[] {
-  return [...brokerConfigs.values()].flatMap(({ name, update }) => {
+  return wantedOf(brokerConfigs, wanted).flatMap(({ name, update }) => {
     const config = brokerConfig(name, layers);
     const isReadOnly = update === "readOnly";
     return config === undefined ? [] : [entry(config, { ...wanted, isReadOnly })];
@@ -171,7 +183,7 @@ function brokerEntries(layers: BrokerLayers, wanted: Wanted): readonly Entry[] {
 /** Only what was set for all brokers, as it was given, and nothing that it overrides. */
 function clusterEntries({ cluster }: BrokerLayers, wanted: Wanted): readonly Entry[] {
   const layers = { broker: new Map(), cluster, fixed: new Map() };
-  return [...cluster.keys()].map((name) => {
+  return [...cluster.keys()].filter(wanted.isWanted).map((name) => {
     const config = brokerConfig(name, layers);
     if (config === undefined) return foreignEntry(name);
     const synonyms = config.synonyms.filter(({ source }) => source === "dynamicDefaultBroker");

@@ -209,6 +209,22 @@ describe("offsets", () => {
     }
   });
 
+  test("are told once, however often a request repeats what it asks for", async () => {
+    for (const version of [2, 7, 8, 10]) {
+      const [topicId = strangeId] = kit.topicIds;
+      const again = { name: "t0", topicId: uuidFromHex(topicId) };
+      const repeats = { ...again, partitionIndexes: Array.from({ length: 1_000 }, () => 0) };
+      const topics = [repeats, repeats, { ...again, partitionIndexes: [1, 0] }];
+      const group = { groupId: "commit-2", memberId: null, memberEpoch: -1, topics };
+      const request = { ...group, groups: [group], requireStable: false };
+      const fetched = await ask(offsetFetchHandler(broker), version, request);
+      const [found] = version >= 8 ? (fetched["groups"] as Record<string, unknown>[]) : [fetched];
+      expect(found?.["topics"]).toMatchObject([
+        { partitions: [{ partitionIndex: 0, committedOffset: 5 }, { partitionIndex: 1 }] },
+      ]);
+    }
+  });
+
   test("of all topics are those of topics that are there", async () => {
     for (const version of [2, 7, 8, 10]) {
       const group = { groupId: "commit-2", memberId: null, memberEpoch: -1, topics: null };

@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto";
 import { runInNewContext } from "node:vm";
-import { describe, expect, it } from "vitest";
+import { describe, expect, it, vi } from "vitest";
 import { controlKit } from "../fixtures.ts";
 import { problemKinds } from "../problems.ts";
 import { apiDocument } from "./api-document.ts";
@@ -53,6 +53,14 @@ describe("the API's document", () => {
     for (const [, pattern = ""] of text.matchAll(/"pattern":"((?:[^"\\]|\\.)*)"/gu)) {
       expect(pattern).toMatch(/^\^.*\$$/u);
     }
+  });
+
+  it("is made once, as nobody has to log in for it", async () => {
+    const { app, ask } = controlKit();
+    const making = vi.spyOn(app, "getOpenAPI31Document");
+    const first = await ask("nobody", "GET /openapi.json");
+    expect(await ask("nobody", "GET /openapi.json")).toMatchObject({ text: first.text });
+    expect(making).toHaveBeenCalledTimes(1);
   });
 
   it("is served as it is checked in", async () => {

@@ -11,7 +11,7 @@ it("finds each partition's first offset without looking at all of them for it", 
         looks += 1;
         return index;
       },
-      ...{ offset: at === "earliest" ? 3 : 8, leaderEpoch: 0, timestamp: -1 },
+      ...{ topic: "wide", offset: at === "earliest" ? 3 : 8, leaderEpoch: 0, timestamp: -1 },
     })) as Awaited<ReturnType<Admin["offsets"]>>;
   const admin = sdkClusterAdmin({ offsets } as unknown as Admin, () => undefined);
   const found = await admin.offsets("wide");

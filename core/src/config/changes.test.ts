@@ -63,6 +63,10 @@ describe("dynamic configs of brokers", () => {
       "Invalid value x for configuration message.max.bytes: Not a number of type INT",
     ],
     [{ "message.max.bytes": "5", "some.plugin.key": "5" }, undefined],
+    [
+      { "listener.name.external.plain.sasl.jaas.config": "x", "listener.name.x.any.key": "5" },
+      "Cannot update these configs dynamically: [listener.name.external.plain.sasl.jaas.config, listener.name.x.any.key]",
+    ],
     // Valid for the broker's key, and not for the topics' that takes its default from it.
     [
       { "log.flush.interval.ms": "-1" },

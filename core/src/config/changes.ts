@@ -62,6 +62,18 @@ function without(present: readonly string[], gone: readonly string[]): readonly 
 }
 
 /**
+ * Whether a broker takes the key from its dynamic configs. Never a listener's own value: whoever may
+ * alter configs could let itself in by one, as a user of its choice.
+ */
+export function isDynamicConfig(name: string): boolean {
+  return updateOf(name) !== "readOnly";
+}
+
+function updateOf(name: string): string | undefined {
+  return name.startsWith("listener.name.") ? "readOnly" : brokerConfigs.get(name)?.update;
+}
+
+/**
  * Why these may not be a broker's dynamic configs (KIP-226), in Kafka's words. Keys that nobody
  * knows are accepted as Kafka does, which leaves them to plug-ins.
  */
@@ -70,7 +82,7 @@ export function dynamicConfigFault(
   scope: "broker" | "cluster",
 ): string | undefined {
   const named = (update: string): string =>
-    [...configs.keys()].filter((name) => brokerConfigs.get(name)?.update === update).join(", ");
+    [...configs.keys()].filter((name) => updateOf(name) === update).join(", ");
   const fixed = named("readOnly");
   if (fixed !== "") return `Cannot update these configs dynamically: [${fixed}]`;
   const single = scope === "cluster" ? named("perBroker") : "";

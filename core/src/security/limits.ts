@@ -6,6 +6,8 @@ export const scramIterationsMin = 4_096;
 export const scramIterationsMax = 16_384;
 /** UTF-16 units of a user's name: escaped, it still fits into a key of the metadata store. */
 export const userNameCharactersMax = 200;
+/** Bytes of one message of SCRAM: names, nonces, proofs and salts fit many times. */
+export const scramMessageBytesMax: number = 16 * 1024;
 /** Bytes of a credential's salt. */
 export const saltBytesMax = 255;
 /** Users of a cluster: every broker keeps all of them in memory. */

@@ -1,4 +1,5 @@
 /** The messages of SCRAM (RFC 5802, section 7), read and written. */
+import { scramMessageBytesMax } from "./limits.ts";
 import { base64Bytes, base64Text, utf8Text } from "./text-bytes.ts";
 
 export interface ClientFirst {
@@ -33,7 +34,7 @@ const clientFinal = new RegExp(`^(c=([^\\0,]*),r=(${printable})${extensions}),p=
  * mandatory extension, or a login by a delegation token (KIP-48). Other extensions are ignored.
  */
 export function readClientFirst(token: Uint8Array): ClientFirst | undefined {
-  const match = clientFirst.exec(utf8Text(token) ?? "");
+  const match = clientFirst.exec(messageText(token) ?? "");
   if (match === null) return undefined;
   const [, header = "", authorizationId = "", bare = "", user = "", nonce = "", more = ""] = match;
   if (/,(?:m|tokenauth)=/u.test(more)) return undefined;
@@ -46,7 +47,7 @@ export function readClientFirst(token: Uint8Array): ClientFirst | undefined {
 
 /** `undefined`: the token is no such message. */
 export function readClientFinal(token: Uint8Array): ClientFinal | undefined {
-  const match = clientFinal.exec(utf8Text(token) ?? "");
+  const match = clientFinal.exec(messageText(token) ?? "");
   if (match === null) return undefined;
   const [, withoutProof = "", binding = "", nonce = "", , proofText = ""] = match;
   const bindingBytes = base64Bytes(binding);
@@ -67,6 +68,11 @@ export function serverFirstText(answer: {
 
 export function serverFinalText(signature: Uint8Array): string {
   return `v=${base64Text(signature)}`;
+}
+
+/** Whoever sends it has not authenticated: what is far too long is not even looked at. */
+function messageText(token: Uint8Array): string | undefined {
+  return token.length > scramMessageBytesMax ? undefined : utf8Text(token);
 }
 
 function unescaped(name: string): string {

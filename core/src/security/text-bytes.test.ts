@@ -59,6 +59,16 @@ describe("base64", () => {
   });
 });
 
+it("a long text is read and written like a short one, and takes no more of the stack", () => {
+  const text = "aé€😀".repeat(300_000);
+  const written = utf8Bytes(text);
+  expect(Buffer.from(written).equals(Buffer.from(text))).toBe(true);
+  expect(utf8Text(written) === text).toBe(true);
+  const base64 = "AAAA".repeat(4_000_000);
+  expect(base64Bytes(base64)?.length).toBe(12_000_000);
+  expect(base64Bytes(`${base64}!`)).toBeUndefined();
+});
+
 it("secrets are the same when every byte is", () => {
   fc.assert(
     fc.property(bytes, bytes, (left, right) => {

@@ -2,30 +2,50 @@
 
 /** An unpaired surrogate becomes U+FFFD. */
 export function utf8Bytes(text: string): Uint8Array {
-  const bytes: number[] = [];
-  for (const character of text) {
-    const code = scalar(character.codePointAt(0) ?? 0);
-    if (code < 0x80) bytes.push(code);
-    else if (code < 0x800) bytes.push(0xc0 | (code >> 6), tail(code));
-    else if (code < 0x10000) bytes.push(0xe0 | (code >> 12), tail(code >> 6), tail(code));
-    else bytes.push(0xf0 | (code >> 18), tail(code >> 12), tail(code >> 6), tail(code));
+  // A UTF-16 unit takes three bytes at most: a pair of them takes four.
+  const bytes = new Uint8Array(text.length * 3);
+  let end = 0;
+  for (let at = 0; at < text.length; at += 1) {
+    const code = scalar(text.codePointAt(at) ?? 0);
+    if (code >= 0x10000) at += 1;
+    end = addCode(bytes, end, code);
   }
-  return Uint8Array.from(bytes);
+  return bytes.slice(0, end);
 }
+
+/** Returns where the code's bytes end. */
+function addCode(bytes: Uint8Array, at: number, code: number): number {
+  let end = at;
+  if (code < 0x80) bytes[end++] = code;
+  else if (code < 0x800) bytes[end++] = 0xc0 | (code >> 6);
+  else if (code < 0x10000) bytes[end++] = 0xe0 | (code >> 12);
+  else bytes[end++] = 0xf0 | (code >> 18);
+  if (code >= 0x10000) bytes[end++] = tail(code >> 12);
+  if (code >= 0x800) bytes[end++] = tail(code >> 6);
+  if (code >= 0x80) bytes[end++] = tail(code);
+  return end;
+}
+
+/** Characters that become text in one call: one call for each takes ten times as long. */
+const codesPerCall = 4_096;
 
 /** `undefined`: the bytes are not UTF-8. */
 export function utf8Text(bytes: Uint8Array): string | undefined {
-  const parts: string[] = [];
+  let text = "";
+  let codes: number[] = [];
   let at = 0;
   while (at < bytes.length) {
     const first = bytes[at] ?? 0;
     const length = first < 0x80 ? 1 : first < 0xe0 ? 2 : first < 0xf0 ? 3 : 4;
     const code = length === 1 ? first : longCode(bytes, at, length);
     if (code === undefined) return undefined;
-    parts.push(String.fromCodePoint(code));
+    codes.push(code);
     at += length;
+    if (codes.length < codesPerCall) continue;
+    text += String.fromCodePoint(...codes);
+    codes = [];
   }
-  return parts.join("");
+  return text + String.fromCodePoint(...codes);
 }
 
 function longCode(bytes: Uint8Array, at: number, length: number): number | undefined {
@@ -67,10 +87,11 @@ export function base64Text(bytes: Uint8Array): string {
 
 /** `undefined`: the text is not base64 with its padding. */
 export function base64Bytes(text: string): Uint8Array | undefined {
-  if (!/^(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{3}=|[A-Za-z0-9+/]{2}==)?$/u.test(text)) {
-    return undefined;
-  }
   const padding = text.endsWith("==") ? 2 : text.endsWith("=") ? 1 : 0;
+  // A pattern of the whole would remember each of its steps: long texts would exhaust the stack.
+  const isIt =
+    text.length % 4 === 0 && !/[^A-Za-z0-9+/]/u.test(text.slice(0, text.length - padding));
+  if (!isIt) return undefined;
   const bytes = new Uint8Array((text.length / 4) * 3 - padding);
   for (let at = 0, to = 0; at < text.length; at += 4, to += 3) {
     let word = 0;

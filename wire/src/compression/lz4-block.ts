@@ -69,7 +69,11 @@ export function measureLz4Block(input: Uint8Array, block: Lz4Block): number {
 }
 
 /** Decodes a block that `measureLz4Block` has accepted; the sink has room for what that said. */
-export function decodeLz4Block(input: Uint8Array, block: Lz4Block, sink: ByteSink): void {
+export function decodeLz4Block(
+  input: Uint8Array,
+  block: Pick<Lz4Block, "start" | "end">,
+  sink: ByteSink,
+): void {
   const { end } = block;
   let at = block.start;
   for (;;) {

@@ -3,7 +3,6 @@ import { type Codec, compressionIdOf, DecompressError } from "./codec.ts";
 import {
   decodeLz4Block,
   encodeLz4Block,
-  type Lz4Block,
   lz4BlockBytesMax,
   measureLz4Block,
   type PlainBlock,
@@ -49,12 +48,8 @@ interface FrameHeader {
   readonly end: number;
 }
 
-interface PlannedBlock extends Lz4Block {
-  readonly isStored: boolean;
-}
-
 interface FramePlan {
-  readonly blocks: readonly PlannedBlock[];
+  readonly header: FrameHeader;
   readonly decompressedBytes: number;
   readonly contentChecksum: number | undefined;
 }
@@ -99,13 +94,15 @@ function readContentBytes(view: DataView): number {
   return view.getUint32(at + 4, true) * 4_294_967_296 + view.getUint32(at, true);
 }
 
-/** Finds and measures every block, so that the output is allocated once, at its exact size. */
+/**
+ * Measures every block, so that the output is allocated once, at its exact size. Nothing is kept of
+ * them: a frame may have millions that yield a byte each, or none.
+ */
 function planFrame(bytes: Uint8Array, maxBytes: number): FramePlan {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   const header = readHeader(bytes, view);
   const { contentBytes } = header;
   if (contentBytes !== undefined && contentBytes > maxBytes) throw tooLarge(contentBytes, maxBytes);
-  const blocks: PlannedBlock[] = [];
   let decompressedBytes = 0;
   let at = header.end;
   for (;;) {
@@ -119,13 +116,11 @@ function planFrame(bytes: Uint8Array, maxBytes: number): FramePlan {
     if (header.hasBlockChecksums && xxhash32(bytes.subarray(at, end)) !== view.getUint32(end, true))
       throw corrupt("bad block checksum");
     const historyBytes = header.hasLinkedBlocks ? decompressedBytes : 0;
-    const isStored = size >= STORED_BIT;
-    const block = { start: at, end, historyBytes, isStored };
-    const blockBytes = isStored ? end - at : measureLz4Block(bytes, block);
+    const blockBytes =
+      size >= STORED_BIT ? end - at : measureLz4Block(bytes, { start: at, end, historyBytes });
     if (blockBytes > header.blockBytesMax) throw corrupt("block larger than its frame allows");
     decompressedBytes += blockBytes;
     if (decompressedBytes > maxBytes) throw tooLarge(decompressedBytes, maxBytes);
-    blocks.push(block);
     at = next;
   }
   if (contentBytes !== undefined && contentBytes !== decompressedBytes)
@@ -134,20 +129,32 @@ function planFrame(bytes: Uint8Array, maxBytes: number): FramePlan {
   if (left !== (header.hasContentChecksum ? CHECKSUM_BYTES : 0))
     throw corrupt("bytes after its end");
   const contentChecksum = header.hasContentChecksum ? view.getUint32(at, true) : undefined;
-  return { blocks, decompressedBytes, contentChecksum };
+  return { header, decompressedBytes, contentChecksum };
 }
 
 function decompress(bytes: Uint8Array, maxBytes: number): Uint8Array {
   const plan = planFrame(bytes, maxBytes);
   const sink = new ByteSink(plan.decompressedBytes);
-  for (const block of plan.blocks) {
-    if (block.isStored) sink.addLiteral(bytes, block.start, block.end);
-    else decodeLz4Block(bytes, block, sink);
-  }
+  decodeBlocks(bytes, plan.header, sink);
   const { contentChecksum } = plan;
   if (contentChecksum !== undefined && xxhash32(sink.bytes) !== contentChecksum)
     throw corrupt("bad content checksum");
   return sink.bytes;
+}
+
+/** Of a frame that `planFrame` has accepted. */
+function decodeBlocks(bytes: Uint8Array, header: FrameHeader, sink: ByteSink): void {
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  let at = header.end;
+  for (;;) {
+    const size = view.getUint32(at, true);
+    if (size === 0) return;
+    const start = at + BLOCK_SIZE_BYTES;
+    const end = start + (size & STORED_SIZE_MASK);
+    if (size >= STORED_BIT) sink.addLiteral(bytes, start, end);
+    else decodeLz4Block(bytes, { start, end }, sink);
+    at = end + (header.hasBlockChecksums ? CHECKSUM_BYTES : 0);
+  }
 }
 
 /** Kafka's default. It stands for fast compression; every other one searches, the higher the more. */

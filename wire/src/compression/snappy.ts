@@ -34,23 +34,36 @@ export interface SnappyChunk {
   readonly decompressedBytes: number;
 }
 
-/** The raw streams of a batch's body and how many bytes they claim to hold together. */
+/** How many bytes the raw streams of a batch's body claim to hold together. */
 export interface SnappyPlan {
-  readonly chunks: readonly SnappyChunk[];
   readonly decompressedBytes: number;
+  /** Set where there is one raw stream alone. */
+  readonly only: SnappyChunk | undefined;
 }
 
 /**
- * Finds the raw streams in `bytes`, framed or not, and adds up their claims before anything is
- * allocated. Throws DecompressError.
+ * Adds up the claims of the raw streams in `bytes`, before anything is allocated. Nothing is kept of
+ * them: there may be millions that claim nothing. Throws DecompressError.
  */
 export function planSnappy(bytes: Uint8Array, maxBytes: number): SnappyPlan {
+  let only: SnappyChunk | undefined;
+  let count = 0;
+  let decompressedBytes = 0;
+  for (const chunk of snappyChunks(bytes, maxBytes)) {
+    count += 1;
+    only = count === 1 ? chunk : undefined;
+    decompressedBytes += chunk.decompressedBytes;
+  }
+  return { only, decompressedBytes };
+}
+
+/** The raw streams in `bytes`, framed or not, in their order. Throws DecompressError. */
+export function* snappyChunks(bytes: Uint8Array, maxBytes: number): Generator<SnappyChunk> {
   if (!startsWithFrame(bytes, 0)) {
-    const chunk = planChunk(bytes, 0, bytes.length, maxBytes);
-    return { chunks: [chunk], decompressedBytes: chunk.decompressedBytes };
+    yield planChunk(bytes, 0, bytes.length, maxBytes);
+    return;
   }
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-  const chunks: SnappyChunk[] = [];
   let decompressedBytes = 0;
   let at = FRAME_HEADER_BYTES;
   while (at < bytes.length) {
@@ -65,10 +78,9 @@ export function planSnappy(bytes: Uint8Array, maxBytes: number): SnappyPlan {
     if (length > bytes.length - start) throw corrupt("ends within a chunk");
     at = start + length;
     const chunk = planChunk(bytes, start, at, maxBytes - decompressedBytes);
-    chunks.push(chunk);
     decompressedBytes += chunk.decompressedBytes;
+    yield chunk;
   }
-  return { chunks, decompressedBytes };
 }
 
 function planChunk(bytes: Uint8Array, start: number, end: number, maxBytes: number): SnappyChunk {
@@ -89,7 +101,7 @@ function startsWithFrame(bytes: Uint8Array, at: number): boolean {
 function decompress(bytes: Uint8Array, maxBytes: number): Uint8Array {
   const plan = planSnappy(bytes, maxBytes);
   const sink = new ByteSink(plan.decompressedBytes);
-  for (const chunk of plan.chunks) {
+  for (const chunk of snappyChunks(bytes, maxBytes)) {
     const elements = { start: chunk.elementsStart, end: chunk.end };
     decodeSnappyElements(bytes, elements, chunk.decompressedBytes, sink);
   }

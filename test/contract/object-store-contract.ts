@@ -283,7 +283,6 @@ function itListsPages(subject: ObjectStoreSubject): void {
       after: fc.option(key, { nil: undefined }),
       limit: fc.integer({ min: 1, max: 6 }),
     });
-    // One for all runs: to open one may start a thread.
     const store = await subject.open();
     const compare = async (asked: ReturnType<typeof listing.generate>["value"]): Promise<void> => {
       const { keys, prefix, after, limit } = asked;

@@ -16,6 +16,7 @@ class Rig {
     const { clock } = this;
     this.lives = new Lives((lives) => this.#begin(lives.count), { clock, log });
     this.lives.onNext = () => void this.done.push("next");
+    this.lives.onFailed = (cause) => void this.done.push(`failed: ${String(cause)}`);
   }
 
   /** The oldest of those that begin has begun. */
@@ -89,6 +90,9 @@ describe("a life that is over", () => {
     expect(rig.done).toEqual(["begin 1", "abandon 1", "begin 2"]);
     rig.clock.advance(1);
     await ending;
+    expect(rig.done).toEqual(["begin 1", "abandon 1", "begin 2", "ended"]);
+    // Its store is closed by then: that it fails is no matter of the process any more.
+    await rig.refused("closed");
     expect(rig.done).toEqual(["begin 1", "abandon 1", "begin 2", "ended"]);
   });
 

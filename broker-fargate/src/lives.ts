@@ -74,7 +74,10 @@ export class Lives {
     if (life !== this.#count || this.#isOver || this.#isEnding) return;
     this.#log.warn({ err: cause }, "this incarnation is over; a new one begins");
     this.#isOver = true;
-    this.#replacing ??= this.#replace().catch((error: unknown) => this.onFailed(error));
+    this.#replacing ??= this.#replace().catch((error: unknown) => {
+      // A process that ends closes its stores, and needs no next life.
+      if (!this.#isEnding) this.onFailed(error);
+    });
   }
 
   /**

@@ -35,6 +35,29 @@ describe("members of a cluster, where others come,", () => {
     expect(await settled(kit.clock, first.membership.othersHaveSeen())).toBe(false);
   });
 
+  it("take nobody for dead whose heartbeat was on its way when it found itself alone", async () => {
+    const kit = new MembershipKit();
+    const [first, second] = [await kit.join(1), await kit.join(2)];
+    await kit.advance(startLooksForMs + aloneHeartbeatMs);
+    const { promise: sent, resolve: send } = Promise.withResolvers<void>();
+    const transact = first.store.transact.bind(first.store);
+    let isHeld = false;
+    first.store.transact = async (writes) => {
+      if (writes[0]?.key === keys.heartbeat(first.incarnation) && !isHeld) {
+        isHeld = true;
+        await sent;
+      }
+      return transact(writes);
+    };
+    await kit.until(() => isHeld);
+    await settled(kit.clock, second.membership.close());
+    await settled(kit.clock, first.membership.lookNow());
+    const third = await kit.join(3);
+    send();
+    await kit.advance(2 * aloneHeartbeatMs);
+    expect([first.over, third.over]).toEqual([undefined, undefined]);
+  });
+
   it("give slots to nobody whose version can't read what is written", async () => {
     const kit = new MembershipKit();
     const [first, second] = [await kit.join(1), await kit.join(2)];

@@ -69,6 +69,8 @@ export class Membership {
   readonly #endListeners = new Set<() => void>();
   #watch: Watch;
   #counter = 0;
+  /** By its last heartbeat: until it says so, whoever comes expects the next one soon. */
+  #saidAlone = false;
   readonly #lookCount: Looks = { begun: 0, through: 0 };
   readonly #tidying: Tidying;
   /** When the last look that succeeded began. */
@@ -95,7 +97,8 @@ export class Membership {
       onTaken: (slots) => this.#endTaken(slots),
     });
     this.#heartbeats = new Rhythm({
-      ...{ ...deps, everyMs: () => this.#everyMs(), run: () => this.#heartbeat() },
+      ...{ ...deps, run: () => this.#heartbeat() },
+      everyMs: () => (this.#saidAlone ? this.#everyMs() : heartbeatMs),
       onStore: () => undefined,
     });
     this.#looks = new Rhythm({
@@ -262,19 +265,19 @@ export class Membership {
 
   async #heartbeat(): Promise<void> {
     const begunMs = this.#deps.clock.monotonicMs();
+    this.#saidAlone = this.#isAlone;
     const value = heartbeatItem({
       counter: this.#counter + 1,
       durable: this.#source.durable(),
       load: this.#source.load(),
       seen: this.seenVersion,
       isDraining: this.#isDraining,
-      isAlone: this.#isAlone,
+      isAlone: this.#saidAlone,
     });
     // A try whose reply was lost may still take effect: the next one has another counter.
     this.#counter += 1;
-    await this.#deps.store.transact([
-      { kind: "put", key: keys.heartbeat(this.incarnation), value },
-    ]);
+    const key = keys.heartbeat(this.incarnation);
+    await this.#deps.store.transact([{ kind: "put", key, value }]);
     this.#watch = wroteHeartbeat(this.#watch, begunMs);
   }
 
@@ -310,10 +313,7 @@ export class Membership {
     // Who was alone until now is expected to heartbeat as the others do, from now on.
     if (this.#everyMs() < wasEveryMs) this.#heartbeats.by(begunMs);
     const { open } = this.#members;
-    const members = open.map(({ incarnation, heartbeat }) => {
-      const { counter, isAlone } = heartbeat;
-      return { incarnation, counter, isAlone };
-    });
+    const members = open.map(({ heartbeat }) => heartbeat);
     const nowMs = this.#deps.clock.monotonicMs();
     this.#watch = sawHeartbeats(this.#watch, { begunMs, nowMs, members });
     const isSelf = ({ incarnation }: { incarnation: IncarnationId }): boolean =>

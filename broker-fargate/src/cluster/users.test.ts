@@ -78,6 +78,27 @@ describe("the users of a broker that is alone", () => {
   });
 });
 
+it("many users are deleted at once with a few transactions each, though each deletion refuses others", async () => {
+  const { clock, cluster, memory, random } = await openTestCluster();
+  let transactions = 0;
+  const transact = memory.transact.bind(memory);
+  memory.transact = (writes) => {
+    transactions += 1;
+    return transact(writes);
+  };
+  const access = { store: memory, clock, random };
+  const own = new OwnWrites(access, cluster.incarnation, () => 0);
+  const others = { haveSeen: () => Promise.resolve(true) };
+  const users = new Users({ ...access, others, lookNow: () => Promise.resolve(), own }, []);
+  const names = Array.from({ length: 60 }, (_, n) => `user-${n}`);
+  for (const name of names) await settled(clock, set(users, name));
+  transactions = 0;
+  const outcomes = await settled(clock, Promise.all(names.map((name) => remove(users, name))));
+  expect(new Set(outcomes.map(({ kind }) => kind))).toEqual(new Set(["done"]));
+  expect([users.size, await memory.get(keys.user("user-7"))]).toEqual([0, undefined]);
+  expect(transactions).toBeLessThanOrEqual(3 * names.length);
+});
+
 describe("a user's change that was given up", () => {
   /** The broker of `late` is cut off in the middle of its next change, which is made 10 s later. */
   async function scene() {

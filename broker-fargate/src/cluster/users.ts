@@ -55,6 +55,8 @@ export class Users {
   readonly #deps: UsersDependencies;
   readonly #stored = new Map<string, StoredUser>();
   readonly #queue = new KeyedQueue();
+  /** Of changes that were refused once, all under one key. */
+  readonly #refused = new KeyedQueue();
   readonly #listeners = new Set<(gone: GoneCredential) => void>();
 
   /** `known` is how the store has them at the start. */
@@ -129,32 +131,47 @@ export class Users {
     return () => this.#listeners.delete(listener);
   }
 
+  /**
+   * Each deletion refuses all changes beside it: those come one after another then, or of many
+   * deletions all would be tried again for every one that is made.
+   */
   async #perform(name: string, change: UserChange): Promise<UserOutcome> {
-    const key = keys.user(name);
-    for (;;) {
-      const seen = await this.#learnOthers(name);
-      const before = this.#stored.get(name);
-      const user = before?.user ?? { name, credentials: new Map() };
-      const changed = change(user, hexOf(this.#deps.random.bytes(stampBytes)));
-      if (changed.kind === "refused") return changed;
-      if (before === undefined && this.size >= usersMax) return tooManyUsers;
-      const written = changed.user;
-      const isGone = written.credentials.size === 0;
-      const writes = userWrites(before, written, seen);
-      const outcome = await this.#deps.own.transact(writes, (refused) => {
-        const own = refused.find((entry) => entry.key === key);
-        // Only that others were deleted meanwhile.
-        if (own === undefined) return false;
-        if (own.found === undefined || isGone) return isGone && own.found === undefined;
-        return JSON.stringify(own.found.value) === JSON.stringify(userItem(written));
-      });
-      if (outcome.ok) {
-        const version = (before?.version ?? 0) + 1;
-        this.#replace(name, isGone ? undefined : { user: written, version });
-        return { kind: "done" };
+    const first = await this.#try(name, change);
+    if (first !== "refused") return first;
+    return this.#refused.run("", async () => {
+      for (;;) {
+        const next = await this.#try(name, change);
+        if (next !== "refused") return next;
       }
-      await this.#follow(name);
+    });
+  }
+
+  /** `refused`: by the store, since another writer was faster. */
+  async #try(name: string, change: UserChange): Promise<UserOutcome | "refused"> {
+    const key = keys.user(name);
+    const seen = await this.#learnOthers(name);
+    const before = this.#stored.get(name);
+    const user = before?.user ?? { name, credentials: new Map() };
+    const changed = change(user, hexOf(this.#deps.random.bytes(stampBytes)));
+    if (changed.kind === "refused") return changed;
+    if (before === undefined && this.size >= usersMax) return tooManyUsers;
+    const written = changed.user;
+    const isGone = written.credentials.size === 0;
+    const writes = userWrites(before, written, seen);
+    const outcome = await this.#deps.own.transact(writes, (refused) => {
+      const own = refused.find((entry) => entry.key === key);
+      // Only that others were deleted meanwhile.
+      if (own === undefined) return false;
+      if (own.found === undefined || isGone) return isGone && own.found === undefined;
+      return JSON.stringify(own.found.value) === JSON.stringify(userItem(written));
+    });
+    if (outcome.ok) {
+      const version = (before?.version ?? 0) + 1;
+      this.#replace(name, isGone ? undefined : { user: written, version });
+      return { kind: "done" };
     }
+    await this.#follow(name);
+    return "refused";
   }
 
   /** Another broker may have changed it a moment ago: first what keeps its late changes out. */

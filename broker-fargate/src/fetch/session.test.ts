@@ -124,7 +124,12 @@ describe("fetch sessions", () => {
     expect(sessions.choose(request(id, 1, four)).kind).toBe("incremental");
     expect(sessions.partitionCount).toBe(10);
     expect(sessions.choose(request(id, 2, [position(7, 9)])).kind).toBe("incremental");
-    expect(sessions.choose(request(id, 3, [position(8)])).kind).toBe("unknownSession");
+    const forgotten = [{ key: positionKey(position(7)) }, { key: positionKey(position(7)) }];
+    const exchange = { ...request(id, 3, [position(8)]), forgotten };
+    expect(sessions.choose(exchange).kind).toBe("incremental");
+    expect(sessions.partitionCount).toBe(10);
+    const more = { ...request(id, 4, [position(7), position(9)]), forgotten };
+    expect(sessions.choose(more).kind).toBe("unknownSession");
     expect([sessions.size, sessions.partitionCount]).toEqual([1, 2]);
   });
 

@@ -150,11 +150,15 @@ export class FetchSessions {
   }
 
   /** A session that grew past the bound, request by request, ends instead. */
-  #mayGrow(session: Session, { asked }: SessionRequest): boolean {
+  #mayGrow(session: Session, { asked, forgotten }: SessionRequest): boolean {
     if (!asked.every(isNameable)) return false;
-    const known = session.partitions;
-    const added = asked.filter((position) => !known.has(positionKey(position)));
-    return added.length === 0 || this.#partitionCount + added.length <= this.#limits.partitionsMax;
+    const room = this.#limits.partitionsMax - this.#partitionCount;
+    // Nearly always: nobody has to know then which of them are new.
+    if (asked.length <= room) return true;
+    const { partitions } = session;
+    const added = new Set(asked.map(positionKey).filter((key) => !partitions.has(key)));
+    const gone = new Set(forgotten.map(({ key }) => key).filter((key) => partitions.has(key)));
+    return added.size - gone.size <= room;
   }
 
   #update(session: Session, request: SessionRequest): void {

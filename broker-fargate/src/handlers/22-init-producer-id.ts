@@ -3,7 +3,8 @@
  *
  * Ids are reserved in blocks, durably, before one is given out, so none is ever given twice.
  * A client that names the id that it had gets a new one, as in Kafka, where only transactional ids
- * keep theirs. Where the store does not answer, the client is told to ask again. Transactional ids are refused, clearly and for good, until transactions are served.
+ * keep theirs. Where the store does not answer, the client is told to ask again. Transactional ids
+ * are refused, clearly and for good, until transactions are served.
  */
 import { MetadataError } from "@millrace/core";
 import {

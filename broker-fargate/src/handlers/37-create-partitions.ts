@@ -1,9 +1,9 @@
 /**
  * CreatePartitions v0–v3, with `validateOnly` and replicas assigned by hand.
  *
- * Path: one answer for each name, some in each turn → the cluster decides on its catalog and writes the topic's item.
- * A new partition costs nothing until it is written to. Brokers that an assignment names have to be
- * live; it says nothing about who leads.
+ * Path: one answer for each name, some in each turn → the cluster decides on its catalog and writes
+ * the topic's item. A new partition costs nothing until it is written to. Brokers that an assignment
+ * names have to be live; it says nothing about who leads.
  */
 import {
   ApiKey,

@@ -96,14 +96,15 @@ export class LogOpener {
         await this.#restart(place, log, tiered);
       } else log.learnEpochs(tiered.cold.leaderEpochs());
       await this.#learnProducers(log, tiered);
+      await this.#storeStart(place, log, startOffset);
     }
-    await this.#storeStart(place, log, startOffset);
     return { log, tiered, startOffset, isListed: dirtyFrom !== undefined };
   }
 
   /**
    * Where files are gone that nothing else has, the log begins with those that are left. Another life
-   * would take what is packed of it for what a deletion left over, behind a gap.
+   * would take what is packed of it for what a deletion left over, behind a gap. Without an object
+   * store nobody knows: it may have them, and be configured again.
    */
   async #storeStart(place: MarkedPartition, log: PartitionLog, stored: number): Promise<void> {
     if (log.logStartOffset <= stored) return;

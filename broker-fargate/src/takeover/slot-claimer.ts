@@ -219,7 +219,8 @@ function later(slot: Slot, cause: LostJournal): ObjectError {
   return new ObjectError(message, { retriable: true, applied: "no", cause });
 }
 
-function ownerOf(item: Item | undefined): IncarnationId | undefined {
+/** By a head as it was read. */
+export function ownerOf(item: Item | undefined): IncarnationId | undefined {
   return item === undefined ? undefined : readHead(item).owner;
 }
 

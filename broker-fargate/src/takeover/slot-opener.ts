@@ -8,6 +8,7 @@ import { claimsAtOnceMax } from "./limits.ts";
 import {
   type Claimed,
   type ClaimedSlot,
+  ownerOf,
   SlotClaimer,
   type SlotClaimerDeps,
 } from "./slot-claimer.ts";
@@ -81,12 +82,8 @@ export class SlotOpener {
     const heads = await this.#heads.readAll(slots.filter(isClosed));
     const hadOwner = [...heads].filter(([, head]) => head !== undefined).map(([slot]) => slot);
     for (const [slot, head] of heads) if (head === undefined) this.#doubtful.delete(slot);
-    const ownerOf = (slot: Slot): IncarnationId | undefined => {
-      const item = heads.get(slot);
-      return item && readHead(item).owner;
-    };
     // Somebody may have touched one meanwhile. One owner's journal holds up no other's slots.
-    const byOwner = Map.groupBy(hadOwner.filter(isClosed), ownerOf);
+    const byOwner = Map.groupBy(hadOwner.filter(isClosed), (slot) => ownerOf(heads.get(slot)));
     for (const its of byOwner.values()) this.#openTogether(its);
     return this.#opened(slots);
   }

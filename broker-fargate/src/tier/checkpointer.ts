@@ -288,8 +288,8 @@ export class Checkpointer<Owner extends TieredOwner> {
         const plan = planTail(tail, limits.coldSegmentBytesMin);
         if (plan.kind === "nothing") return true;
         const { damage, isStuck } = owner.tiered.packs;
-        // Only among segments may something be lost: what is packed has to be there. And where no section
-        // can be written, the journal would be kept for ever, and full in the end, for everybody.
+        // Only among segments may something be lost: what is packed has to be there. And where no
+        // section can be written, the journal would be kept for ever, and full in the end, for all.
         const isUnpackable = isStuck || damage !== undefined;
         const isDamaged = isUnpackable || this.#tails.hasMetDamage(tail.packed);
         if (plan.kind === "packed" && !isDamaged) {

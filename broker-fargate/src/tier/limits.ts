@@ -1,5 +1,6 @@
 import { assert } from "@millrace/core";
 import { journalLimits } from "../journal/limits.ts";
+import { partitionLimits } from "../partition/limits.ts";
 
 const mebibyte = 1024 * 1024;
 
@@ -104,6 +105,15 @@ assert(
     journalLimits.journalBytesMax,
   "while a round takes what is due, what comes until the next one still fits the journal",
 );
+for (const [{ checkpointDueBytes, hurriedJournalBytesMin }, { journalBytesMax }] of [
+  [tierLimits, partitionLimits],
+  [memberTierLimits, journalLimits],
+] as const) {
+  assert(
+    hurriedJournalBytesMin + checkpointDueBytes <= journalBytesMax,
+    "a round that hurries still has room in the journal for what comes meanwhile",
+  );
+}
 
 /** Asserts how the limits must lie to each other. */
 export function checked(limits: TierLimits): TierLimits {

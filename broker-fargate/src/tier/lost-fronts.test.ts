@@ -34,3 +34,23 @@ it("a log whose first files are gone begins where the others do, also in the obj
   await rig.kill();
   expect(await valuesOf(await rig.partitions.open(topic, 0))).toEqual(left);
 });
+
+it("a log whose front only the object store has keeps it through a life without that store", async () => {
+  const rig = await new Rig({ tierLimits: smallLimits }).start();
+  const topic = await rig.createTopic("t", { configs: { "millrace.durability": "local" } });
+  const before = await rig.partitions.open(topic, 0);
+  before.log.config = { ...before.log.config, segmentBytes: 300 };
+  const all = [0, 1, 2, 3, 4, 5, 6];
+  await appendEach(before, all);
+  await rig.pass(checkpointMs);
+  before.log.removeLocalBefore([...before.log.segments()][1]?.baseOffset ?? 0);
+  await rig.partitions.close();
+  const { objects } = rig;
+  rig.objects = undefined;
+  await rig.kill();
+  expect(await valuesOf(await rig.partitions.open(topic, 0))).not.toEqual(all);
+  await rig.partitions.close();
+  rig.objects = objects;
+  await rig.kill();
+  expect(await valuesOf(await rig.partitions.open(topic, 0))).toEqual(all);
+});

@@ -10,7 +10,10 @@ export const topicPartitionsMax: number = 100_000;
 export const clusterPartitionsMax: number = 1_000_000;
 /** Topics of the cluster: each is an entry in every broker's memory. */
 export const clusterTopicsMax: number = 100_000;
-/** Of all keys and values that are set for one topic or broker, escaped as in JSON: far below an item. */
+/**
+ * Of all keys and values that are set for one topic or broker, each character as many as it has bytes
+ * in JSON: far below an item.
+ */
 export const configCharactersMax: number = 64 * 1024;
 
 /** Between two heartbeats of a member, and between two looks at those of the others. */

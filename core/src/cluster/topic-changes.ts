@@ -218,7 +218,7 @@ export function configFault(
     if (definition === undefined) continue;
     const parsed = parseConfig(definition, value);
     if (!parsed.ok) return parsed.message;
-    characters += name.length + jsonTextBytes(value);
+    characters += jsonTextBytes(name) + jsonTextBytes(value);
   }
   if (characters > configCharactersMax) {
     return `the configs of a topic may have at most ${configCharactersMax} characters`;

@@ -49,7 +49,7 @@ export function writeCleanedOffset(files: CleanedOffsetFiles, offset: number): v
 }
 
 /**
- * To be called when a log was opened that ends at `endOffset`: records that come there are new, and
+ * To be called when a log was opened, or cut, that ends at `endOffset`: records that come there are new, and
  * what was cleaned before is not they. Whether the file is gone now.
  */
 export function forgetCleanedAbove(endOffset: number, files: CleanedOffsetFiles): boolean {

@@ -375,4 +375,16 @@ describe("the offset up to which a log is clean", () => {
     shorter.close();
     expect(openTestLog(disk, { config }).compaction.cleanedTo).toBeUndefined();
   });
+
+  test("nor where it is cut, as before its journal is replayed", async () => {
+    const disk = new MemoryDisk();
+    const log = await filled(disk);
+    log.compaction.noteCleanedTo(15);
+    log.truncateTo(16);
+    expect(log.compaction.cleanedTo).toBe(15);
+    log.truncateTo(9);
+    expect(log.compaction.cleanedTo).toBeUndefined();
+    log.close();
+    expect(openTestLog(disk, { config }).compaction.cleanedTo).toBeUndefined();
+  });
 });

@@ -1,7 +1,7 @@
 import { assert } from "../assert.ts";
 import { DiskError } from "../ports/disk.ts";
 import { viewOf } from "./batch-format.ts";
-import { readCleanedOffset, writeCleanedOffset } from "./cleaned-offset.ts";
+import { forgetCleanedAbove, readCleanedOffset, writeCleanedOffset } from "./cleaned-offset.ts";
 import { CleanedSegment } from "./cleaned-segment.ts";
 import { readCompactedGaps, writeCompactedGaps } from "./compacted-gaps.ts";
 import { fileName } from "./file-names.ts";
@@ -81,6 +81,13 @@ export class LogCompaction {
     if (this.#isClosed) return;
     writeCleanedOffset(this.#log.files, offset);
     this.#cleanedTo = offset;
+  }
+
+  /** The log was cut, and ends there: what comes is not what was cleaned. */
+  cut(endOffset: number): void {
+    if (!forgetCleanedAbove(endOffset, this.#log.files)) return;
+    this.#cleanedTo = undefined;
+    this.#log.syncs.directoryChanged();
   }
 
   /**

@@ -5,9 +5,8 @@ import type { LeaderEpochs, LeaderEpochStart } from "./leader-epochs.ts";
 import type { LogConfig } from "./log-config.ts";
 import type { LogFiles } from "./log-files.ts";
 import type { LogOptions, RecoveryReport } from "./log-options.ts";
-import type { LogRead, ReadRange } from "./log-reader.ts";
 import { LogCompaction } from "./log-compaction.ts";
-import { LogReader } from "./log-reader.ts";
+import { type LogRead, LogReader, type ReadRange } from "./log-reader.ts";
 import { findByTimestamp, findMaxTimestamp } from "./log-search.ts";
 import { batchesHere, openLog } from "./open-log.ts";
 import type { ProducerSnapshots } from "./producer-snapshots.ts";
@@ -241,6 +240,7 @@ export class PartitionLog {
     this.#logStartOffset = Math.min(this.#logStartOffset, this.#endOffset);
     this.#epochs.cutEnd(this.#endOffset);
     this.#syncs.truncated(this.#segments.all, this.#endOffset);
+    this.compaction.cut(this.#endOffset);
     this.#snapshots.cutEnd(this.#endOffset);
     const known = this.#snapshots.newestFor(batchesHere(this.#segments, this.#endOffset));
     this.#producers = known.producers;

@@ -9,7 +9,10 @@ export const taggedFieldsMax = 10_000;
 /** Encoded bytes of one string: the non-flexible form cannot say more, and Kafka holds both to it. */
 export const stringBytesMax = 32_767;
 
-/** From so many bytes on a string may be hashed by its length alone (V8: 16,383 characters), as a key that is slow to find. */
+/**
+ * From so many bytes on a string may be hashed by its length alone (V8: 16,383 characters), as a key
+ * that is slow to find.
+ */
 export const longStringBytesMin = 16_000;
 
 /** Bytes that a frame's 4-byte length can announce. */

@@ -22,7 +22,7 @@ export class Reader {
   position: number;
   /** Elements that arrays may still have, all of them together: bounds what a message costs decoded. */
   elementsLeft: number = Number.MAX_SAFE_INTEGER;
-  /** Strings of `longStringBytesMin` that may still come: bounds what it costs to look for them in a map. */
+  /** Strings of `longStringBytesMin` that may still come: bounds what a search in a map costs. */
   longStringsLeft: number = Number.MAX_SAFE_INTEGER;
   private readonly dataView: DataView;
 

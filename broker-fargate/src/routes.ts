@@ -27,13 +27,16 @@ import { type DataFolder, describeLogDirsHandler } from "./handlers/35-describe-
 import { saslAuthenticateHandler } from "./handlers/36-sasl-authenticate.ts";
 import { createPartitionsHandler } from "./handlers/37-create-partitions.ts";
 import { deleteGroupsHandler } from "./handlers/42-delete-groups.ts";
+import { electLeadersHandler } from "./handlers/43-elect-leaders.ts";
 import { incrementalAlterConfigsHandler } from "./handlers/44-incremental-alter-configs.ts";
+import { listPartitionReassignmentsHandler } from "./handlers/46-list-partition-reassignments.ts";
 import { offsetDeleteHandler } from "./handlers/47-offset-delete.ts";
 import { describeClientQuotasHandler } from "./handlers/48-describe-client-quotas.ts";
 import { describeUserScramCredentialsHandler } from "./handlers/50-describe-user-scram-credentials.ts";
 import { alterUserScramCredentialsHandler } from "./handlers/51-alter-user-scram-credentials.ts";
 import { updateFeaturesHandler } from "./handlers/57-update-features.ts";
 import { describeClusterHandler } from "./handlers/60-describe-cluster.ts";
+import { listConfigResourcesHandler } from "./handlers/74-list-config-resources.ts";
 import { describeTopicPartitionsHandler } from "./handlers/75-describe-topic-partitions.ts";
 import { defineRoute, type Route, type ServedApi } from "./server/dispatcher.ts";
 
@@ -68,13 +71,16 @@ export function routesOf(
     defineRoute(ApiKey.SaslAuthenticate, saslAuthenticateHandler()),
     defineRoute(ApiKey.CreatePartitions, createPartitionsHandler(broker)),
     defineRoute(ApiKey.DeleteGroups, deleteGroupsHandler(broker)),
+    defineRoute(ApiKey.ElectLeaders, electLeadersHandler(broker)),
     defineRoute(ApiKey.IncrementalAlterConfigs, incrementalAlterConfigsHandler(broker)),
+    defineRoute(ApiKey.ListPartitionReassignments, listPartitionReassignmentsHandler()),
     defineRoute(ApiKey.OffsetDelete, offsetDeleteHandler(broker)),
     defineRoute(ApiKey.DescribeClientQuotas, describeClientQuotasHandler()),
     defineRoute(ApiKey.DescribeUserScramCredentials, describeUserScramCredentialsHandler(broker)),
     defineRoute(ApiKey.AlterUserScramCredentials, alterUserScramCredentialsHandler(broker)),
     defineRoute(ApiKey.UpdateFeatures, updateFeaturesHandler(broker)),
     defineRoute(ApiKey.DescribeCluster, describeClusterHandler(broker)),
+    defineRoute(ApiKey.ListConfigResources, listConfigResourcesHandler(broker)),
     defineRoute(ApiKey.DescribeTopicPartitions, describeTopicPartitionsHandler(broker)),
   ];
 }

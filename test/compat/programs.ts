@@ -222,7 +222,10 @@ export const PROGRAMS: readonly Program[] = [
   {
     name: "cli",
     client: "Apache Kafka's tools 4.3.1",
-    scenarios: [...ADMIN, "codecs", "stored-codec", "records", "seek", ...DELETION, "log-dirs"],
+    scenarios: [
+      ...[...ADMIN, "codecs", "stored-codec", "records", "seek", ...DELETION, "log-dirs"],
+      "partition-admin",
+    ],
     install: installKafkaTools,
   },
   {

@@ -40,7 +40,10 @@ final class Scenarios {
                 new Scenario("seek", scenarios::seek),
                 new Scenario("delete-records", scenarios::deleteRecords),
                 new Scenario("group-admin", new GroupScenarios(tools, prefix)::groupAdmin),
-                new Scenario("log-dirs", scenarios::logDirs));
+                new Scenario("log-dirs", scenarios::logDirs),
+                new Scenario(
+                        "partition-admin",
+                        new PartitionScenarios(tools, prefix)::partitionAdmin));
     }
 
     private String name(String suffix) {

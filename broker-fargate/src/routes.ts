@@ -21,6 +21,9 @@ import { deleteTopicsHandler } from "./handlers/20-delete-topics.ts";
 import { deleteRecordsHandler } from "./handlers/21-delete-records.ts";
 import { initProducerIdHandler } from "./handlers/22-init-producer-id.ts";
 import { offsetForLeaderEpochHandler } from "./handlers/23-offset-for-leader-epoch.ts";
+import { describeAclsHandler } from "./handlers/29-describe-acls.ts";
+import { createAclsHandler } from "./handlers/30-create-acls.ts";
+import { deleteAclsHandler } from "./handlers/31-delete-acls.ts";
 import { describeConfigsHandler } from "./handlers/32-describe-configs.ts";
 import { alterConfigsHandler } from "./handlers/33-alter-configs.ts";
 import { type DataFolder, describeLogDirsHandler } from "./handlers/35-describe-log-dirs.ts";
@@ -65,6 +68,9 @@ export function routesOf(
     defineRoute(ApiKey.DeleteRecords, deleteRecordsHandler(broker)),
     defineRoute(ApiKey.InitProducerId, initProducerIdHandler(broker)),
     defineRoute(ApiKey.OffsetForLeaderEpoch, offsetForLeaderEpochHandler(broker)),
+    defineRoute(ApiKey.DescribeAcls, describeAclsHandler()),
+    defineRoute(ApiKey.CreateAcls, createAclsHandler()),
+    defineRoute(ApiKey.DeleteAcls, deleteAclsHandler()),
     defineRoute(ApiKey.DescribeConfigs, describeConfigsHandler(broker)),
     defineRoute(ApiKey.AlterConfigs, alterConfigsHandler(broker)),
     defineRoute(ApiKey.DescribeLogDirs, describeLogDirsHandler(broker, deps.folder)),

@@ -225,6 +225,7 @@ export const PROGRAMS: readonly Program[] = [
     scenarios: [
       ...[...ADMIN, "codecs", "stored-codec", "records", "seek", ...DELETION, "log-dirs"],
       "partition-admin",
+      "acls",
     ],
     install: installKafkaTools,
   },

@@ -3,6 +3,9 @@ import { ErrorCode } from "@millrace/wire";
 import { describe, expect, it } from "vitest";
 import { type AdminTest, contextOf, openAdminTest } from "../../../test/fixtures/admin-client.ts";
 import { createTopicsHandler } from "./19-create-topics.ts";
+import { describeAclsHandler } from "./29-describe-acls.ts";
+import { createAclsHandler } from "./30-create-acls.ts";
+import { deleteAclsHandler } from "./31-delete-acls.ts";
 import { electLeadersHandler } from "./43-elect-leaders.ts";
 import { listPartitionReassignmentsHandler } from "./46-list-partition-reassignments.ts";
 import { listConfigResourcesHandler } from "./74-list-config-resources.ts";
@@ -67,6 +70,28 @@ describe("ElectLeaders", () => {
     const request = { electionType: 2, topicPartitions: null, timeoutMs: 1000 };
     const { errorCode } = await ask(electLeadersHandler, request);
     expect(errorCode).toBe(ErrorCode.INVALID_REQUEST);
+  });
+});
+
+describe("ACLs", () => {
+  const any = { resourceNameFilter: null, principalFilter: null, hostFilter: null };
+  const filter = { ...any, resourceTypeFilter: 1, patternTypeFilter: 1, operation: 1 };
+  const errorCode = ErrorCode.SECURITY_DISABLED;
+
+  it("are said to be disabled to who asks for them", async () => {
+    const request = { ...filter, permissionType: 1 };
+    const answer = await describeAclsHandler().handle(request, contextOf(3));
+    expect(answer).toMatchObject({ errorCode, resources: [] });
+  });
+
+  it("are refused one by one to who makes or deletes them", async () => {
+    const pattern = { resourceType: 2, resourceName: "t", resourcePatternType: 3 };
+    const acl = { ...pattern, principal: "User:a", host: "*", operation: 3, permissionType: 3 };
+    const made = await createAclsHandler().handle({ creations: [acl, acl] }, contextOf(3));
+    expect(made).toMatchObject({ results: [{ errorCode }, { errorCode }] });
+    const filters = [{ ...filter, permissionType: 1 }];
+    const deleted = await deleteAclsHandler().handle({ filters }, contextOf(3));
+    expect(deleted).toMatchObject({ filterResults: [{ errorCode, matchingAcls: [] }] });
   });
 });
 

@@ -54,7 +54,7 @@ export const brokerCoordinatorConfigs: readonly ConfigDefinition[] = [
     "The longest session timeout that a member of a classic group may ask for.",
   ),
   key("int", "group.initial.rebalance.delay.ms", 3000).says(
-    "How long an empty classic group waits for more members before its first rebalance.",
+    "How long an empty classic group waits for more members before its first rebalance; 0 unless it is set where the broker is alone.",
   ),
   key("int", "group.max.size", maxInt32, atLeast(1)).says("The most members of a classic group."),
   key("int", "group.consumer.session.timeout.ms", 45_000, atLeast(1)).says(

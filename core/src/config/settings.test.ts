@@ -16,7 +16,6 @@ describe("the broker's settings", () => {
       messageMaxBytes: 1_048_588,
       groupMinSessionTimeoutMs: 6000,
       groupMaxSessionTimeoutMs: 1_800_000,
-      groupInitialRebalanceDelayMs: 3000,
       offsetMetadataMaxBytes: 4096,
       durability: "local",
       slots: 1024,
@@ -42,7 +41,18 @@ describe("the broker's settings", () => {
       ["localhost", 5],
       ["::1", 7],
     ]);
-    expect([...parsed.known.keys()]).toHaveLength(4);
+    // The delay of a broker that is alone is among them.
+    expect([...parsed.known.keys()]).toHaveLength(5);
+  });
+
+  it("let a group's first rebalance wait where a broker has company, or where it is asked to", () => {
+    const key = "group.initial.rebalance.delay.ms";
+    const cluster = { "millrace.metadata.store": "unix:/s", "millrace.object.store": "file:/o" };
+    const delayMs = (entries: Record<string, string>): number =>
+      parse(entries).settings.groupInitialRebalanceDelayMs;
+    expect(delayMs({})).toBe(0);
+    expect(delayMs(cluster)).toBe(3_000);
+    expect([delayMs({ [key]: "500" }), delayMs({ ...cluster, [key]: "500" })]).toEqual([500, 500]);
   });
 
   it("keep the default of a value that is not valid, and say why", () => {

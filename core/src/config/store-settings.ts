@@ -31,6 +31,7 @@ export const objectStoreKey = "millrace.object.store";
 export const metadataStoreKey = "millrace.metadata.store";
 export const tieringKey = "remote.log.storage.system.enable";
 export const durabilityKey = "millrace.durability";
+const rebalanceDelayKey = "group.initial.rebalance.delay.ms";
 
 /** Undefined where none is set, or what is set is neither form: `storeFaults` reports that. */
 export function objectStoreIn(values: Texts): ObjectStoreSettings | undefined {
@@ -71,6 +72,8 @@ export function storeDefaults(known: ReadonlyMap<string, string>): ReadonlyMap<s
   if (isSet(objectStoreKey) && !known.has(tieringKey)) added.set(tieringKey, "true");
   // In a cluster a broker's disk may go with it.
   if (isSet(metadataStoreKey) && !known.has(durabilityKey)) added.set(durabilityKey, "journal");
+  // As in the server.properties that comes with Kafka: who starts one broker waits for no company.
+  if (!isSet(metadataStoreKey) && !known.has(rebalanceDelayKey)) added.set(rebalanceDelayKey, "0");
   return added;
 }
 

@@ -43,7 +43,8 @@ final class Scenarios {
                 new Scenario("log-dirs", scenarios::logDirs),
                 new Scenario(
                         "partition-admin",
-                        new PartitionScenarios(tools, prefix)::partitionAdmin));
+                        new PartitionScenarios(tools, prefix)::partitionAdmin),
+                new Scenario("acls", new AclScenarios(tools, prefix)::acls));
     }
 
     private String name(String suffix) {
@@ -152,6 +153,8 @@ final class Scenarios {
                 CONFIGS,
                 NONE,
                 with(brokers, "--alter", "--add-config", "log.retention.ms=70000000"));
+        // Kafka answers before its brokers have learnt of it.
+        Thread.sleep(2_000);
         tools.showEachLine("configs/describe-brokers", CONFIGS, with(brokers, "--describe"));
         tools.show(
                 "configs/delete-of-brokers",

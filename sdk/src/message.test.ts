@@ -128,3 +128,17 @@ test("headers and codecs that give no bytes are refused before they meet the rec
   const typed = new MessageFormat("lines", { value: wrong });
   expect(() => typed.encode({ value: "text" })).toThrow("did not give a Uint8Array");
 });
+
+test("a side that refuses later leaves no rejection behind where the other refuses at once", async () => {
+  const key = z.string().refine(() => Promise.resolve(false));
+  const format = new MessageFormat("orders", { key, value: json(z.number()) });
+  const left: unknown[] = [];
+  const note = (error: unknown): void => void left.push(error);
+  process.on("unhandledRejection", note);
+  expect(() => format.encode({ key: "k", value: "none" })).toThrow();
+  const record = { key: Buffer.from("k"), value: Buffer.from("{"), headers: [] };
+  expect(() => format.decode({ ...record, offset: 0, timestampMs: 0 }, 0)).toThrow();
+  await new Promise((next) => setTimeout(next, 20));
+  process.off("unhandledRejection", note);
+  expect(left).toEqual([]);
+});

@@ -287,6 +287,11 @@ function recordOf(
   return { key, value, headers: encodeHeaders(headers), timestampMs };
 }
 
+/** Where the value is refused at once, what the key rejects with is nobody's: it would end the process. */
+function markHandled(key: unknown): void {
+  if (key instanceof Promise) key.catch(() => undefined);
+}
+
 interface Decoded {
   readonly record: FetchedRecord;
   readonly key: unknown;
@@ -326,6 +331,7 @@ export class MessageFormat {
   /** At once where the schemas answer at once. */
   encode(message: UntypedMessage): Awaitable<WireRecord> {
     const key = this.#encodeKey(message.key);
+    markHandled(key);
     const value = this.#encodeValue(message.value);
     if (!(key instanceof Promise) && !(value instanceof Promise)) {
       return recordOf(message, key, value);
@@ -340,6 +346,7 @@ export class MessageFormat {
       this.#key === undefined
         ? record.key
         : this.#decodeKey(record.key, this.#key, { topic, side: "key", partition, offset });
+    markHandled(key);
     const value = this.#decodeValue(record.value, { topic, side: "value", partition, offset });
     if (!(key instanceof Promise) && !(value instanceof Promise)) {
       return messageOf(topic, partition, { record, key, value });

@@ -12,6 +12,7 @@ import {
   connectTimeoutMsDefault,
   groupRequestTimeoutMsMax,
   partitionStreakMax,
+  timerMsMax,
   turnMessagesMax,
 } from "../limits.ts";
 import { type Abortable, afterThisTurn, later, retrying, sleep, withSignal } from "../timing.ts";
@@ -67,7 +68,10 @@ export class ConsumerCore {
     this.#settings = settings;
     this.#records = openTransport();
     this.#group = openTransport({ requestTimeoutMs: groupRequestTimeoutMsMax });
-    const requestTimeoutMs = settings.rebalanceTimeoutMs + connectTimeoutMsDefault;
+    const requestTimeoutMs = Math.min(
+      settings.rebalanceTimeoutMs + connectTimeoutMsDefault,
+      timerMsMax,
+    );
     this.#joining = openTransport({ requestTimeoutMs });
     this.#view = new ClusterView(this.#records, { autoCreate: false });
     this.#fetcher = new Fetcher({
@@ -189,11 +193,14 @@ export class ConsumerCore {
     this.#fetcher.wake();
   }
 
-  /** Between two assignments it counts for the next: what is given back is not read any more. */
+  /**
+   * Between two assignments it counts for the next. What is given back, or stopped, is not read any more,
+   * but what is in hand of it must not be committed: who seeks back to it wants it again.
+   */
   seek(position: Position, at: Partial<TopicPartition> = {}): void {
     const isBetween = this.#assigned.every(({ revoked }) => revoked);
     if (isBetween) this.#wishes.seek(position, at);
-    else for (const partition of this.#matching(at)) partition.seek(position);
+    for (const partition of this.#matching(at)) partition.seek(position);
     this.#fetcher.wake();
   }
 
@@ -304,6 +311,8 @@ export class ConsumerCore {
   #letGo(partitions: readonly AssignedPartition[]): void {
     this.#assigned = [];
     this.#left = [...this.#left, ...partitions].filter(({ inHandCount }) => inHandCount > 0);
+    // Nobody reads it any more, and a handler may have its message for long.
+    for (const partition of this.#left) partition.forgetFetched();
   }
 
   async #tell(event: RebalanceEvent): Promise<void> {

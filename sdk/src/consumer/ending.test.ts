@@ -3,7 +3,7 @@ import { getEventListeners } from "node:events";
 import { expect, test } from "vitest";
 import { string } from "../codec.ts";
 import { BrokerError } from "../errors.ts";
-import { groupRequestTimeoutMsMax } from "../limits.ts";
+import { groupRequestTimeoutMsMax, timerMsMax } from "../limits.ts";
 import { digits, until } from "../../test/memory-client.ts";
 import { quick, setUp, take } from "../../test/reading.ts";
 import { sleep } from "../timing.ts";
@@ -103,10 +103,21 @@ test("a signal that outlives waits and consumers keeps nothing of them", async (
   await client.close();
 });
 
-test("who stops waits for a group that does not answer no longer than for two requests", async () => {
+test("a request of a group has less time than others", async () => {
   const { client, lines, cluster } = await setUp();
   cluster.opened.length = 0;
   lines.consume(quick);
   expect(cluster.opened).toContainEqual({ requestTimeoutMs: groupRequestTimeoutMsMax });
+  await client.close();
+});
+
+test("the longest rebalance gives no request more time than a timer takes", async () => {
+  const { client, lines, cluster } = await setUp();
+  cluster.opened.length = 0;
+  lines.consume({ ...quick, rebalanceTimeoutMs: timerMsMax });
+  for (const options of cluster.opened) {
+    expect(options?.requestTimeoutMs ?? 0).toBeLessThanOrEqual(timerMsMax);
+  }
+  expect(cluster.opened).toHaveLength(3);
   await client.close();
 });

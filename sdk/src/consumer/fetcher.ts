@@ -48,6 +48,8 @@ interface Poll {
   readonly leaderEpoch: number;
   readonly offset: number;
   readonly seeks: number;
+  /** Whether it is asked of the leader, whose word counts. */
+  readonly isOfLeader: boolean;
 }
 
 export class Fetcher {
@@ -128,6 +130,7 @@ export class Fetcher {
     list.push({
       ...{ partition, topicId: topic.topicId, leaderEpoch: known.leaderEpoch },
       ...{ offset: partition.fetchFrom, seeks: partition.seeks },
+      isOfLeader: node === known.leader,
     });
   }
 
@@ -192,19 +195,20 @@ export class Fetcher {
         partition.topic === result.topic && partition.partition === result.partition,
     );
     if (poll === undefined) return;
-    const { partition, seeks } = poll;
+    const { isOfLeader, partition, seeks } = poll;
     if (result.nearerNode !== undefined) {
       partition.nearer = { node: result.nearerNode, untilMs: nowMs() + metadataAgeMsMax };
     } else if (result.error === undefined) {
       partition.failures = 0;
       if (result.records.length === 0 && result.nextOffset === poll.offset) this.#rest(partition);
-      partition.add(result, seeks);
+      // Of two brokers that were asked for the same, because another one is asked by now, the first counts.
+      if (partition.fetchFrom === poll.offset) partition.add(result, seeks);
     } else if (result.error.code !== "OFFSET_OUT_OF_RANGE") {
       this.#postpone(partition, result.error);
-    } else if (partition.nearer !== undefined) {
+    } else if (!isOfLeader) {
       // A follower may not have it yet: its leader knows.
       partition.nearer = undefined;
-    } else if (partition.seeks === seeks) {
+    } else if (partition.seeks === seeks && partition.fetchFrom === poll.offset) {
       const { from } = this.#deps.settings;
       // An offset of the options may be gone as well: to ask for it again would never end.
       const isOffset = typeof from === "object" && "offset" in from;

@@ -114,3 +114,31 @@ test("a consumer of a rack reads from the broker that the leader names, and goes
   await Promise.all([stopping, running]);
   await client.close();
 });
+
+test("what two brokers answer is handed out once, when the leader is asked again meanwhile", async () => {
+  vi.useFakeTimers();
+  const cluster = clusterWith({ count: 3, bytes: 10 });
+  cluster.nearerNode = 7;
+  // So that the nearer broker's time is up in the midst of a poll.
+  cluster.fetchWaitMsMax = 350;
+  const client = clientOf(cluster);
+  const lines = client.topic("lines", { value: string() });
+  const consumer = lines.consume({ from: "earliest", rack: "here" });
+  const offsets: number[] = [];
+  const running = consumer.run(({ offset }) => void offsets.push(offset));
+  await vi.advanceTimersByTimeAsync(metadataAgeMsMax - 2_000);
+  cluster.nearerNode = undefined;
+  for (let step = 0; step < 2_000 && !cluster.fetchedFrom.has(1); step += 1) {
+    await vi.advanceTimersByTimeAsync(5);
+    // As messages of other partitions do, it has the fetcher look.
+    consumer.resume();
+  }
+  const records = [{ key: null, value: Buffer.from("new"), headers: [], timestampMs: 0 }];
+  cluster.log("lines", 0).append({ topic: "lines", partition: 0, records });
+  await vi.advanceTimersByTimeAsync(1_000);
+  expect(offsets).toEqual([0, 1, 2, 3]);
+  const stopping = consumer.stop();
+  await vi.advanceTimersByTimeAsync(1_000);
+  await Promise.all([stopping, running]);
+  await client.close();
+});

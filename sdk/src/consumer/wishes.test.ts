@@ -196,3 +196,23 @@ test("who reads without a group reads partitions that come later, from their beg
   expect(await reading).toEqual(["early"]);
   await client.close();
 });
+
+test("who seeks back to what is in hand while the consumer stops has it again", async () => {
+  const { client, lines, committed } = await setUp(["a", "b"]);
+  const consumer = lines.consume(quick);
+  const started = Promise.withResolvers<void>();
+  const gate = Promise.withResolvers<void>();
+  const running = consumer.run(async ({ partition, offset }) => {
+    started.resolve();
+    await gate.promise;
+    consumer.seek({ offset }, { topic: "lines", partition });
+  });
+  await started.promise;
+  const stopped = consumer.stop();
+  gate.resolve();
+  await stopped;
+  await running;
+  expect(committed() ?? 0).toBe(0);
+  expect(await take(lines.consume(quick), 1)).toEqual(["a"]);
+  await client.close();
+});

@@ -88,9 +88,9 @@ export class DynamoDbClusterTables {
     });
   }
 
-  /** Whether it is, or nobody wants it to be. */
-  async #isRecoverable(cluster: ClusterId): Promise<boolean> {
-    if (this.#options.isRecoverable !== true) return true;
+  /** Of a table that was there a moment ago: nobody may take one that is going for one to be made. */
+  async #recoverableState(cluster: ClusterId): Promise<"ready" | "stopped" | "removing"> {
+    if (this.#options.isRecoverable !== true) return "ready";
     const TableName = this.tableName(cluster);
     const command = new this.#sdk.DescribeContinuousBackupsCommand({ TableName });
     const found = await asked(
@@ -98,8 +98,9 @@ export class DynamoDbClusterTables {
       () => this.#client.send(command),
       { names: ["TableNotFoundException"], otherwise: undefined },
     );
-    const { PointInTimeRecoveryDescription: recovery } = found?.ContinuousBackupsDescription ?? {};
-    return recovery?.PointInTimeRecoveryStatus === "ENABLED";
+    if (found === undefined) return "removing";
+    const { PointInTimeRecoveryDescription: recovery } = found.ContinuousBackupsDescription ?? {};
+    return recovery?.PointInTimeRecoveryStatus === "ENABLED" ? "ready" : "stopped";
   }
 
   async state(cluster: ClusterId): Promise<ObservedCluster["store"]> {
@@ -116,7 +117,7 @@ export class DynamoDbClusterTables {
       case "CREATING":
         return "creating";
       default:
-        return (await this.#isRecoverable(cluster)) ? "ready" : "stopped";
+        return this.#recoverableState(cluster);
     }
   }
 

@@ -253,9 +253,9 @@ export class EcsServices {
 function otherListener(
   { loadBalancers = [] }: Ecs.Service,
   { targetGroupArn }: BrokerPlace,
-): Pick<Ecs.UpdateServiceCommandInput, "loadBalancers"> {
+): Pick<Ecs.UpdateServiceCommandInput, "loadBalancers" | "healthCheckGracePeriodSeconds"> {
   if (loadBalancers[0]?.targetGroupArn === targetGroupArn) return {};
-  return { loadBalancers: behindListener(targetGroupArn).loadBalancers ?? [] };
+  return { loadBalancers: [], ...behindListener(targetGroupArn) };
 }
 
 /** ECS enters the task's address in the group, and takes no answer for an end while it starts. */

@@ -60,7 +60,7 @@ export interface CertificateFacts {
   readonly caCertificate: string;
   /** When the brokers' certificate ends. */
   readonly notAfterMs: number;
-  /** Hosts that it is valid for; absent: nobody wrote them down, and all that there are. */
+  /** Hosts that it is valid for; absent: nobody has read them yet. */
   readonly names?: readonly string[];
   /** Of the brokers for which it was made. */
   readonly revision: number;

@@ -4,10 +4,10 @@ import { openApiInfo } from "./document.ts";
 import { docsPage, problemsPage, scriptHash, styleHash } from "./pages.ts";
 
 /**
- * `GET /openapi.json`: the API's document. `GET /docs`: the same as a page, and `GET /docs/problems`: what each problem means. Both are
- * made here, of the document that /openapi.json serves: one answer, nothing from elsewhere, and on the
- * first of them one script, which asks nobody but this server. The policy in the header makes browsers
- * hold them to it. They take no login, and each is made once: the document alone takes 20 ms.
+ * `GET /openapi.json`: the API's document. `GET /docs`: the same as a page. `GET /docs/problems`: what
+ * each problem means. The pages have nothing from elsewhere, and the first of them one script, which
+ * asks nobody but this server: the policy in the header makes browsers hold them to it. All three
+ * take no login, and each is made once: the document alone takes 20 ms.
  */
 export function mountDocs(app: App): void {
   let document: string | undefined;

@@ -90,8 +90,10 @@ function certificateMissing(
   const { certificate } = cluster;
   const isKept = parts.secrets.includes("broker") && parts.secrets.includes("authority");
   const isRenewed = target.certificate === "kept" || certificate?.revision === target.revision;
-  const lacksHost = parts.names.some(({ host }) => certificate?.names?.includes(host) === false);
-  if (certificate !== undefined && isKept && isRenewed && !lacksHost) return undefined;
+  const names = certificate?.names;
+  const lacksHost = parts.names.some(({ host }) => names?.includes(host) === false);
+  // A record of before names were written down: the one that is kept is read, and says.
+  if (names !== undefined && isKept && isRenewed && !lacksHost) return undefined;
   const renews = target.certificate === "renewed" || lacksHost;
   return perform("certificate", [{ does: "issueCertificate", revision: target.revision, renews }]);
 }

@@ -1,6 +1,7 @@
 import { MemoryBrokerDriver } from "@millrace/adapter-memory";
 import type { BrokerDriver, ClusterStores } from "@millrace/core";
 import { expect, it } from "vitest";
+import { clusterItem, clusterKeys } from "../clusters/cluster-record.ts";
 import { certificateMs, certificateLeftMsMin, tombstoneMs } from "../clusters/limits.ts";
 import { begun, Killed, MortalPorts, wanted, World } from "./fixtures.ts";
 import { leaseMs, operationKeptMs, renewalRestMs, sweptAtOnceMax } from "./limits.ts";
@@ -105,6 +106,21 @@ it("a certificate that lacks a broker's host is replaced before that broker star
   // Those that run are known by the hosts that theirs has.
   const { brokers } = await world.driver.observe(id);
   expect(brokers.map(({ revision }) => revision)).toEqual([1, 1, 1]);
+});
+
+it("a certificate of which no hosts were written down is read, and not made anew", async () => {
+  const world = new World();
+  const made = await world.created();
+  const { certificate, id } = made;
+  if (certificate === undefined) throw new Error("it has none");
+  // As records were before.
+  const { names: _, ...former } = certificate;
+  const value = clusterItem({ ...made, certificate: former });
+  await world.store.transact([{ kind: "put", key: clusterKeys.cluster(id), value }]);
+  await sweeper(world).sweep();
+  const after = await world.cluster(id);
+  expect(after).toMatchObject({ state: "active", revision: 1 });
+  expect(after.certificate).toEqual(certificate);
 });
 
 it("removes what a late call made for a deleted cluster, and nothing of unknown ones", async () => {

@@ -160,6 +160,11 @@ it("a broker whose deployment has no load balancer any more is found by its own 
   for (const revision of [1, 2]) await driver.ensureBroker(cluster, spec({ revision }));
   const updates = (await kit.askedFor("UpdateService")).slice(-1);
   expect(updates).toMatchObject([{ service: `millrace-${cluster}-1`, loadBalancers: [] }]);
+  // It is back: the task is not ended for being away while it starts.
+  await balanced.ensureBroker(cluster, spec({ revision: 3 }));
+  expect((await kit.askedFor("UpdateService")).slice(-1)).toMatchObject([
+    { loadBalancers: [{ targetGroupArn: groupArn(9_201) }], healthCheckGracePeriodSeconds: 300 },
+  ]);
   for (const _ of [1, 2]) await balanced.remove(cluster, { kind: "broker", broker: 1 });
   await balanced.remove(cluster, { kind: "name", broker: 1 });
 });

@@ -64,7 +64,7 @@ export const sdkLimitTests: Readonly<Record<string, LimitTest>> = {
   groupRequestTimeoutMsMax: met(
     "REQUEST_TIMED_OUT",
     "sdk/src/consumer/ending.test.ts",
-    "who stops waits for a group that does not answer no longer than for two requests",
+    "a request of a group has less time than others",
   ),
   commitRetryMsMax: {
     tuning: "what is not committed by then comes again, as after a crash",

@@ -44,21 +44,43 @@ export class FormerCheckpoints {
 
   /** Whether the source's newest checkpoint tells of the slot at the source's epoch. */
   async holdsSlot(source: Source, slot: Slot): Promise<boolean> {
-    return (await this.#lineOf(source, slot)) !== undefined;
+    return (await this.#told(source, slot, (line) => Promise.resolve(line))) !== undefined;
   }
 
   /** The slot's partitions as the newest of the sources tells them that tells of it. */
   async partitionsOf(sources: readonly Source[], slot: Slot): Promise<readonly PackedOwner[]> {
     for (const source of sources.toSorted((a, b) => b.epoch - a.epoch)) {
-      const line = await this.#lineOf(source, slot);
-      if (line !== undefined) return this.#cachedSection(source.incarnation, line);
+      const { incarnation } = source;
+      const told = await this.#told(source, slot, (line) => this.#cachedSection(incarnation, line));
+      if (told !== undefined) return told;
     }
     return [];
   }
 
-  async #lineOf(source: Source, slot: Slot): Promise<CheckpointSlot | undefined> {
-    const index = await this.#index(source.incarnation);
-    return index?.slots.find((line) => line.slot === slot && line.epoch === source.epoch);
+  /**
+   * What the source's newest checkpoint tells of the slot. Who released a slot and goes on replaces
+   * its checkpoint, and deletes the one before, at any time: what is missing is looked for in the one
+   * that is the newest then, and damage is what two looks at the same one found.
+   */
+  async #told<Told>(
+    { epoch, incarnation }: Source,
+    slot: Slot,
+    tell: (line: CheckpointSlot) => Promise<Told>,
+  ): Promise<Told | undefined> {
+    let former: number | undefined;
+    for (;;) {
+      try {
+        const index = await this.#index(incarnation);
+        const line = index?.slots.find((one) => one.slot === slot && one.epoch === epoch);
+        return line === undefined ? undefined : await tell(line);
+      } catch (error) {
+        if (!(error instanceof CheckpointDamagedError)) throw error;
+        const item = await read(this.#deps, keys.incarnation(incarnation));
+        const newest = registeredIn(item?.value["checkpoint"])?.number;
+        if (newest === former) throw error;
+        former = newest;
+      }
+    }
   }
 
   /** Kept for a while: whoever looks at one partition of a slot looks at the others, too. */

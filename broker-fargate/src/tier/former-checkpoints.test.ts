@@ -32,17 +32,22 @@ describe("what former incarnations' checkpoints hold of slots", () => {
     former = new FormerCheckpoints({ store, clock, random, objects, crc32c, clusterId, limits });
   });
 
-  function writerOf(of: IncarnationId): CheckpointWriter {
+  function writerOf(of: IncarnationId, state: "open" | "closed" = "closed"): CheckpointWriter {
     const { objects, random } = rig;
     const ids = { clusterId, incarnation: of };
     const limits = smallLimits;
-    const register = (checkpoint: RegisteredCheckpoint): Promise<void> => name(of, checkpoint);
+    const register = (checkpoint: RegisteredCheckpoint): Promise<void> =>
+      name(of, checkpoint, state);
     return new CheckpointWriter({ ...ids, objects, random, crc32c, limits, register });
   }
 
-  async function name(of: IncarnationId, checkpoint?: RegisteredCheckpoint): Promise<void> {
+  async function name(
+    of: IncarnationId,
+    checkpoint?: RegisteredCheckpoint,
+    state: "open" | "closed" = "closed",
+  ): Promise<void> {
     const named = checkpoint === undefined ? {} : { checkpoint: { ...checkpoint } };
-    const value = { state: "closed", trim: 0, ...named };
+    const value = { state, trim: 0, ...named };
     await rig.metadata.transact([{ kind: "put", key: keys.incarnation(of), value }]);
   }
 
@@ -132,6 +137,42 @@ describe("what former incarnations' checkpoints hold of slots", () => {
     // The index comes with the first one.
     expect([await readsFor(0), await readsFor(0), await readsFor(1)]).toEqual([2, 0, 1]);
     expect([await readsFor(2), await readsFor(1), await readsFor(0)]).toEqual([1, 0, 1]);
+  });
+
+  it("is told by the next checkpoint where the one that is read is replaced meanwhile", async () => {
+    const asked: string[] = [];
+    let onRead: (() => Promise<void>) | undefined;
+    const overObjects = (store: ObjectStore): ObjectStore => {
+      return Object.assign(store, {
+        readRange: async (key: string, range: ObjectRange) => {
+          asked.push(key);
+          await onRead?.();
+          return rig.memory.readRange(key, range);
+        },
+      });
+    };
+    rig = new CheckpointerRig({ overObjects });
+    const { clock, metadata: store, objects, random } = rig;
+    const limits = smallLimits;
+    former = new FormerCheckpoints({ store, clock, random, objects, crc32c, clusterId, limits });
+    const writer = writerOf(formerIncarnation, "open");
+    await write(writer, { slot: 1, epoch: 3 });
+    const [first] = rig.keys("checkpoint");
+    // Between the index and the section, too.
+    for (const reads of [1, 2]) {
+      let left = reads;
+      onRead = async () => {
+        left -= 1;
+        if (left !== 0) return;
+        onRead = undefined;
+        const before = rig.keys("checkpoint");
+        await write(writer, { slot: 1, epoch: 3 });
+        await rig.memory.delete(before);
+      };
+      expect(await former.partitionsOf([at(formerIncarnation, 3)], slot(1))).toHaveLength(1);
+    }
+    expect(asked[0]).toContain(first);
+    expect(rig.keys("checkpoint")).toHaveLength(1);
   });
 
   it("is an error where the object is missing, short or damaged, and not for ever", async () => {

@@ -16,7 +16,7 @@ import { LmdbMetadataStore, nodeHashing, SystemClock, SystemRandom } from "@mill
 import { ProcessDriver } from "@millrace/adapter-node/process-driver";
 import {
   ApiKeys,
-  type ClusterOutcome,
+  begunClusters,
   ClusterRecords,
   controlApp,
   type OperationId,
@@ -24,7 +24,6 @@ import {
   OperationRunner,
   provisionedConnection,
   RequestRates,
-  type ShownClusters,
   Sweeper,
 } from "@millrace/control-api";
 import { KafkaAccess } from "@millrace/control-api/kafka";
@@ -66,23 +65,7 @@ function run(operation: OperationId): void {
   runner.run(operation).catch(failed(`operation ${operation} rests until the next sweep:`));
 }
 
-/** Begins at once what a call has asked for. */
-async function beginning(outcome: Promise<ClusterOutcome>): Promise<ClusterOutcome> {
-  const settled = await outcome;
-  if (settled.kind === "started") run(settled.operation);
-  return settled;
-}
-
-const clusters: ShownClusters = {
-  list: (page) => records.list(page),
-  find: (id) => records.find(id),
-  findByName: (name) => records.findByName(name),
-  create: (wanted) => beginning(records.create(wanted)),
-  change: (id, change, at) => beginning(records.change(id, change, at)),
-  remove: (id, at) => beginning(records.remove(id, at)),
-  retry: (id, at) => beginning(records.retry(id, at)),
-  upgrade: (id, at) => beginning(records.upgrade(id, at)),
-};
+const clusters = begunClusters(records, run);
 
 async function sweep(): Promise<void> {
   try {

@@ -3,6 +3,7 @@ export { ApiKeys } from "./access/api-keys.ts";
 export { controlApp } from "./app.ts";
 export type { Answer, App, ControlDependencies, ShownClusters } from "./app-type.ts";
 export * from "./clusters/cluster-record.ts";
+export { begunClusters } from "./clusters/begun-clusters.ts";
 export { ClusterRecords } from "./clusters/cluster-records.ts";
 export { limitConfigs } from "./clusters/cluster-rules.ts";
 export { provisionedConnection } from "./connection/provisioned-connection.ts";

@@ -8,22 +8,14 @@ import {
   turnBytesMax,
   waitingSendsMax,
 } from "../limits.ts";
-import { MemoryCluster } from "../../test/memory-cluster.ts";
-import { clientOf, until } from "../../test/memory-client.ts";
-
-function setUp(partitions = 1) {
-  const cluster = new MemoryCluster();
-  cluster.createTopic("lines", partitions);
-  const client = clientOf(cluster);
-  const lines = client.topic("lines", { value: string() });
-  return { cluster, client, lines };
-}
+import type { MemoryCluster } from "../../test/memory-cluster.ts";
+import { linesOf, until } from "../../test/memory-client.ts";
 
 const batchesOf = ({ produced }: MemoryCluster): readonly number[] =>
   produced.flatMap(({ batches }) => batches.map(({ records }) => records.length));
 
 test("a send resolves with where the record lies", async () => {
-  const { client, lines } = setUp();
+  const { client, lines } = linesOf();
   await lines.send({ value: "first" });
   const sent = await lines.send({ value: "second", timestamp: 1_700_000_000_000 });
   expect(sent).toEqual({ topic: "lines", partition: 0, offset: 1, timestamp: 1_700_000_000_000 });
@@ -31,7 +23,7 @@ test("a send resolves with where the record lies", async () => {
 });
 
 test("sends of one turn go in one batch", async () => {
-  const { cluster, client, lines } = setUp();
+  const { cluster, client, lines } = linesOf();
   await lines.send({ value: "to learn the topic" });
   await Promise.all(Array.from({ length: 100 }, (_, i) => lines.send({ value: `${i}` })));
   expect(batchesOf(cluster)).toEqual([1, 100]);
@@ -39,7 +31,7 @@ test("sends of one turn go in one batch", async () => {
 });
 
 test("records gather while the batch before has no answer", async () => {
-  const { cluster, client, lines } = setUp();
+  const { cluster, client, lines } = linesOf();
   await lines.send({ value: "to learn the topic" });
   const { promise, resolve } = Promise.withResolvers<void>();
   cluster.produceGate = promise;
@@ -55,7 +47,7 @@ test("records gather while the batch before has no answer", async () => {
 });
 
 test("a batch lingers, and a flush ends that", async () => {
-  const { cluster, client, lines } = setUp();
+  const { cluster, client, lines } = linesOf();
   const producer = client.producer({ lingerMs: 60_000 });
   for (const value of ["a", "b", "c"]) await producer.enqueue(lines, { value });
   await new Promise((next) => setTimeout(next, 20));
@@ -66,7 +58,7 @@ test("a batch lingers, and a flush ends that", async () => {
 });
 
 test("a batch that is full goes without lingering", async () => {
-  const { cluster, client, lines } = setUp();
+  const { cluster, client, lines } = linesOf();
   const producer = client.producer({ lingerMs: 60_000, batchBytes: 1_000 });
   const sends = Array.from({ length: 3 }, () =>
     producer.enqueue(lines, { value: "x".repeat(400) }),
@@ -79,7 +71,7 @@ test("a batch that is full goes without lingering", async () => {
 });
 
 test("an answer that gets lost does not write a record twice", async () => {
-  const { cluster, client, lines } = setUp();
+  const { cluster, client, lines } = linesOf();
   const faults = ["lost before", "lost after", "none", "lost after"] as const;
   let asked = 0;
   cluster.produceFault = () => faults[asked++] ?? "none";
@@ -90,7 +82,7 @@ test("an answer that gets lost does not write a record twice", async () => {
 });
 
 test("records keep their order over retries", async () => {
-  const { cluster, client, lines } = setUp();
+  const { cluster, client, lines } = linesOf();
   let asked = 0;
   cluster.produceFault = () => (asked++ % 3 === 1 ? "lost before" : "none");
   const values = Array.from({ length: 30 }, (_, i) => `${i}`);
@@ -101,7 +93,7 @@ test("records keep their order over retries", async () => {
 });
 
 test("a broker that has forgotten the producer gets the record under a new producer id", async () => {
-  const { cluster, client, lines } = setUp();
+  const { cluster, client, lines } = linesOf();
   await lines.send({ value: "a" });
   cluster.log("lines").forgetProducers();
   await lines.send({ value: "b" });
@@ -112,7 +104,7 @@ test("a broker that has forgotten the producer gets the record under a new produ
 });
 
 test("a refusal for good fails its records and nothing behind them", async () => {
-  const { cluster, client, lines } = setUp();
+  const { cluster, client, lines } = linesOf();
   let asked = 0;
   cluster.produceFault = () => (asked++ === 0 ? { code: "INVALID_RECORD" } : "none");
   await expect(lines.send({ value: "a" })).rejects.toMatchObject({
@@ -123,7 +115,7 @@ test("a refusal for good fails its records and nothing behind them", async () =>
 });
 
 test("a batch that is too large for the broker goes in halves", async () => {
-  const { cluster, client, lines } = setUp();
+  const { cluster, client, lines } = linesOf();
   await lines.send({ value: "to learn the topic" });
   cluster.produceFault = ({ batches }) =>
     (batches[0]?.records.length ?? 0) > 2 ? { code: "MESSAGE_TOO_LARGE" } : "none";
@@ -133,7 +125,7 @@ test("a batch that is too large for the broker goes in halves", async () => {
 });
 
 test("a record that no broker acknowledges fails when its time is up", async () => {
-  const { cluster, client, lines } = setUp();
+  const { cluster, client, lines } = linesOf();
   cluster.produceFault = () => "lost before";
   const producer = client.producer({ deliveryTimeoutMs: 200 });
   const failure = await producer.send(lines, { value: "a" }).catch((error: unknown) => error);
@@ -145,7 +137,7 @@ test("a record that no broker acknowledges fails when its time is up", async () 
 });
 
 test("enqueue waits while the producer is full", async () => {
-  const { cluster, client, lines } = setUp();
+  const { cluster, client, lines } = linesOf();
   const { promise, resolve } = Promise.withResolvers<void>();
   cluster.produceGate = promise;
   const producer = client.producer({ bufferedBytes: 1_000 });
@@ -162,7 +154,7 @@ test("enqueue waits while the producer is full", async () => {
 });
 
 test("a loop that enqueues leaves the event loop its turns, in which full batches go", async () => {
-  const { cluster, client, lines } = setUp();
+  const { cluster, client, lines } = linesOf();
   await lines.send({ value: "to learn the topic" });
   const producer = client.producer();
   await producer.enqueue(lines, { value: "to open it" });
@@ -179,7 +171,7 @@ test("a loop that enqueues leaves the event loop its turns, in which full batche
 });
 
 test("one request holds the batches of many partitions, up to its limit", async () => {
-  const { cluster, client, lines } = setUp(8);
+  const { cluster, client, lines } = linesOf(8);
   await lines.send({ value: "to learn the topic" });
   const value = "x".repeat(200_000);
   await Promise.all(Array.from({ length: 8 }, (_, partition) => lines.send({ value, partition })));
@@ -194,7 +186,7 @@ test("one request holds the batches of many partitions, up to its limit", async 
 });
 
 test("no more than a few requests to one broker are under way", async () => {
-  const { cluster, client, lines } = setUp(10);
+  const { cluster, client, lines } = linesOf(10);
   await lines.send({ value: "to learn the topic" });
   const { promise, resolve } = Promise.withResolvers<void>();
   cluster.produceGate = promise;
@@ -211,7 +203,7 @@ test("no more than a few requests to one broker are under way", async () => {
 });
 
 test("one send more than may wait is refused", async () => {
-  const { cluster, client } = setUp();
+  const { cluster, client } = linesOf();
   const late = client.topic("late", { value: string() });
   const waiting = Array.from({ length: waitingSendsMax }, () =>
     late.send({ value: "" }).catch((error: unknown) => error),
@@ -226,7 +218,7 @@ test("one send more than may wait is refused", async () => {
 });
 
 test("whoever waits for a topic that does not come learns it together", async () => {
-  const { client } = setUp();
+  const { client } = linesOf();
   const nowhere = client.topic("nowhere", { value: string() });
   const sends = ["a", "b", "c"].map((value) => nowhere.send({ value }));
   const outcomes = await Promise.allSettled(sends);
@@ -237,7 +229,7 @@ test("whoever waits for a topic that does not come learns it together", async ()
 }, 10_000);
 
 test("a signal ends the wait for room, and takes no room", async () => {
-  const { cluster, client, lines } = setUp();
+  const { cluster, client, lines } = linesOf();
   const { promise, resolve } = Promise.withResolvers<void>();
   cluster.produceGate = promise;
   const producer = client.producer({ bufferedBytes: 1_000 });
@@ -254,7 +246,7 @@ test("a signal ends the wait for room, and takes no room", async () => {
 });
 
 test("a flush tells of a message that could not be delivered", async () => {
-  const { cluster, client, lines } = setUp();
+  const { cluster, client, lines } = linesOf();
   cluster.produceFault = () => ({ code: "TOPIC_AUTHORIZATION_FAILED" });
   const producer = client.producer();
   await producer.enqueue(lines, { value: "a" });
@@ -264,7 +256,7 @@ test("a flush tells of a message that could not be delivered", async () => {
 });
 
 test("a key goes where Java's client sends it, and a partition that is named is kept to", async () => {
-  const { cluster, client } = setUp(10);
+  const { cluster, client } = linesOf(10);
   const keyed = client.topic("lines", { key: string(), value: string() });
   // Of murmur2("foobar") = -790332482, made positive: 1357151166.
   expect(await keyed.send({ key: "foobar", value: "" })).toMatchObject({ partition: 6 });
@@ -279,7 +271,7 @@ test("a key goes where Java's client sends it, and a partition that is named is 
 });
 
 test("records without a key reach every partition", async () => {
-  const { cluster, client, lines } = setUp(4);
+  const { cluster, client, lines } = linesOf(4);
   for (let i = 0; i < 12; i += 1) await lines.send({ value: `${i}` });
   const counts = [0, 1, 2, 3].map((partition) => cluster.log("lines", partition).endOffset);
   expect(counts).toEqual([3, 3, 3, 3]);
@@ -287,7 +279,7 @@ test("records without a key reach every partition", async () => {
 });
 
 test("a message to a topic that was just created waits for it", async () => {
-  const { cluster, client } = setUp();
+  const { cluster, client } = linesOf();
   const late = client.topic("late", { value: string() });
   const sent = late.send({ value: "a" });
   await new Promise((next) => setTimeout(next, 60));
@@ -297,7 +289,7 @@ test("a message to a topic that was just created waits for it", async () => {
 });
 
 test("closing sends what is held, and refuses what comes later", async () => {
-  const { cluster, client, lines } = setUp();
+  const { cluster, client, lines } = linesOf();
   const producer = client.producer({ lingerMs: 60_000 });
   const delivery = await producer.enqueue(lines, { value: "a" });
   await producer.close();
@@ -308,7 +300,7 @@ test("closing sends what is held, and refuses what comes later", async () => {
 });
 
 test("headers arrive in order, also two of one name", async () => {
-  const { cluster, client, lines } = setUp();
+  const { cluster, client, lines } = linesOf();
   const bytes = new Uint8Array([1]);
   await lines.send({
     value: "",
@@ -339,7 +331,7 @@ test.for([
 ] as const)(
   "options that contradict each other, or are no numbers, are refused: %j",
   ([options, said]) => {
-    const { client } = setUp();
+    const { client } = linesOf();
     expect(() => client.producer(options)).toThrow(said);
   },
 );

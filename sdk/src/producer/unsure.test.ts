@@ -1,23 +1,14 @@
 /** Outcomes that nobody knows: no number is given twice, and no producer id is taken up again. */
 import { expect, test } from "vitest";
-import { string } from "../codec.ts";
-import { MemoryCluster, type ProduceFault } from "../../test/memory-cluster.ts";
-import { clientOf, until } from "../../test/memory-client.ts";
-
-function setUp(partitions = 1) {
-  const cluster = new MemoryCluster();
-  cluster.createTopic("lines", partitions);
-  const client = clientOf(cluster);
-  const lines = client.topic("lines", { value: string() });
-  return { cluster, client, lines };
-}
+import type { ProduceFault } from "../../test/memory-cluster.ts";
+import { linesOf, until } from "../../test/memory-client.ts";
 
 test.for<[ProduceFault, string]>([
   ["garbled after", "INVALID_RESPONSE"],
   ["failed after", "UNKNOWN_SERVER_ERROR"],
 ])("the numbers of a batch whose outcome is '%s' are not given to the next", async (faulty) => {
   const [fault, code] = faulty;
-  const { cluster, client, lines } = setUp();
+  const { cluster, client, lines } = linesOf();
   await lines.send({ value: "first" });
   cluster.produceFault = () => fault;
   await expect(lines.send({ value: "a" })).rejects.toMatchObject({ code });
@@ -28,7 +19,7 @@ test.for<[ProduceFault, string]>([
 });
 
 test("a partition that has lost a producer id never gets it again, however late another comes", async () => {
-  const { cluster, client, lines } = setUp(2);
+  const { cluster, client, lines } = linesOf(2);
   const send = (value: string, partition: number) => lines.send({ value, partition });
   const forgotten = new Set<number>();
   cluster.produceFault = ({ batches }) =>

@@ -1,17 +1,8 @@
 /** What waits on its way into a producer, and for how long. */
 import { afterEach, expect, test, vi } from "vitest";
-import { json, string } from "../codec.ts";
+import { json } from "../codec.ts";
 import { ConnectionError } from "../errors.ts";
-import { MemoryCluster } from "../../test/memory-cluster.ts";
-import { clientOf } from "../../test/memory-client.ts";
-
-function setUp(partitions = 1) {
-  const cluster = new MemoryCluster();
-  cluster.createTopic("lines", partitions);
-  const client = clientOf(cluster);
-  const lines = client.topic("lines", { value: string() });
-  return { cluster, client, lines };
-}
+import { linesOf } from "../../test/memory-client.ts";
 
 const large = "x".repeat(600);
 
@@ -20,7 +11,7 @@ afterEach(() => {
 });
 
 test("a message for a partition that is not there takes no room", async () => {
-  const { client, lines } = setUp();
+  const { client, lines } = linesOf();
   const producer = client.producer({ bufferedBytes: 1_000 });
   await producer.send(lines, { value: "to learn the topic" });
   for (let i = 0; i < 10; i += 1) {
@@ -34,7 +25,7 @@ test("a message for a partition that is not there takes no room", async () => {
 });
 
 test("a signal ends the wait also of who stands behind another", async () => {
-  const { cluster, client, lines } = setUp();
+  const { cluster, client, lines } = linesOf();
   const { promise, resolve } = Promise.withResolvers<void>();
   cluster.produceGate = promise;
   const producer = client.producer({ bufferedBytes: 1_000 });
@@ -51,7 +42,7 @@ test("a signal ends the wait also of who stands behind another", async () => {
 });
 
 test("a flush waits for what was there, and not for what others go on to send", async () => {
-  const { cluster, client, lines } = setUp(2);
+  const { cluster, client, lines } = linesOf(2);
   cluster.produceFault = () => {
     cluster.produceGate = new Promise((next) => setTimeout(next, 3));
     return "none";
@@ -76,7 +67,7 @@ test("a flush waits for what was there, and not for what others go on to send", 
 });
 
 test("a message is sent as it was when it was handed over", async () => {
-  const { cluster, client } = setUp();
+  const { cluster, client } = linesOf();
   const counts = client.topic("lines", { value: json<{ count: number }>() });
   const value = { count: 0 };
   const sends: Promise<unknown>[] = [];
@@ -88,7 +79,7 @@ test("a message is sent as it was when it was handed over", async () => {
 
 test("what is sent to a known topic while no broker answers has its whole time", async () => {
   vi.useFakeTimers();
-  const { cluster, client, lines } = setUp();
+  const { cluster, client, lines } = linesOf();
   const first = lines.send({ value: "first" });
   await vi.advanceTimersByTimeAsync(100);
   await first;
@@ -110,7 +101,7 @@ test("what is sent to a known topic while no broker answers has its whole time",
 
 test("the time of a message begins when it is handed over, not when there is room", async () => {
   vi.useFakeTimers();
-  const { cluster, client, lines } = setUp();
+  const { cluster, client, lines } = linesOf();
   cluster.produceFault = () => "lost before";
   const producer = client.producer({ bufferedBytes: 1_000, deliveryTimeoutMs: 5_000 });
   const sends = Promise.allSettled([large, large].map((value) => producer.send(lines, { value })));
@@ -125,7 +116,7 @@ test("the time of a message begins when it is handed over, not when there is roo
 });
 
 test("no request takes longer than a record may", async () => {
-  const { cluster, client } = setUp();
+  const { cluster, client } = linesOf();
   client.producer({ deliveryTimeoutMs: 1_500 });
   client.producer();
   expect(cluster.opened).toEqual([{ requestTimeoutMs: 1_500 }, { requestTimeoutMs: 30_000 }]);
@@ -134,7 +125,7 @@ test("no request takes longer than a record may", async () => {
 
 test("a producer that is closed leaves no timer behind", async () => {
   vi.useFakeTimers();
-  const { client, lines } = setUp();
+  const { client, lines } = linesOf();
   const producer = client.producer({ lingerMs: 60_000 });
   const delivery = producer.enqueue(lines, { value: "a" });
   await vi.advanceTimersByTimeAsync(100);
@@ -146,7 +137,7 @@ test("a producer that is closed leaves no timer behind", async () => {
 });
 
 test("producers that send one record each do not all choose the same partition", async () => {
-  const { cluster, client, lines } = setUp(4);
+  const { cluster, client, lines } = linesOf(4);
   await Promise.all(
     Array.from({ length: 32 }, async () => {
       await using producer = client.producer();
@@ -159,7 +150,7 @@ test("producers that send one record each do not all choose the same partition",
 });
 
 test("a closed client refuses to send by a rejection", async () => {
-  const { client, lines } = setUp();
+  const { client, lines } = linesOf();
   await client.close();
   await expect(lines.send({ value: "a" })).rejects.toMatchObject({ code: "CLOSED" });
 });

@@ -8,7 +8,7 @@ import { join } from "node:path";
 import { MemoryBrokerDriver, MemoryMetadataStore } from "@millrace/adapter-memory";
 import { nodeHashing, SystemClock, SystemRandom } from "@millrace/adapter-node";
 import {
-  type ClusterOutcome,
+  begunClusters,
   ClusterRecords,
   controlApp,
   OperationRecords,
@@ -68,25 +68,11 @@ function makeApp(): ReturnType<typeof controlApp> {
   const records = new ClusterRecords({ ...ports, store });
   const runner = new OperationRunner({ ...ports, store, driver, stores: driver, holder: "here" });
   const admins = new Map<ClusterId, MemoryClusterAdmin>();
-  const beginning = async (outcome: Promise<ClusterOutcome>): Promise<ClusterOutcome> => {
-    const settled = await outcome;
-    if (settled.kind === "started") {
-      runner.run(settled.operation).catch((error: unknown) => failures.push(error));
-    }
-    return settled;
-  };
   return controlApp({
     ...{ ...ports, store, provisioning: "full" },
-    clusters: {
-      list: (page) => records.list(page),
-      find: (id) => records.find(id),
-      findByName: (name) => records.findByName(name),
-      create: (wanted) => beginning(records.create(wanted)),
-      change: (id, change, at) => beginning(records.change(id, change, at)),
-      remove: (id, at) => beginning(records.remove(id, at)),
-      retry: (id, at) => beginning(records.retry(id, at)),
-      upgrade: (id, at) => beginning(records.upgrade(id, at)),
-    },
+    clusters: begunClusters(records, (operation) => {
+      runner.run(operation).catch((error: unknown) => failures.push(error));
+    }),
     operations: new OperationRecords({ ...ports, store }),
     access: {
       admin: async ({ id }) => {

@@ -247,6 +247,12 @@ export class BrokerHost extends Machine implements Brokers {
     } catch (error) {
       this.note(`a graceful stop failed: ${describe(error)}`);
     }
+    // The process exits within this turn; what is left of the turn asks nothing of the outside.
+    life.freeze();
+    this.world.clock.after(0, () => this.#stopped(life));
+  }
+
+  #stopped(life: Life): void {
     // Its end may have come in another way meanwhile.
     if (this.#life !== life) return;
     this.#end(life);

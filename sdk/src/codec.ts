@@ -3,6 +3,7 @@
  * it is encoded, and what is read is checked, and turned into the schema's output, after it is
  * decoded. So the bytes hold what the schema takes, never what it gives.
  */
+import { types } from "node:util";
 import type { SchemaInput, SchemaOutput, StandardSchema } from "./schema.ts";
 
 /**
@@ -110,7 +111,7 @@ export function string(schema?: StandardSchema): Codec<string, unknown> {
  */
 export function bytes(): Codec<Uint8Array> {
   const encode = (value: Uint8Array): Uint8Array => {
-    if (!(value instanceof Uint8Array)) throw new TypeError("it is not a Uint8Array");
+    if (!types.isUint8Array(value)) throw new TypeError("it is not a Uint8Array");
     return value;
   };
   return codecOf(encode, (value: Uint8Array) => value, undefined);

@@ -2,6 +2,7 @@ import type { SASLOptions } from "@platformatic/kafka";
 import type { ConnectionOptions as TlsOptions } from "node:tls";
 import { Admin } from "./admin/admin.ts";
 import { Consumer } from "./consumer/consumer.ts";
+import { callForNobody, isCalledFor } from "./consumer/on-behalf.ts";
 import type { ConsumeOptions } from "./consumer/options.ts";
 import { argumentError, closedError } from "./errors.ts";
 import { connectTimeoutMsDefault, requestTimeoutMsDefault } from "./limits.ts";
@@ -95,7 +96,7 @@ export class MillraceClient implements AsyncDisposable {
   readonly admin: Admin;
   readonly #openTransport: OpenTransport;
   readonly #options: ConnectOptions;
-  readonly #consumers = new Set<AsyncDisposable>();
+  readonly #consumers = new Set<Consumer>();
   readonly #producers = new Set<AsyncDisposable>();
   #producer: Producer | undefined;
   #closing: Promise<void> | undefined;
@@ -158,11 +159,16 @@ export class MillraceClient implements AsyncDisposable {
 
   /**
    * Stops the consumers, whose handlers may send until they are done, then sends what the producers
-   * hold, and closes all connections.
+   * hold, and closes all connections. Called by a handler of one of its consumers it does not wait, as
+   * that would be for itself.
    */
   close(): Promise<void> {
-    this.#closing ??= this.#close();
-    return this.#closing;
+    const isHandlers = [...this.#consumers].some((consumer) => isCalledFor(consumer));
+    this.#closing ??= callForNobody(() => this.#close());
+    if (!isHandlers) return this.#closing;
+    // Its outcome is told to whoever closes it from outside.
+    this.#closing.catch(() => undefined);
+    return Promise.resolve();
   }
 
   [Symbol.asyncDispose](): Promise<void> {

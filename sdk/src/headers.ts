@@ -1,3 +1,4 @@
+import { types } from "node:util";
 import { argumentError } from "./errors.ts";
 import type { HeaderEntry } from "./transport/transport.ts";
 
@@ -40,7 +41,7 @@ export function encodeHeaders(headers: HeadersInput | undefined): readonly Heade
 function encodeHeader(name: unknown, value: unknown): Uint8Array | null {
   if (typeof name !== "string") throw argumentError("a header's name is text");
   if (typeof value === "string") return encoder.encode(value);
-  if (value === null || ArrayBuffer.isView(value)) return value as Uint8Array | null;
+  if (value === null || types.isUint8Array(value)) return value;
   throw argumentError(`header ${name} must be text, bytes or null`);
 }
 

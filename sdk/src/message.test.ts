@@ -122,11 +122,19 @@ test("headers and codecs that give no bytes are refused before they meet the rec
   const lines = new MessageFormat("lines", { value: string() });
   const headers = { trace: 7 } as unknown as { readonly trace: string };
   expect(() => lines.encode({ value: "", headers })).toThrow("header trace must be");
+  const words = { trace: new Uint16Array(1) } as unknown as { readonly trace: Uint8Array };
+  expect(() => lines.encode({ value: "", headers: words })).toThrow("header trace must be");
   const nameless = [[undefined, "x"]] as unknown as readonly [string, string][];
   expect(() => lines.encode({ value: "", headers: nameless })).toThrow("name is text");
   const wrong: Codec<string> = { encode: (value) => value as never, decode: () => "" };
   const typed = new MessageFormat("lines", { value: wrong });
   expect(() => typed.encode({ value: "text" })).toThrow("did not give a Uint8Array");
+  const view: Codec<string> = {
+    encode: () => new DataView(new ArrayBuffer(1)) as never,
+    decode: () => "",
+  };
+  const viewed = new MessageFormat("lines", { value: view });
+  expect(() => viewed.encode({ value: "text" })).toThrow("did not give a Uint8Array");
 });
 
 test("a side that refuses later leaves no rejection behind where the other refuses at once", async () => {

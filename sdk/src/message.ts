@@ -1,4 +1,5 @@
 /** What a topic's keys and values are: in types, and on their way into bytes and out of them. */
+import { types } from "node:util";
 import type { Codec } from "./codec.ts";
 import { json, string } from "./codec.ts";
 import { argumentError, ValidationError, type ValidationTarget } from "./errors.ts";
@@ -238,8 +239,8 @@ function sideOf(side: KeySide | ValueSide, alone: (schema: never) => Codec<never
     try {
       const bytes: unknown = codec.encode(value);
       // Later it would fail the whole request, with what others sent.
-      if (!ArrayBuffer.isView(bytes)) throw new TypeError("its codec did not give a Uint8Array");
-      return bytes as Uint8Array;
+      if (!types.isUint8Array(bytes)) throw new TypeError("its codec did not give a Uint8Array");
+      return bytes;
     } catch (error) {
       return refuseWith(target, error);
     }

@@ -61,9 +61,16 @@ export class ConsumerCore {
   /** Called whenever there may be something to hand out, or nothing ever again. */
   onChange: () => void = () => undefined;
 
+  /** For whom handlers are called. */
+  readonly consumer: object;
   readonly #onStopped: () => void;
 
-  constructor(openTransport: OpenTransport, settings: ConsumerSettings, onStopped: () => void) {
+  constructor(
+    openTransport: OpenTransport,
+    settings: ConsumerSettings,
+    { consumer, onStopped }: { readonly consumer: object; readonly onStopped: () => void },
+  ) {
+    this.consumer = consumer;
     this.#onStopped = onStopped;
     this.#settings = settings;
     this.#records = openTransport();
@@ -316,7 +323,7 @@ export class ConsumerCore {
   }
 
   async #tell(event: RebalanceEvent): Promise<void> {
-    await callFor(this, this.#settings.onRebalance, event);
+    await callFor(this.consumer, this.#settings.onRebalance, event);
   }
 
   /** Where it fails for good, what was processed comes again. */

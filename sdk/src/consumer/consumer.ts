@@ -96,10 +96,11 @@ export class Consumer<M extends Message = Message> implements AsyncIterable<M>, 
     const settings = consumerSettings([...this.#formats.keys()], options);
     const { signal } = options;
     const abort = (): void => this.#stopQuietly();
-    this.#core = new ConsumerCore(openTransport, settings, () => {
+    const stopped = (): void => {
       signal?.removeEventListener("abort", abort);
       onStopped();
-    });
+    };
+    this.#core = new ConsumerCore(openTransport, settings, { consumer: this, onStopped: stopped });
     if (signal?.aborted === true) abort();
     else signal?.addEventListener("abort", abort, { once: true });
   }
@@ -202,7 +203,7 @@ export class Consumer<M extends Message = Message> implements AsyncIterable<M>, 
    */
   stop({ signal }: Abortable = {}): Promise<void> {
     const stopping = this.#core.stop();
-    if (!isCalledFor(this.#core)) return withSignal(stopping, signal);
+    if (!isCalledFor(this)) return withSignal(stopping, signal);
     // Its outcome is that of `run`.
     stopping.catch(() => undefined);
     return Promise.resolve();
@@ -275,7 +276,7 @@ export class Consumer<M extends Message = Message> implements AsyncIterable<M>, 
       ...{ timestamp: record.timestampMs, key: record.key, value: record.value },
       ...{ headers: new MessageHeaders(record.headers), error },
     };
-    await callFor(this.#core, onInvalid, invalid);
+    await callFor(this, onInvalid, invalid);
     return undefined;
   }
 

@@ -52,6 +52,49 @@ test("closing the client lets handlers send until they are done", async () => {
   expect(committed()).toBe(1);
 });
 
+test("a handler that closes the client does not wait for itself, and others may send until they are done", async () => {
+  const { client, lines, cluster } = await setUp(["a", "b"]);
+  cluster.createTopic("copies");
+  const copies = client.topic("copies", { value: string() });
+  const closing = Promise.withResolvers<void>();
+  await lines.consume(quick).run(
+    async ({ value }) => {
+      if (value === "a") {
+        await closing.promise;
+        await sleep(20);
+        await copies.send({ value });
+      } else {
+        await client.close();
+        closing.resolve();
+      }
+    },
+    { concurrency: 2 },
+  );
+  await client.close();
+  expect(cluster.values("copies")).toEqual(["a"]);
+  expect(client.openCount).toBe(0);
+}, 3_000);
+
+test("who stops a consumer within a handler of another one, which its own handler runs, waits for neither", async () => {
+  const { client, lines, cluster } = await setUp(["outer"]);
+  cluster.createTopic("others");
+  const others = client.topic("others", { value: string() });
+  await others.send({ value: "inner" });
+  const outer = lines.consume(quick);
+  const inner = others.consume({ ...quick, group: "inner" });
+  const seen: string[] = [];
+  await outer.run(async ({ value }) => {
+    seen.push(value);
+    await inner.run(async (message) => {
+      seen.push(message.value);
+      await outer.stop();
+      await inner.stop();
+    });
+  });
+  expect(seen).toEqual(["outer", "inner"]);
+  await client.close();
+}, 3_000);
+
 test("the last commit is tried again where a broker says that it passes", async () => {
   const { client, lines, cluster, committed } = await setUp(["a", "b"]);
   const consumer = lines.consume({ ...quick, autoCommitIntervalMs: 60_000 });

@@ -32,7 +32,7 @@ export async function runHandlers<M>(core: ConsumerCore, work: Work<M>): Promise
     begin(inHand.from);
   };
   const hand = (message: M | undefined): void | Promise<void> =>
-    message === undefined ? undefined : callFor(core, work.handler, message);
+    message === undefined ? undefined : callFor(core.consumer, work.handler, message);
   /** A promise only where the handler, or the schema, gives one: to wait for nothing costs as well. */
   const handle = (inHand: InHand): Promise<void> | undefined => {
     try {

@@ -6,6 +6,7 @@ import {
   type Clock,
   type Credential,
   type Hashing,
+  type Item,
   type ItemValue,
   keys,
   type MetadataStore,
@@ -17,6 +18,7 @@ import {
   scramMechanisms,
   stretched,
   type User,
+  userItem,
   userWrites,
 } from "@millrace/core";
 import { ControlStore } from "../operations/control-store.ts";
@@ -48,19 +50,33 @@ export class UserChanges {
     this.#store = new ControlStore(deps);
   }
 
-  /** `exists`: the companion is there already. Throws MetadataError. */
+  /**
+   * `exists`: the companion, or the user, is there already. A try without an answer that takes effect
+   * after the user was removed again is refused: it has not seen that. Throws MetadataError.
+   */
   async add(
     login: { readonly username: string; readonly password: string },
     companion: Companion,
   ): Promise<"added" | "exists"> {
     const user = await this.#userOf(login);
     const isThere = { kind: "put", ...companion, condition: { is: "absent" } } as const;
-    const written = JSON.stringify(companion.value);
-    const outcome = await this.#store.transact(
-      [...userWrites(undefined, user), isThere],
-      (refused) => refused.some(({ found }) => JSON.stringify(found?.value) === written),
-    );
-    return outcome === "written" ? "added" : "exists";
+    // Its stamps are no other's.
+    const written = JSON.stringify(userItem(user));
+    const isOurs = (found: Item | undefined): boolean => JSON.stringify(found?.value) === written;
+    for (;;) {
+      const seen = await this.#store.get(keys.userDeletions);
+      const outcome = await this.#store.transact(
+        [...userWrites(undefined, user, { version: seen?.version ?? 0 }), isThere],
+        (refused) => refused.some(({ found }) => isOurs(found)),
+      );
+      if (outcome === "written") return "added";
+      const found = await this.#store.get(keys.user(user.name));
+      // By a try before, without an answer.
+      if (isOurs(found)) return "added";
+      const isTaken = found ?? (await this.#store.get(companion.key));
+      if (isTaken !== undefined) return "exists";
+      // Only another user was removed meanwhile.
+    }
   }
 
   /** Removes the user, whoever changed it meanwhile, and its companion. Throws MetadataError. */

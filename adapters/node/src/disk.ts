@@ -10,6 +10,7 @@ import {
   readdirSync,
   readSync,
   renameSync,
+  statSync,
   writeSync,
   writevSync,
 } from "node:fs";
@@ -20,6 +21,7 @@ import { openFilesMax, removalsMax, syncsMax, writevPartsMax, zeroFillBytes } fr
 import type { OpenFile } from "./open-files.ts";
 import { OpenFiles } from "./open-files.ts";
 import { Removals } from "./removals.ts";
+import { SharedSyncs } from "./shared-syncs.ts";
 
 export interface NodeDiskOptions {
   readonly openFilesMax?: number;
@@ -55,6 +57,7 @@ export class NodeDisk implements Disk {
   readonly #removals = new Removals(removalsMax);
   readonly #shared: Shared;
   readonly #syncs: "done" | "left";
+  readonly #folderSyncs = new SharedSyncs((directory) => this.#syncFolder(directory));
 
   constructor(root: string, options: NodeDiskOptions = {}) {
     this.#root = root;
@@ -91,6 +94,9 @@ export class NodeDisk implements Disk {
   list(directory: string): readonly string[] {
     const full = this.#resolve(directory);
     try {
+      // Most folders that are asked for are not there: those of partitions that nobody wrote to. To
+      // find that out by an error takes ten times as long.
+      if (statSync(full, { throwIfNoEntry: false }) === undefined) return [];
       return this.#files.makeDo(() => readdirSync(full)).sort();
     } catch (error) {
       if (absentCodes.has(codeOf(error))) return [];
@@ -137,6 +143,10 @@ export class NodeDisk implements Disk {
 
   async syncDirectory(directory: string): Promise<void> {
     if (this.#syncs === "left") return;
+    await this.#folderSyncs.run(directory);
+  }
+
+  async #syncFolder(directory: string): Promise<void> {
     const full = this.#resolve(directory);
     // A folder that was removed meanwhile has no names to keep.
     const how = { files: this.#files, flags: constants.O_RDONLY };

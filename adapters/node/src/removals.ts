@@ -39,7 +39,8 @@ export class Removals {
 
   #remove(path: string): void {
     try {
-      const found = lstatSync(path);
+      const found = lstatSync(path, { throwIfNoEntry: false });
+      if (found === undefined) return;
       if (found.isDirectory()) this.#removeFolder(path);
       else this.#removeFile(path, found.size);
     } catch (error) {

@@ -46,6 +46,24 @@ describe("a partition under local durability", () => {
     expect(again.leaderEpoch).toBeGreaterThan(owner.leaderEpoch);
   });
 
+  it("is served after a death once its records are durable; what else a sync does waits for an idle moment", async () => {
+    const rig = await new Rig().start();
+    const topic = await rig.createTopic("t", { configs: local });
+    const owner = await rig.partitions.open(topic, 0);
+    await owner.append({ records: batchOf([1]), waitFor: "durable" });
+    await rig.kill();
+    const again = await rig.partitions.open(topic, 0);
+    const folder = `partitions/${topic}-0`;
+    expect(again.mark.isMarked).toBe(true);
+    expect(rig.disk.list(folder)).not.toContain("leader-epochs");
+    await rig.crash();
+    const third = await rig.partitions.open(topic, 0);
+    expect(readAllRecords(third)).toEqual([{ offset: 0, value: 1 }]);
+    await rig.pass(rig.limits.idleSyncMs + rig.limits.dutyPauseMs);
+    expect(third.mark.isMarked).toBe(false);
+    expect(rig.disk.list(folder)).toContain("leader-epochs");
+  });
+
   it("is synced and taken off the dirty list when idle, and then needs no timer", async () => {
     const rig = await new Rig().start();
     const topic = await rig.createTopic("t", { configs: local });

@@ -79,8 +79,10 @@ export class LogOpener {
    */
   async open(place: MarkedPartition, settings: TopicSettings): Promise<OpenedPartition> {
     const { disk, items } = this.#deps;
-    assertAllPlaced(disk, partitionDirectory(place));
-    await finishReplacements(disk, partitionDirectory(place));
+    const directory = partitionDirectory(place);
+    const names = disk.list(directory);
+    assertAllPlaced(directory, names);
+    await finishReplacements(disk, directory, names);
     const [dirtyFrom, startOffset] = await Promise.all([
       items.dirtyFrom(place),
       items.startOffset(place),
@@ -122,7 +124,8 @@ export class LogOpener {
     how: { readonly trust: LogTrust; readonly next: number },
   ): Promise<PartitionLog> {
     const { next, trust } = how;
-    await finishReplacements(this.#deps.disk, partitionDirectory(place));
+    const directory = partitionDirectory(place);
+    await finishReplacements(this.#deps.disk, directory, this.#deps.disk.list(directory));
     const stored = await this.#deps.items.startOffset(place);
     const tiered = await this.#deps.tier?.load(place, stored);
     // The journal may still hold what lies before the start; such entries are replayed as well.

@@ -72,8 +72,10 @@ export class PartitionLoader {
     });
     this.#tellRecovered(place, log);
     log.beginEpoch(openSlot.epoch);
-    // A journaled reply promises everything below it too, so what is below must be durable first.
-    if (isListed || log.isDirty) await this.#syncOpened(place, log);
+    // A journaled reply promises everything below it too, so what is below must be durable first. What
+    // is listed stays so until an idle moment, which also writes down the leader epochs.
+    if (isListed) await this.#syncOpened(place, log, () => log.syncRecords());
+    else if (log.isDirty) await this.#syncOpened(place, log, () => log.sync());
     if (isClosed() || !this.isKnown(place)) {
       log.close();
       throw new UnknownPartitionError(`partition ${partition} of topic ${topicId} is gone`);
@@ -118,9 +120,13 @@ export class PartitionLoader {
     if (cutBytes > 0) this.#deps.warn(`${partitionDirectory(place)}: cut ${cutBytes} bytes`, "");
   }
 
-  async #syncOpened(at: PartitionPlace, log: PartitionLog): Promise<void> {
+  async #syncOpened(
+    at: PartitionPlace,
+    log: PartitionLog,
+    sync: () => Promise<void>,
+  ): Promise<void> {
     try {
-      await log.sync();
+      await sync();
     } catch (error) {
       if (!(error instanceof DiskError)) throw error;
       closeLog(log, this.#deps.warn);

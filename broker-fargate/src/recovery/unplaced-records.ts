@@ -45,9 +45,9 @@ export class UnplacedRecords {
 
 const suffix = ".unplaced";
 
-/** Throws a DiskError for a partition that is offline. */
-export function assertAllPlaced(disk: Disk, directory: string): void {
-  const name = disk.list(directory).find((file) => file.endsWith(suffix));
+/** Throws a DiskError for a partition that is offline. `names`: the files in its folder. */
+export function assertAllPlaced(directory: string, names: readonly string[]): void {
+  const name = names.find((file) => file.endsWith(suffix));
   if (name === undefined) return;
   const offset = Number(name.slice(0, -suffix.length));
   const cause = new Error(`the partition is offline: synced records below ${offset} are gone`);

@@ -174,7 +174,7 @@ describe("a cleaned segment", () => {
           expect(disk.list(directory)).toEqual([]);
           continue;
         }
-        await finishReplacements(disk, directory);
+        await finishReplacements(disk, directory, disk.list(directory));
         const after = openTestLog(disk, { config });
         expect([all, compacted(end)]).toContainEqual(offsetsIn(after));
         if (outcome === "replaced") expect(offsetsIn(after)).toEqual(compacted(end));
@@ -191,7 +191,7 @@ describe("a cleaned segment", () => {
     await expect(compact(log)).rejects.toThrow(DiskError);
     const end = closedOf(log)[3]?.baseOffset ?? -1;
     log.close();
-    await finishReplacements(disk, directory);
+    await finishReplacements(disk, directory, disk.list(directory));
     expect(offsetsIn(openTestLog(disk, { config }))).toEqual(compacted(end));
   });
 
@@ -270,7 +270,7 @@ async function recover(disk: MemoryDisk, random: SeededRandom): Promise<void> {
     const at = 1 + random.below(12);
     const mortal = new MortalDisk(disk, { at, moment: random.below(2) === 0 ? "before" : "after" });
     try {
-      await finishReplacements(mortal, directory);
+      await finishReplacements(mortal, directory, mortal.list(directory));
       return;
     } catch (error) {
       if (!(error instanceof Death)) throw error;

@@ -86,6 +86,7 @@ function openSegments(
   const cutSnapshots = snapshots.cutEnd(endOffset);
   const replayed = replayBatches({
     ...{ segments, epochs, snapshots, config, recovered, endOffset },
+    hasEpochs: names.includes(leaderEpochsName),
     coveredTo: Math.min(coldEndOffset, endOffset),
   });
   const { missesProducers, producers } = replayed;
@@ -243,6 +244,8 @@ function verifyFrom(segments: SegmentList, options: LogOptions, from: number): R
 interface Replay {
   readonly segments: SegmentList;
   readonly epochs: LeaderEpochs;
+  /** Whether their file is there. */
+  readonly hasEpochs: boolean;
   readonly snapshots: ProducerSnapshots;
   readonly config: LogConfig;
   readonly recovered: Recovered;
@@ -295,11 +298,13 @@ export function batchesHere(segments: SegmentList, end: number): BatchesHere {
 }
 
 /** The offset from which on the batches have to be asked for their leader epochs. */
-function knownEpochsEnd({ segments, epochs, config, recovered, endOffset }: Replay): number {
-  const loaded = epochs.load();
+function knownEpochsEnd(from: Replay): number {
+  const { segments, epochs, config, hasEpochs, recovered, endOffset } = from;
+  // A log that nobody wrote to has none: not to look for it saves such logs their longest call.
+  const isLoaded = hasEpochs && epochs.load() === "loaded";
   const trusted = Math.min(recovered.trustedTo ?? endOffset, endOffset);
   // No epochs: an empty log's file, or a damaged one, which no CRC tells apart.
-  if (loaded === "unusable" || epochs.entries.length === 0) return 0;
+  if (!isLoaded || epochs.entries.length === 0) return 0;
   epochs.cutEnd(trusted);
   if (trusted < endOffset) return trusted;
   const last = segments.active?.tail(config).lastLeaderEpoch ?? -1;

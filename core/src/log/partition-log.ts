@@ -105,9 +105,7 @@ export class PartitionLog {
 
   /** Of the segments; looks at each file once. */
   get sizeBytes(): number {
-    let bytes = 0;
-    for (const segment of this.#segments.all) bytes += segment.sizeBytes;
-    return bytes;
+    return this.#segments.all.reduce((bytes, segment) => bytes + segment.sizeBytes, 0);
   }
 
   /** The idempotent producers of the batches in the log. */
@@ -216,6 +214,14 @@ export class PartitionLog {
   }
 
   /**
+   * Before the first `sync`: makes durable what was found at the opening, and writes down nothing, so
+   * that the next open trusts what it would have trusted. Rejects as `sync` does.
+   */
+  syncRecords(): Promise<void> {
+    return this.#syncs.syncRecords();
+  }
+
+  /**
    * Writes down what makes the next open cheap: the indexes' ends and a producer snapshot. For idle
    * partitions, before a `sync`.
    */
@@ -266,10 +272,7 @@ export class PartitionLog {
     this.#deleteBefore(this.#logStartOffset);
   }
 
-  /**
-   * Deletes segments that end at or before `offset`, which the object store has. The start and the
-   * leader epochs stay.
-   */
+  /** Deletes segments that end at or before `offset`, which the object store has, and no more. */
   removeLocalBefore(offset: number): void {
     assert(offset <= this.#endOffset, "what is to be appended is not removed");
     if (offset <= this.localStartOffset) return;
@@ -295,10 +298,7 @@ export class PartitionLog {
     return this.localStartOffset;
   }
 
-  /**
-   * The files end before what the object store has: they go, and the log goes on where that ends,
-   * with the producers and the epochs that are known there.
-   */
+  /** The files end before what the object store has: they go, and the log goes on where that ends. */
   async restartAt(
     offset: number,
     known: { readonly producers: ProducerState; readonly epochs: readonly LeaderEpochStart[] },

@@ -51,10 +51,14 @@ export function parseBesideName(
 
 /**
  * Finishes the replacement that a death left half done, if one is there. Before the log is opened:
- * until then its segments may be neither all of the old ones nor the new one.
+ * until then its segments may be neither all of the old ones nor the new one. `names`: the files in
+ * the folder.
  */
-export async function finishReplacements(disk: Disk, directory: string): Promise<void> {
-  const names = disk.list(directory);
+export async function finishReplacements(
+  disk: Disk,
+  directory: string,
+  names: readonly string[],
+): Promise<void> {
   const swaps = names.flatMap((name) => {
     const parsed = parseBesideName(name);
     return parsed?.kind === "swap" ? [parsed] : [];

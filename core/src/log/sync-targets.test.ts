@@ -1,6 +1,11 @@
 import { MemoryDisk, SeededRandom } from "@millrace/adapter-memory";
 import { describe, expect, test } from "vitest";
-import { appendAll, openTestLog, testBatch } from "../../../test/fixtures/partition-log.ts";
+import {
+  appendAll,
+  directory,
+  openTestLog,
+  testBatch,
+} from "../../../test/fixtures/partition-log.ts";
 import type { PartitionLog } from "./partition-log.ts";
 
 function append(log: PartitionLog): void {
@@ -39,6 +44,36 @@ describe("a log's sync", () => {
     await expect(log.sync()).rejects.toEqual(final);
     expect(() => append(log)).toThrow(final);
     expect([log.recoveryPoint, log.isDirty]).toEqual([0, true]);
+  });
+
+  test("of its records alone lets nothing go with power, and writes nothing down", async () => {
+    const disk = new MemoryDisk();
+    append(openTestLog(disk));
+    disk.kill();
+    const recovery = { kind: "verifyFrom", offset: 0, leaderEpochMax: 1 } as const;
+    const log = openTestLog(disk, { recovery });
+    await log.syncRecords();
+    expect([log.recoveryPoint, log.isDirty]).toEqual([0, true]);
+    expect(disk.list(directory)).not.toContain("leader-epochs");
+    disk.crash(new SeededRandom(1));
+    const again = openTestLog(disk, { recovery });
+    expect(again.endOffset).toBe(1);
+    await again.syncRecords();
+    await again.sync();
+    expect([again.recoveryPoint, again.isDirty]).toEqual([1, false]);
+    expect(disk.list(directory)).toContain("leader-epochs");
+  });
+
+  test("of its records alone is final where it fails", async () => {
+    const disk = new MemoryDisk();
+    append(openTestLog(disk));
+    disk.kill();
+    const recovery = { kind: "verifyFrom", offset: 0, leaderEpochMax: 1 } as const;
+    const log = openTestLog(disk, { recovery });
+    disk.failNext({ operation: "sync", matches: (path) => path.endsWith(".log") });
+    await expect(log.syncRecords()).rejects.toMatchObject({ reason: "io" });
+    await expect(log.sync()).rejects.toMatchObject({ reason: "io" });
+    expect(() => append(log)).toThrow("disk failed");
   });
 
   test("that waits for one that failed for want of room makes its own try", async () => {

@@ -93,6 +93,19 @@ export class SyncTargets {
     return this.#waiting;
   }
 
+  /**
+   * Makes durable what was written, and notes nothing of it: `recoveryPoint` stays, and the next sync
+   * does all that it would have done. Before the first `sync`.
+   */
+  async syncRecords(): Promise<void> {
+    try {
+      await Promise.all([...this.#unsynced].map((segment) => segment.sync()));
+      if (this.#directoryChanged) await this.#syncDirectories();
+    } catch (error) {
+      throw this.#failed(error);
+    }
+  }
+
   #begin(endOffset: () => number, epochs: LeaderEpochs): Promise<void> {
     this.#running = this.#run(endOffset(), epochs).finally(() => {
       this.#running = undefined;

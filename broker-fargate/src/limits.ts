@@ -136,3 +136,5 @@ export const servedLookMs = 50;
 export const httpHeadersMsMax = 10_000;
 /** Open connections to the HTTP port: probes and scrapers need few. */
 export const httpConnectionsMax = 256;
+/** What standard error does not take, as on a full disk, is kept up to this; then lines are dropped. */
+export const keptLogBytesMax = 1_048_576;

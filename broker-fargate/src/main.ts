@@ -9,7 +9,7 @@ import type { TlsOptions } from "node:tls";
 import { setFlagsFromString } from "node:v8";
 import { lockDirectory, readProcessUsage, watchTurns } from "@millrace/adapter-node";
 import { parseSettings, type Settings } from "@millrace/core";
-import { destination, type Logger, pino } from "pino";
+import { type Logger, pino } from "pino";
 import manifest from "../package.json" with { type: "json" };
 import type { ControlFetch } from "./http/app.ts";
 import { lazyControl, type Serving } from "./http/lazy-control.ts";
@@ -28,6 +28,7 @@ import { type Options, readOptions, UsageError, usage } from "./options.ts";
 import { advertisedOf, openListeners } from "./server/listeners.ts";
 import { readTls } from "./server/tls.ts";
 import { TlsFault } from "./server/tls-fault.ts";
+import { logToStandardError } from "./standard-streams.ts";
 import { startScreen } from "./start-screen.ts";
 
 const exitFailure = 1;
@@ -56,10 +57,7 @@ async function main(): Promise<void> {
 }
 
 async function run(options: Options): Promise<void> {
-  const log = pino(
-    { level: process.env["MILLRACE_LOG_LEVEL"] ?? "warn" },
-    destination({ dest: 2, sync: true }),
-  );
+  const log = pino({ level: process.env["MILLRACE_LOG_LEVEL"] ?? "warn" }, logToStandardError());
   const configuration = readConfiguration(options, log);
   const { settings } = configuration;
   const addresses = listenerAddresses(settings);

@@ -136,6 +136,7 @@ export const brokerLimitTests: Readonly<Record<string, LimitTest>> = {
     `${server}/limits.test.ts`,
     "logs some lines a second about bad clients, and how many it left out",
   ),
+  keptLogBytesMax: { tuning: "further lines are dropped until there is room" },
   listenBacklogConnectionsMax: { tuning: "what the kernel holds; it refuses on its own" },
   metricSeriesMax: met(
     "counts nothing, and is named once",

@@ -9,7 +9,8 @@ import { join, resolve } from "node:path";
 import { parseArgs } from "node:util";
 import { MetadataHost } from "@millrace/adapter-node/metadata-host";
 import { MetadataError } from "@millrace/core";
-import { destination, pino } from "pino";
+import { pino } from "pino";
+import { logToStandardError } from "../standard-streams.ts";
 
 const exitFailure = 1;
 const exitUsage = 2;
@@ -51,10 +52,7 @@ function readOptions(): Options | "help" {
 }
 
 async function run({ directory, socketPath }: Options): Promise<void> {
-  const log = pino(
-    { level: process.env["MILLRACE_LOG_LEVEL"] ?? "warn" },
-    destination({ dest: 2, sync: true }),
-  );
+  const log = pino({ level: process.env["MILLRACE_LOG_LEVEL"] ?? "warn" }, logToStandardError());
   const onDropped = (reason: string): void => {
     log.warn({ reason }, `closed a client's connection: ${reason}`);
   };

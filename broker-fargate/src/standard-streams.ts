@@ -1,0 +1,14 @@
+import { destination } from "pino";
+import { keptLogBytesMax } from "./limits.ts";
+
+/**
+ * Where a process's log goes: standard error, which may be a file on a disk that is full, or a pipe that
+ * nobody reads any more, as standard output may be. What can't be written is kept up to a bound and
+ * written when there is room. There is nowhere to say so, and the process goes on.
+ */
+export function logToStandardError(): ReturnType<typeof destination> {
+  const log = destination({ dest: 2, sync: true, maxLength: keptLogBytesMax });
+  log.on("error", () => undefined);
+  for (const stream of [process.stdout, process.stderr]) stream.on("error", () => undefined);
+  return log;
+}

@@ -43,13 +43,12 @@ async function run(args: readonly string[]): Promise<number> {
 }
 
 async function dump(args: readonly string[]): Promise<number> {
-  const [{ readDumpOptions, dumpUsage }, { dumpFiles }, { crc32c, loadCodecs }] = await Promise.all(
-    [
+  const [{ readDumpOptions, dumpUsage }, { dumpFiles }, { crc32c, loadCodecs, readStoredEntries }] =
+    await Promise.all([
       import("./log/dump-options.ts"),
       import("./log/dump-files.ts"),
       import("@millrace/adapter-node"),
-    ],
-  );
+    ]);
   const options = readDumpOptions(args);
   if (options === "help") {
     process.stdout.write(`${dumpUsage}\n`);
@@ -58,6 +57,7 @@ async function dump(args: readonly string[]): Promise<number> {
   const outcome = dumpFiles(options, {
     crc32c,
     codecs: loadCodecs().codecs,
+    storedEntries: readStoredEntries,
     write: (line) => process.stdout.write(`${line}\n`),
   });
   return outcome === "sound" ? 0 : exitFailure;

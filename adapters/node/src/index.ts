@@ -7,6 +7,7 @@ export * from "./directory-lock.ts";
 export { watchTurns } from "./event-loop.ts";
 export { loadCodecs } from "./codecs.ts";
 export { crc32c } from "./crc32c.ts";
+export { readStoredEntries, type StoredEntry } from "./read-items.ts";
 export {
   WorkerPool,
   type WorkerPoolDeps,

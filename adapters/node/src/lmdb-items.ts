@@ -175,7 +175,7 @@ function holdsFor(condition: Condition | undefined, found: ItemBytes | undefined
 const blank = 0x20;
 
 /** An item is its version in decimal, a blank, and the value's JSON. */
-function decoded(key: string, bytes: Buffer): ItemBytes {
+export function decoded(key: string, bytes: Buffer): ItemBytes {
   const at = bytes.indexOf(blank);
   const version = Number(bytes.toString("latin1", 0, Math.max(0, at)));
   if (!Number.isSafeInteger(version) || version < 1) throw damagedItem(key);
@@ -183,7 +183,7 @@ function decoded(key: string, bytes: Buffer): ItemBytes {
 }
 
 /** Above every byte of an item's key. */
-const noteMark = 0xff;
+export const noteMark = 0xff;
 const noteKeyBytes = 9;
 
 function noteKey(number: number): Buffer {
@@ -210,7 +210,7 @@ function keyBytes(key: string): Buffer {
   return Buffer.from(bytes);
 }
 
-function keyText(bytes: Buffer): string {
+export function keyText(bytes: Buffer): string {
   let text = "";
   for (let index = 0; index < bytes.length; ) {
     const [first = 0, second = 0, third = 0] = bytes.subarray(index, index + 3);

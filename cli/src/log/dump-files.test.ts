@@ -49,12 +49,15 @@ interface Dumped {
   readonly of: (what: string) => readonly Record<string, unknown>[];
 }
 
+/** There is no database here. */
+const deps = { crc32c, codecs: jsCodecs, storedEntries: () => [] };
+
 function dump(...args: readonly string[]): Dumped {
   const options = readDumpOptions([...args, "--output", "json"]);
   if (options === "help") throw new Error("help");
   const lines: string[] = [];
   const write = (line: string): number => lines.push(line);
-  const outcome = dumpFiles(options, { crc32c, codecs: jsCodecs, write });
+  const outcome = dumpFiles(options, { ...deps, write });
   const all = lines.map((line) => JSON.parse(line) as Record<string, unknown>);
   return { outcome, lines, of: (what) => all.filter((line) => line["what"] === what) };
 }
@@ -63,7 +66,7 @@ function textOf(...args: readonly string[]): readonly string[] {
   const options = readDumpOptions(args);
   if (options === "help") throw new Error("help");
   const lines: string[] = [];
-  dumpFiles(options, { crc32c, codecs: jsCodecs, write: (line) => lines.push(line) });
+  dumpFiles(options, { ...deps, write: (line) => lines.push(line) });
   return lines;
 }
 

@@ -5,6 +5,7 @@ import { dumpCheckpoint } from "./dump-checkpoint.ts";
 import { dumpFence } from "./dump-fence.ts";
 import { dumpImage } from "./dump-image.ts";
 import { dumpOffsetIndex, dumpTimeIndex } from "./dump-indexes.ts";
+import { dumpItems } from "./dump-items.ts";
 import { dumpJournal } from "./dump-journal.ts";
 import type { DumpOptions } from "./dump-options.ts";
 import {
@@ -13,7 +14,7 @@ import {
   dumpLeaderEpochs,
   dumpSnapshot,
 } from "./dump-states.ts";
-import type { Dump } from "./dumper.ts";
+import type { Dump, StoredEntries } from "./dumper.ts";
 import { type FileKind, fileKind } from "./file-kind.ts";
 import { Report } from "./report.ts";
 import { type FileSource, openSource } from "./source.ts";
@@ -21,6 +22,7 @@ import { type FileSource, openSource } from "./source.ts";
 export interface DumpDeps {
   readonly crc32c: Crc32c;
   readonly codecs: CodecSet;
+  readonly storedEntries: StoredEntries;
   readonly write: (line: string) => void;
 }
 
@@ -49,11 +51,11 @@ function dumpFile(
     const source = open(path);
     const beside = (name: string): FileSource | undefined => openIfThere(open, name);
     const kind = fileKind(resolve(path), source);
-    const { codecs, crc32c } = deps;
+    const { codecs, crc32c, storedEntries } = deps;
     const { records } = options;
     report.begin(kind ?? "unknown", source.bytes);
     if (kind === undefined) report.damage(0, "no file that Millrace writes");
-    else dumpers[kind]({ path, source, report, records, crc32c, codecs, beside });
+    else dumpers[kind]({ path, source, report, records, crc32c, codecs, beside, storedEntries });
   } catch (error) {
     // What the operating system refuses is said of this file; the others are still dumped.
     if (!isFileError(error)) throw error;
@@ -76,6 +78,7 @@ const dumpers: Readonly<Record<FileKind, (dump: Dump) => void>> = {
   fence: dumpFence,
   image: (dump) => dumpImage(dump, dump.source),
   checkpoint: dumpCheckpoint,
+  items: dumpItems,
 };
 
 function openIfThere(open: (path: string) => FileSource, path: string): FileSource | undefined {

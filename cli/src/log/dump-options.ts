@@ -15,7 +15,7 @@ export const dumpUsage: string = `millrace log dump FILE…
 
 Prints what a file of a data directory or an object of a bucket holds, and checks every CRC in it:
 a segment (.log), its indexes (.index, .timeindex), a snapshot, leader-epochs, a journal, a cold
-segment, a checkpoint. What it is, its name or its magic tells. Changes nothing.
+segment, a checkpoint; and the items of metadata/data.mdb, without what logins rest on. What it is, its name or its magic tells. Changes nothing.
 
   --records          each record of each batch too
   --limit LINES      print at most so many lines of a file (default: ${linesShownDefault}); all is checked

@@ -11,7 +11,8 @@ export type FileKind =
   | "journal"
   | "fence"
   | "image"
-  | "checkpoint";
+  | "checkpoint"
+  | "items";
 
 const byName: readonly (readonly [RegExp, FileKind])[] = [
   [/\.(?:log|unplaced|swap|cleaned)$/u, "segment"],
@@ -23,6 +24,7 @@ const byName: readonly (readonly [RegExp, FileKind])[] = [
   [/(?:^|\/)compacted-gaps(?:\.tmp)?$/u, "compacted gaps"],
   [/\.(?:journal|spare)$/u, "journal"],
   [/(?:^|\/)\d{20}-\d+-\d+-[0-9a-f]{16}$/u, "image"],
+  [/(?:^|\/)data\.mdb$/u, "items"],
   [/(?:^|\/)checkpoint\/\d+-[0-9a-f]{32}\/\d{20}$/u, "checkpoint"],
 ];
 

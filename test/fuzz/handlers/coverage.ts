@@ -1,9 +1,20 @@
-import { type ApiKey, apis, kafkaError } from "@millrace/wire";
+import { ApiKey, apis, ErrorCode, kafkaError } from "@millrace/wire";
 import type { CheckedReply } from "./check-reply.ts";
 import { nameOf } from "./conversation.ts";
 import type { Expectation } from "./expectation.ts";
 
+/**
+ * What a broker without logins and without an authorizer, as the one that is fuzzed, always refuses;
+ * answers without an error would have to be asked for elsewhere.
+ */
+const refusals: ReadonlyMap<ApiKey, number> = new Map([
+  [ApiKey.SaslHandshake, ErrorCode.ILLEGAL_SASL_STATE],
+  [ApiKey.SaslAuthenticate, ErrorCode.ILLEGAL_SASL_STATE],
+  [ApiKey.DescribeAcls, ErrorCode.SECURITY_DISABLED],
+]);
+
 interface Row {
+  readonly apiKey: ApiKey;
   requests: number;
   answers: number;
   withoutError: number;
@@ -25,7 +36,7 @@ export class Coverage {
     const rows = new Map<string, Row>();
     for (const { apiKey, maxVersion } of served) {
       for (let version = apis[apiKey].minVersion; version <= maxVersion; version += 1) {
-        const counts = { requests: 0, answers: 0, withoutError: 0, codes: new Map() };
+        const counts = { apiKey, requests: 0, answers: 0, withoutError: 0, codes: new Map() };
         rows.set(nameOf(apiKey, version), counts);
       }
     }
@@ -52,7 +63,7 @@ export class Coverage {
     if (row !== undefined) row.requests += 1;
   }
 
-  replied(name: string, { errorCodes }: CheckedReply): void {
+  replied(name: string, { errorCodes }: Pick<CheckedReply, "errorCodes">): void {
     const row = this.#rows.get(name);
     if (row === undefined) return;
     row.answers += 1;
@@ -74,8 +85,13 @@ export class Coverage {
 
   missing(): readonly string[] {
     if (this.#requests < this.#requestsToTell) return [];
-    return [...this.#rows].flatMap(([name, { answers, withoutError }]) => {
+    return [...this.#rows].flatMap(([name, { answers, apiKey, codes, withoutError }]) => {
       if (answers === 0) return [`${name} was never answered`];
+      const refusal = refusals.get(apiKey);
+      if (refusal !== undefined) {
+        const isMet = codes.has(refusal);
+        return isMet ? [] : [`${name} was never answered with ${kafkaError(refusal).name}`];
+      }
       return withoutError === 0 ? [`${name} was never answered without an error`] : [];
     });
   }

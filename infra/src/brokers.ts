@@ -92,6 +92,12 @@ export class Brokers extends Construct {
         resources: [bucket.bucketArn],
         conditions: { StringLike: { "s3:prefix": "cl_*" } },
       },
+      {
+        // Each start of a broker looks whether a rule would take its objects away.
+        sid: "RulesOfTheBucket",
+        actions: ["s3:GetLifecycleConfiguration"],
+        resources: [bucket.bucketArn],
+      },
     );
   }
 

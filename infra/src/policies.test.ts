@@ -13,6 +13,7 @@ const services: Readonly<Record<string, string>> = {
   "cluster-tables.ts": "dynamodb",
   "ecs-definitions.ts": "ecs",
   "ecs-services.ts": "ecs",
+  "lifecycle-rules.ts": "s3",
   "metadata-requests.ts": "dynamodb",
   "multipart.ts": "s3",
   "object-store.ts": "s3",
@@ -29,6 +30,7 @@ const actionsOf: Readonly<Record<string, readonly string[]>> = {
   ],
   "s3:ListObjectsV2": ["s3:ListBucket"],
   "s3:DeleteObjects": ["s3:DeleteObject"],
+  "s3:GetBucketLifecycleConfiguration": ["s3:GetLifecycleConfiguration"],
   "s3:CreateMultipartUpload": ["s3:PutObject"],
   "s3:UploadPart": ["s3:PutObject"],
   "s3:CompleteMultipartUpload": ["s3:PutObject"],
@@ -69,7 +71,10 @@ const needed: Readonly<Record<string, readonly string[]>> = {
     ...["dynamodb:DescribeStream", "dynamodb:GetRecords", "dynamodb:GetShardIterator"],
     "dynamodb:ListStreams",
   ],
-  TaskRole: asked("metadata-requests.ts", "multipart.ts", "object-store.ts"),
+  TaskRole: [
+    ...asked("lifecycle-rules.ts", "metadata-requests.ts", "multipart.ts"),
+    ...asked("object-store.ts"),
+  ],
 };
 
 const made: { resources: Resources } = { resources: {} };

@@ -108,6 +108,11 @@ export const awsLimitTests: LimitTests = {
     `${aws}/object-store.test.ts`,
     "is retriable when the body is cut, or ends nowhere",
   ),
+  rulesMsMax: met(
+    "the store is opened, and the rules are not known",
+    `${aws}/lifecycle-rules.test.ts`,
+    "is opened where the server does not say in time what rules there are",
+  ),
   uploadMsMax: met(
     "ObjectError, retriable, perhaps applied",
     `${aws}/object-store.test.ts`,

@@ -48,6 +48,8 @@ export class AwsClusterStores implements ClusterStores {
     return S3ObjectStore.open({
       ...this.#common(region),
       ...{ bucket, prefix: cluster, addressing, crc32c },
+      // A deleted cluster's objects are to go.
+      rules: "unchecked",
       ...(endpoints?.s3 === undefined ? {} : { endpoint: endpoints.s3 }),
     });
   }

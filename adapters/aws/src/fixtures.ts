@@ -65,6 +65,7 @@ export class ScriptedS3 {
       clock: hurried,
       random: new SeededRandom(1),
       crc32c,
+      rules: "unchecked",
       ...options,
     });
   }

@@ -23,6 +23,8 @@ export const connectMsMax = 3_000;
 /** How long a request may take, and one that carries an object or a part of it to S3. */
 export const requestMsMax = 15_000;
 export const uploadMsMax = 60_000;
+/** How long a start waits to be told the bucket's lifecycle rules. */
+export const rulesMsMax = 5_000;
 /** Keys of one DeleteObjects: S3's limit. */
 export const deletedKeysMax = 1_000;
 /** How long it may take to connect to DynamoDB, and to have one request answered. */

@@ -24,6 +24,7 @@ import {
   requestMsMax,
   uploadMsMax,
 } from "./limits.ts";
+import { checkLifecycleRules } from "./lifecycle-rules.ts";
 import { type MultipartDeps, putInParts } from "./multipart.ts";
 import { s3Error, s3Failure } from "./s3-errors.ts";
 import { bodyOf, crcOf, crcText, readBody, type ResponseBody, withinTime } from "./s3-requests.ts";
@@ -43,6 +44,8 @@ export interface S3ObjectStoreOptions {
   readonly crc32c: Crc32c;
   /** Told of uploads whose parts were left in the bucket. */
   readonly onLeftUpload?: MultipartDeps["onLeftUpload"];
+  /** Whether the bucket is asked for its lifecycle rules, once; `checked` if absent. */
+  readonly rules?: "checked" | "unchecked";
   /** For tests against servers that take small parts. */
   readonly partBytes?: number;
   readonly multipartBytesMin?: number;
@@ -76,10 +79,26 @@ export class S3ObjectStore implements ObjectStore {
     this.#prefix = prefix === "" ? "" : `${prefix}/`;
   }
 
-  /** Loads the SDK, which is loaded nowhere else; sends nothing. */
+  /**
+   * Loads the SDK, which is loaded nowhere else, and asks for the bucket's lifecycle rules. Rejects
+   * with LifecycleRuleError where one of them would take objects of the prefix away.
+   */
   static async open(options: S3ObjectStoreOptions): Promise<S3ObjectStore> {
     const sdk = await import("@aws-sdk/client-s3");
-    return new S3ObjectStore(sdk, makeClient(sdk, options), options);
+    const store = new S3ObjectStore(sdk, makeClient(sdk, options), options);
+    if (options.rules !== "unchecked") await store.#checkRules();
+    return store;
+  }
+
+  async #checkRules(): Promise<void> {
+    const { bucket, clock } = this.#options;
+    const at = { sdk: this.#sdk, client: this.#client, clock };
+    try {
+      await checkLifecycleRules(at, { bucket, prefix: this.#prefix });
+    } catch (error) {
+      await this.close();
+      throw error;
+    }
   }
 
   async putIfAbsent(key: string, parts: readonly Uint8Array[]): Promise<"stored" | "exists"> {

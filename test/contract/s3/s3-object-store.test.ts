@@ -85,3 +85,16 @@ it("keeps to its prefix", async () => {
   expect(await other.readRange("a", { from: 0, bytes: 1 })).toBeUndefined();
   await Promise.all([one.close(), other.close()]);
 });
+
+it("is not opened while a rule of the bucket would delete its objects by their age", async () => {
+  const rule =
+    "<Rule><ID>tidy</ID><Filter><Prefix>ruled/</Prefix></Filter><Status>Enabled</Status>" +
+    "<Expiration><Days>7</Days></Expiration></Rule>";
+  const body = `<LifecycleConfiguration>${rule}</LifecycleConfiguration>`;
+  const place = `${server?.endpoint}/${bucket}?lifecycle`;
+  expect((await fetch(place, { method: "PUT", body })).ok).toBe(true);
+  await expect(openStore("ruled")).rejects.toThrow(/away: tidy/u);
+  await (await openStore("others")).close();
+  expect((await fetch(place, { method: "DELETE" })).ok).toBe(true);
+  await (await openStore("ruled")).close();
+});

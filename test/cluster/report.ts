@@ -1,8 +1,16 @@
 /** Distributions of outages, and the table that shows them. */
-import type { Outage } from "./faults.ts";
+
+/** A partition's longest silence after a fault. */
+interface Silence {
+  /** The kind of fault, or what its outages are called. */
+  readonly of: string;
+  readonly gapMs: number;
+  /** The number of the fault. */
+  readonly fault: number;
+}
 
 export interface Distribution {
-  readonly of: Outage["of"];
+  readonly of: string;
   readonly faults: number;
   /** One for each partition and fault. */
   readonly outages: number;
@@ -11,7 +19,7 @@ export interface Distribution {
   readonly maxMs: number;
 }
 
-export function distributions(outages: readonly Outage[]): readonly Distribution[] {
+export function distributions(outages: readonly Silence[]): readonly Distribution[] {
   const kinds = [...new Set(outages.map(({ of }) => of))];
   return kinds.map((of) => {
     const its = outages.filter((outage) => outage.of === of);

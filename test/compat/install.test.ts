@@ -44,3 +44,15 @@ test("a client that can't be installed is an error each time and leaves no build
   await expect(install(refuse)).rejects.toThrow("not in the registry");
   expect(readdirSync(cache)).toEqual([]);
 });
+
+test("a file that a program shares with another is there, and a change of it is another build", async () => {
+  const other = mkdtempSync(join(tmpdir(), "compat-other-"));
+  const shared = { folder: other, paths: ["clients"] };
+  const build = async (): Promise<void> => {};
+  writeFileSync(join(other, "clients"), "1");
+  const first = await installed({ cache, name: "client", source, shared, build });
+  expect(existsSync(join(first, "clients"))).toBe(true);
+  writeFileSync(join(other, "clients"), "2");
+  expect(await installed({ cache, name: "client", source, shared, build })).not.toBe(first);
+  rmSync(other, { recursive: true });
+});

@@ -30,29 +30,46 @@ function build(cwd: string, file: string, ...args: readonly string[]): Promise<s
   return runOrThrow({ file, args, cwd }, INSTALL_MS_MAX);
 }
 
+async function buildMaven(cwd: string): Promise<void> {
+  const copy = ["dependency:copy-dependencies", "-DoutputDirectory=libs"];
+  await build(cwd, "mvn", "-q", "-B", "compile", ...copy);
+}
+
+function runMaven(program: {
+  readonly directory: string;
+  readonly main: string;
+  readonly heapMax: string;
+}): Runnable {
+  const { directory, main, heapMax } = program;
+  const classPath = `${directory}/target/classes:${directory}/libs/*`;
+  const args = [`-Xmx${heapMax}`, ...SMALL_JVM, "-cp", classPath, main];
+  return { file: "java", args, cwd: directory };
+}
+
 async function installJava(cache: string): Promise<Runnable> {
   const directory = await installed({
     cache,
     name: "java",
     source: folder("java"),
-    build: async (cwd) => {
-      await build(
-        cwd,
-        "mvn",
-        "-q",
-        "-B",
-        "compile",
-        "dependency:copy-dependencies",
-        "-DoutputDirectory=libs",
-      );
-    },
+    build: buildMaven,
   });
-  const classPath = `${directory}/target/classes:${directory}/libs/*`;
-  return {
-    file: "java",
-    args: ["-Xmx256m", ...SMALL_JVM, "-cp", classPath, "compat.Main"],
-    cwd: directory,
-  };
+  return runMaven({ directory, main: "compat.Main", heapMax: "256m" });
+}
+
+/** The transcript and the clients of the Java program are these applications' too. */
+const JAVA_SHARED = ["Transcript.java", "Context.java"].map(
+  (file) => `src/main/java/compat/${file}`,
+);
+
+async function installApplications(cache: string): Promise<Runnable> {
+  const directory = await installed({
+    cache,
+    name: "applications",
+    source: folder("applications"),
+    shared: { folder: folder("java"), paths: JAVA_SHARED },
+    build: buildMaven,
+  });
+  return runMaven({ directory, main: "compat.Applications", heapMax: "512m" });
 }
 
 async function installPython(cache: string): Promise<Runnable> {
@@ -228,6 +245,12 @@ export const PROGRAMS: readonly Program[] = [
       "acls",
     ],
     install: installKafkaTools,
+  },
+  {
+    name: "applications",
+    client: "MirrorMaker 2 4.3.1",
+    scenarios: ["mirror"],
+    install: installApplications,
   },
   {
     name: "malformed",

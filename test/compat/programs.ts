@@ -248,8 +248,8 @@ export const PROGRAMS: readonly Program[] = [
   },
   {
     name: "applications",
-    client: "MirrorMaker 2 4.3.1",
-    scenarios: ["mirror"],
+    client: "Streams and MirrorMaker 2 4.3.1",
+    scenarios: ["streams", "mirror"],
     install: installApplications,
   },
   {

@@ -35,6 +35,7 @@ public final class Applications {
 
     private static Map<String, Scenario> scenarios() {
         Map<String, Scenario> scenarios = new LinkedHashMap<>();
+        scenarios.put("streams", StreamsScenarios::streams);
         scenarios.put("mirror", MirrorScenarios::mirror);
         return scenarios;
     }

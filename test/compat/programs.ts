@@ -248,8 +248,8 @@ export const PROGRAMS: readonly Program[] = [
   },
   {
     name: "applications",
-    client: "Streams and MirrorMaker 2 4.3.1",
-    scenarios: ["streams", "mirror"],
+    client: "Streams, Connect, MirrorMaker 2 4.3.1",
+    scenarios: ["streams", "connect", "mirror"],
     install: installApplications,
   },
   {

@@ -36,6 +36,7 @@ public final class Applications {
     private static Map<String, Scenario> scenarios() {
         Map<String, Scenario> scenarios = new LinkedHashMap<>();
         scenarios.put("streams", StreamsScenarios::streams);
+        scenarios.put("connect", ConnectScenarios::connect);
         scenarios.put("mirror", MirrorScenarios::mirror);
         return scenarios;
     }

@@ -1,5 +1,4 @@
 import { type Clock, DiskError, MetadataError, type Timer } from "@millrace/core";
-import { ApiKey } from "@millrace/wire";
 import type { AdvertisedListener } from "../handlers/handler.ts";
 import {
   bytesInFlightPerConnectionMax,
@@ -18,7 +17,8 @@ import { IdleWatch } from "./idle-watch.ts";
 import { ReplyInMaking } from "./reply-memory.ts";
 import type { RequestMemory } from "./request-memory.ts";
 import {
-  isProduce,
+  mayFollow,
+  opensConnection,
   type Outcome,
   type QueuedRequest,
   type QueueItem,
@@ -221,10 +221,8 @@ export class Connection implements LinkListener, InputOwner, Debtor, SaslHost {
     if (item.kind === "end") return true;
     if (this.isOutputFull || !this.share.isLeft) return false;
     const first = this.inFlight[0];
-    if (first !== undefined && !(first.apiKey === ApiKey.Produce && isProduce(item.frame))) {
-      return false;
-    }
-    return this.deps.backlog.admits(this);
+    if (first !== undefined && !mayFollow(first, item.frame)) return false;
+    return opensConnection(item.frame) || this.deps.backlog.admits(this);
   }
 
   private start({ frame, receivedMs }: QueuedRequest): void {

@@ -35,6 +35,23 @@ test("a reply in the making counts as unsent, until it is written", async () => 
   expect(metric("millrace_unsent_reply_bytes")).toBe(0);
 });
 
+test("who comes while others hold all there is for replies is told the versions, and then served", async () => {
+  const fetches: RequestContext[] = [];
+  const fetch = route(ApiKey.Fetch, (_, context) => {
+    fetches.push(context);
+    return new Promise<FetchResponseInput>(() => undefined);
+  });
+  const versions = route(ApiKey.ApiVersions, () => ({ errorCode: 0, apiKeys: [] }));
+  const { connect } = bench([fetch, metadata, versions]);
+  connect().listener?.receive(fetchRequest);
+  fetches[0]?.replyMemory.grow(outputBytesMax + 1);
+  const newcomer = connect();
+  newcomer.listener?.receive(request(ApiKey.ApiVersions, {}));
+  expect(newcomer.received).toHaveLength(1);
+  newcomer.listener?.receive(metadataRequest(7));
+  expect(correlationIds(newcomer.received).slice(1)).toEqual([7]);
+});
+
 test("who made nothing yet waits for room; a connection that ends leaves none of its reply", async () => {
   const { fetches, connect, metric } = slowFetches();
   const [first, second] = [connect(), connect()];

@@ -1,4 +1,4 @@
-import type { ApiKey } from "@millrace/wire";
+import { ApiKey } from "@millrace/wire";
 import type { CloseReason } from "./close-reason.ts";
 import type { Reply } from "./dispatcher.ts";
 
@@ -29,7 +29,26 @@ export interface RequestInFlight {
 
 export type Outcome = { readonly reply: Reply | undefined } | { readonly failed: CloseReason };
 
-/** The API key is a request's first two bytes, and Produce's is 0. */
-export function isProduce(frame: Uint8Array): boolean {
-  return frame[0] === 0 && frame[1] === 0;
+/** Whether a request may start before the one ahead is answered: Produce behind Produce. */
+export function mayFollow(ahead: RequestInFlight, frame: Uint8Array): boolean {
+  return ahead.apiKey === ApiKey.Produce && apiKeyOf(frame) === ApiKey.Produce;
+}
+
+const opening: ReadonlySet<number> = new Set([
+  ApiKey.ApiVersions,
+  ApiKey.SaslHandshake,
+  ApiKey.SaslAuthenticate,
+]);
+
+/**
+ * Whether it is one of those that a connection begins with. Their replies are small: they wait for
+ * nobody's unsent replies, so that who comes while others read nothing can show that it reads.
+ */
+export function opensConnection(frame: Uint8Array): boolean {
+  return opening.has(apiKeyOf(frame));
+}
+
+/** A request's first two bytes. */
+function apiKeyOf(frame: Uint8Array): number {
+  return ((frame[0] ?? 0) << 8) | (frame[1] ?? 0);
 }

@@ -15,11 +15,11 @@ interface Place {
 }
 
 /**
- * Asks for the bucket's lifecycle rules, and throws LifecycleRuleError where one would delete current
- * objects of the prefix by their age, or move them where they can't be read at once: a journal that
- * loses an object, or a fence, loses records (ownership rule 5). What can't be asked is not known, and
- * no reason not to start: the right to ask may be missing, a server may have no such rules, and one
- * that is away has to be waited for by whoever reads and writes.
+ * Asks for the bucket's lifecycle rules, and throws LifecycleRuleError where one would delete
+ * current objects of the prefix by their age, or move them where they can't be read at once: a
+ * journal that loses an object, or a fence, loses records (ownership rule 5). What can't be asked is
+ * not known, and no reason not to start: the right to ask may be missing, a server may have no such
+ * rules, and one that is away has to be waited for by whoever reads and writes.
  */
 export async function checkLifecycleRules(
   deps: { readonly sdk: typeof S3; readonly client: S3.S3Client; readonly clock: Clock },

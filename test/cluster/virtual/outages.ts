@@ -19,7 +19,7 @@ export interface OutageOptions {
   readonly restMsMax: number;
 }
 
-/** One fault after another in one cluster of three brokers; the faults of a kind one after another. */
+/** One fault after another, kind by kind, in one cluster of three brokers. */
 export async function outagesOf(options: OutageOptions): Promise<{
   readonly rows: readonly Distribution[];
   readonly acknowledged: number;

@@ -34,8 +34,8 @@ export class GoneError extends Error {
 }
 
 /**
- * A broker process of a cluster, with all of a broker's code and its own limits, on virtual time. It
- * is killed, paused and stopped as a process is, and begins a new incarnation where its own is over.
+ * A broker process of a cluster, with all of a broker's code and its own limits, on virtual time.
+ * It is killed, paused and stopped as one is, and begins a new incarnation where its own is over.
  * What it computes takes no time; what it asks of the stores takes as long as these are modelled.
  */
 export class VirtualBroker {

@@ -76,4 +76,9 @@ export const journalLimitTests: Readonly<Record<string, LimitTest>> = {
     fence,
     "reads an object that is larger than the first read in two",
   ),
+  readAheadBytesMax: met(
+    "the rests of further objects are read later",
+    "broker-fargate/src/journal/objects/read-ahead-room.test.ts",
+    "gives room in the order of asking, up to its bytes, and to what is larger than all of it alone",
+  ),
 };

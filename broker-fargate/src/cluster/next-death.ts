@@ -1,4 +1,5 @@
 import { deadAfter, type IncarnationId, readGapMsMax, type Watch } from "@millrace/core";
+import { moveLookMs } from "./limits.ts";
 
 /**
  * When a look that begins then would first find a member dead that stands still now: in monotonic
@@ -14,6 +15,9 @@ export function nextDeathMs(watch: Watch, self: IncarnationId): number {
     // Further away regular looks come first, without which nothing would be under watch.
     const isSoon = dueMs > readBegunMs && dueMs - readBegunMs < readGapMsMax;
     if (isSoon) nextMs = Math.min(nextMs, dueMs);
+    // Somebody else acts on it about now, and whoever is given its slots has to hear that at once.
+    const isNow = dueMs <= readBegunMs && readBegunMs - dueMs < readGapMsMax;
+    if (isNow) nextMs = Math.min(nextMs, readBegunMs + moveLookMs);
   }
   return nextMs;
 }

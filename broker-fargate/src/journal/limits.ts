@@ -32,6 +32,8 @@ export interface JournalLimits {
   readonly readsInFlightMax: number;
   /** What the first read of an object asks for; the rest of a larger one takes a second. */
   readonly firstReadBytes: number;
+  /** Of what lies behind the first reads, the bytes that are read ahead of the reader. */
+  readonly readAheadBytesMax: number;
 }
 
 export const journalLimits: JournalLimits = checked({
@@ -47,8 +49,9 @@ export const journalLimits: JournalLimits = checked({
   deletePauseMs: 10_000,
   turnMsMax: 5,
   probesInFlightMax: 8,
-  readsInFlightMax: 6,
-  firstReadBytes: 10 * mebibyte,
+  readsInFlightMax: 64,
+  firstReadBytes: mebibyte / 8,
+  readAheadBytesMax: 52 * mebibyte,
 });
 
 /** Asserts how the limits must lie to each other. */
@@ -65,6 +68,9 @@ export function checked(limits: JournalLimits): JournalLimits {
     limits.trimDueBytes + limits.pendingBytesMax <= limits.journalBytesMax,
     "trimming begins before appends have to wait for it",
   );
-  assert(limits.objectBytes < limits.firstReadBytes, "an ordinary object is read at once");
+  assert(
+    2 * limits.objectBytes <= limits.readAheadBytesMax,
+    "the next large object is read while one is taken",
+  );
   return limits;
 }

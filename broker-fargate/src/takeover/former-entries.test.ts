@@ -59,6 +59,33 @@ describe("what former owners' journals hold", () => {
     expect(offsets(entries.entriesOf(at, [released, five]))).toEqual([4]);
   });
 
+  it("is read again where it was forgotten while it was read, and comes once", async () => {
+    const gates = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
+    const readings: Promise<void>[] = [];
+    const limits = { memoryBytesMax: 100, journalReadsAtOnceMax: 1, spillFileBytesMax: 100 };
+    const entries = new FormerEntries(
+      async (_, __, take) => {
+        const gate = gates[readings.length]?.promise ?? Promise.resolve();
+        readings.push(gate);
+        await gate;
+        take([entry(1, 0)]);
+      },
+      { ...place(), limits },
+    );
+    const source = { incarnation: first, epoch: epoch(1) };
+    // The second one waits for its turn, and is forgotten before it has begun.
+    const early = [entries.load(first, [at.slot]), entries.load(second, [at.slot])];
+    entries.forget(at.slot);
+    const late = entries.load(first, [at.slot]);
+    for (const gate of gates) gate.resolve();
+    await Promise.all([...early, late]);
+    expect(readings).toHaveLength(3);
+    expect(offsets(entries.entriesOf(at, [source]))).toEqual([0]);
+    expect(entries.memoryBytes).toBe(1);
+    entries.forget(at.slot);
+    expect(entries.memoryBytes).toBe(0);
+  });
+
   it("is read again after a reading that failed", async () => {
     let tries = 0;
     const entries = new FormerEntries((_, __, take) => {

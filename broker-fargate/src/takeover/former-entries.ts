@@ -16,9 +16,9 @@ export interface FormerEntry {
 }
 
 /**
- * Reads a closed incarnation's journal: `take` gets its entries of these slots, in the order of
- * their seqs, those of one object together. Rejects where an object of it is missing, or the object
- * store does not answer.
+ * Reads a former owner's journal, which is closed or is being closed: `take` gets its entries of these
+ * slots, in the order of their seqs, those of one object together. Rejects where an object of it is
+ * missing, or a store does not answer.
  */
 export type ReadFormerJournal = (
   incarnation: IncarnationId,
@@ -71,7 +71,8 @@ export class FormerEntries {
   async load(incarnation: IncarnationId, slots: readonly Slot[]): Promise<void> {
     const missing = slots.filter((slot) => !this.#of(slot).loaded.has(incarnation));
     if (missing.length > 0) {
-      const reading = this.#reading.run(() => this.#readAll(incarnation, new Set(missing)));
+      const wanted = new Map(missing.map((slot) => [slot, this.#of(slot)]));
+      const reading = this.#reading.run(() => this.#readAll(incarnation, wanted));
       for (const slot of missing) {
         const { loaded } = this.#of(slot);
         loaded.set(incarnation, reading);
@@ -137,17 +138,22 @@ export class FormerEntries {
     return former;
   }
 
-  async #readAll(incarnation: IncarnationId, slots: ReadonlySet<Slot>): Promise<void> {
+  async #readAll(incarnation: IncarnationId, wanted: ReadonlyMap<Slot, FormerSlot>): Promise<void> {
     const found: KeptEntry[] = [];
     try {
-      await this.#read(incarnation, slots, (entries) => {
+      await this.#read(incarnation, new Set(wanted.keys()), (entries) => {
         for (const kept of this.#kept(incarnation, entries)) found.push(kept);
       });
     } catch (error) {
       for (const kept of found) this.#drop(kept);
       throw error;
     }
-    for (const kept of found) this.#keep(kept);
+    for (const kept of found) {
+      const { slot } = kept.entry;
+      // Forgotten while it was read: who asks again has it read again.
+      if (this.#slots.get(slot) === wanted.get(slot)) this.#keep(kept);
+      else this.#drop(kept);
+    }
   }
 
   /** Those of one object, in memory or on the disk. Throws DiskError. */

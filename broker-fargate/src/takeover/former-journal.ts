@@ -3,7 +3,6 @@ import {
   keys,
   ObjectError,
   readHeartbeat,
-  readJournalItem,
   UnreadableItemError,
 } from "@millrace/core";
 import { read } from "../cluster/persist.ts";
@@ -14,7 +13,7 @@ import {
   JournalObjectDamagedError,
   JournalObjectMissingError,
 } from "../journal/objects/journal-errors.ts";
-import { readJournalObjects } from "../journal/objects/read-objects.ts";
+import type { FoundJournalObject } from "../journal/objects/read-objects.ts";
 import type { FormerEntry, ReadFormerJournal } from "./former-entries.ts";
 
 /** What a former owner's journal should have, and has not, or not in a form that can be read. */
@@ -41,10 +40,8 @@ export async function closeFormerJournal(
   deps: FenceDeps,
   incarnation: IncarnationId,
 ): Promise<void> {
-  const heartbeat = await read(deps.access, keys.heartbeat(incarnation));
-  const durable = heartbeat === undefined ? 0 : readHeartbeat(heartbeat).durable;
   try {
-    await closeJournal(deps, { incarnation, durable });
+    await closeJournal(deps, { incarnation, durable: await toldDurable(deps, incarnation) });
   } catch (error) {
     if (!isLostJournal(error)) throw error;
     const message = `the journal of ${incarnation} can't be closed: ${error.message}`;
@@ -52,27 +49,28 @@ export async function closeFormerJournal(
   }
 }
 
+/** By the incarnation's last heartbeat; 0 where there is none (any more). */
+async function toldDurable({ access }: FenceDeps, incarnation: IncarnationId): Promise<number> {
+  const heartbeat = await read(access, keys.heartbeat(incarnation));
+  return heartbeat === undefined ? 0 : readHeartbeat(heartbeat).durable;
+}
+
 /**
- * Reads what a closed incarnation's item says of its journal, and then that. A head names the
- * incarnation, so that its item is there, and says where the journal ended: whatever is missing is
- * lost, and never an end.
+ * Reads the journal of an incarnation that a head names: its item is there, and says where the journal
+ * ended, or it is closed meanwhile, and what is durable for sure is read beside that (ownership rule
+ * 11 c). Whatever is missing is lost, and never an end.
  */
 export function readFormer(deps: FenceDeps): ReadFormerJournal {
   return async (incarnation, slots, take) => {
-    const item = await read(deps.access, keys.incarnation(incarnation));
-    if (item === undefined) {
-      throw new IncarnationMissingError(`a head names ${incarnation}, of which there is no item`);
-    }
-    const { end, trim } = readJournalItem(item);
-    if (end === undefined) throw new UnreadableItemError(item.key, "a source's journal has no end");
-    const reads = { ...deps, incarnation };
-    for await (const found of readJournalObjects(reads, { first: trim, end })) {
+    const durable = await toldDurable(deps, incarnation);
+    const onObject = (found: FoundJournalObject): void => {
       const wanted: FormerEntry[] = [];
       for (const entry of entriesOf(found, ({ slot }) => slots.has(slot))) {
         if (entry.kind === "records") wanted.push(entry);
       }
       if (wanted.length > 0) take(ofOwnMemory(wanted, found.bytes.length));
-    }
+    };
+    await closeJournal(deps, { incarnation, durable, onObject });
   };
 }
 

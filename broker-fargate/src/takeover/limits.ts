@@ -47,7 +47,8 @@ export const formerLimits: FormerLimits = {
   spillFileBytesMax: 64 * 1024 * 1024,
 };
 
-const readAheadBytes = journalLimits.readsInFlightMax * journalLimits.firstReadBytes;
+const readAheadBytes =
+  journalLimits.readsInFlightMax * journalLimits.firstReadBytes + journalLimits.readAheadBytesMax;
 assert(
   formerLimits.memoryBytesMax + formerLimits.journalReadsAtOnceMax * readAheadBytes <=
     journalLimits.journalBytesMax,

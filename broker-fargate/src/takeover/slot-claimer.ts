@@ -82,6 +82,9 @@ export class SlotClaimer {
     let left = slots;
     while (left.length > 0) {
       const heads = await this.#deps.heads.readAll(left);
+      // Beside the closing and the claims (rule 11 c): who opens the slots waits for it, and meets
+      // what failed.
+      void this.loadSources(this.#leftBy(heads));
       const owners = await this.#closeOwners(heads);
       const ready = left.filter((slot) => {
         const cause = owners.failed.get(ownerOf(heads.get(slot)));
@@ -100,6 +103,18 @@ export class SlotClaimer {
       left = [...others, ...(await this.#copyAll(crowded, opening.failed))];
     }
     return opening;
+  }
+
+  /** Whose journals may have something of the slots, once their owners' are closed. */
+  #leftBy(heads: ReadHeads): ReadonlyMap<Slot, readonly Source[]> {
+    const left = new Map<Slot, readonly Source[]>();
+    for (const [slot, item] of heads) {
+      if (item === undefined) continue;
+      const { epoch, owner, sources } = readHead(item);
+      if (owner === undefined || owner === this.#deps.incarnation) continue;
+      left.set(slot, [...sources, { incarnation: owner, epoch }]);
+    }
+    return left;
   }
 
   /** Whose journals are closed now, and why others' are not. */

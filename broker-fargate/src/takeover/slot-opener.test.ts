@@ -6,11 +6,13 @@ import {
   VirtualClock,
 } from "@millrace/adapter-memory";
 import {
+  type Epoch,
   epoch,
   incarnationId,
   keys,
   type MetadataStore,
   ObjectError,
+  type Slot,
   slot,
   topicId,
 } from "@millrace/core";
@@ -182,6 +184,50 @@ it("opens one owner's slots while another one's journal takes long to close", as
   close();
   expect((await taking).size).toBe(0);
   expect(opener.find(slot(1))?.epoch).toBe(2);
+});
+
+it("reads a former owner's journal while it is closed, and keeps nothing of a slot that became another's", async () => {
+  const clock = new VirtualClock();
+  const random = new SeededRandom(1);
+  const memory = new MemoryMetadataStore();
+  const value = { owner: former, epoch: 1, sources: [] };
+  await memory.transact([
+    { kind: "put", key: keys.incarnation(me), value: { state: "open", trim: 0 } },
+    { kind: "put", key: keys.head(theSlot), value },
+  ]);
+  const { promise: closed, resolve: close } = Promise.withResolvers<void>();
+  const readings: (readonly Slot[])[] = [];
+  const entries = new FormerEntries(
+    (_, slots, take) => {
+      readings.push([...slots]);
+      take([
+        {
+          ...{ topicId: topicId("0".repeat(32)), partition: 0, slot: theSlot, epoch: epoch(1) },
+          ...{ baseOffset: 0, lastOffset: 0, records: new Uint8Array(1) },
+        },
+      ]);
+      return Promise.resolve();
+    },
+    { disk: new MemoryDisk({ wallMs: () => 0 }), warn: () => undefined },
+  );
+  let given: Epoch | undefined = epoch(2);
+  const opener = new SlotOpener({
+    ...{ store: memory, clock, random, incarnation: me, former: entries },
+    epochOf: () => given,
+    closeJournal: () => closed,
+    caughtUp: () => Promise.resolve(),
+    copy: () => Promise.resolve(),
+    isCopied: () => false,
+    onLost: () => undefined,
+  });
+  const taking = opener.takeOver([theSlot]);
+  await new Promise((resolve) => setImmediate(resolve));
+  expect(readings).toEqual([[theSlot]]);
+  given = undefined;
+  close();
+  await taking;
+  expect(opener.find(theSlot)).toBe(undefined);
+  expect([entries.memoryBytes, entries.partitionsOf(theSlot)]).toEqual([0, []]);
 });
 
 /** The next transaction is made at once, and answered when `give` was called. */

@@ -250,6 +250,9 @@ export class SlotOpener {
   async #claimAll(slots: readonly Slot[]): Promise<Claimed> {
     try {
       const claimed = await this.#claimer.claim(slots);
+      const isOthers = (slot: Slot): boolean =>
+        !claimed.taken.has(slot) && !claimed.failed.has(slot);
+      for (const slot of slots.filter(isOthers)) this.#deps.former.forget(slot);
       const isFormer = [...claimed.taken.values()].some(({ sources }) => sources.length > 0);
       if (isFormer) await this.#deps.caughtUp();
       const sources = [...claimed.taken].map(([slot, opened]) => [slot, opened.sources] as const);

@@ -10,6 +10,7 @@ import type { Crc32c, JournalObject } from "@millrace/wire";
 import type { ObjectAccess } from "../../tier/object-access.ts";
 import { JournalObjectDamagedError, JournalObjectMissingError } from "./journal-errors.ts";
 import { journalKey } from "./journal-keys.ts";
+import { ReadAheadRoom } from "./read-ahead-room.ts";
 import type { JournalLimits } from "../limits.ts";
 
 /** The journal of one incarnation, as a reader sees it. */
@@ -35,8 +36,9 @@ export interface SeqRange {
 }
 
 /**
- * The objects of a range of seqs, in order, some read ahead; every byte of them is checked, and
- * that it is this journal's object of that seq.
+ * The objects of a range of seqs, in order; every byte of them is checked, and that it is this
+ * journal's object of that seq. Many are read ahead: a journal under light load is hundreds of small
+ * ones, and each takes a store as long as a large one. How many bytes that are is bounded apart.
  *
  * Throws JournalObjectMissingError, JournalObjectDamagedError (also for a fence), ObjectError.
  */
@@ -44,42 +46,72 @@ export async function* readJournalObjects(
   reads: JournalReads,
   { end, first }: SeqRange,
 ): AsyncGenerator<FoundJournalObject> {
-  const ahead: Promise<FoundJournalObject>[] = [];
+  const room = new ReadAheadRoom(reads.limits.readAheadBytesMax);
+  const ahead: Promise<ReadObject>[] = [];
   for (let seq = first, next = first; seq < end; seq++) {
     for (; next < end && ahead.length < reads.limits.readsInFlightMax; next++) {
-      const reading = readObject(reads, next);
+      const reading = readObject(reads, next, room);
       // Thrown where it is awaited; who stops reading before has no use for it.
       reading.catch(() => undefined);
       ahead.push(reading);
     }
-    const found = await ahead.shift();
-    if (found !== undefined) yield found;
+    const read = await ahead.shift();
+    if (read === undefined) continue;
+    yield read.found;
+    room.free(read.restBytes);
   }
 }
 
-async function readObject(reads: JournalReads, seq: number): Promise<FoundJournalObject> {
+interface ReadObject {
+  readonly found: FoundJournalObject;
+  /** What of the object a second read gave. */
+  readonly restBytes: number;
+}
+
+async function readObject(
+  reads: JournalReads,
+  seq: number,
+  room: ReadAheadRoom,
+): Promise<ReadObject> {
   const { crc32c, incarnation } = reads;
   const key = journalKey(reads.cluster, incarnation, seq);
-  const bytes = await readWhole(reads, key);
+  const begun = readBeginning(reads, key);
+  // In this turn: there is room in the order of seqs.
+  await room.take(begun.then(({ restBytes }) => restBytes));
+  const { first, restBytes } = await begun;
+  const bytes = restBytes === 0 ? first : await readRest(reads, key, { first, restBytes });
   const decoded = decodeJournalObject(bytes, crc32c);
   if (decoded.kind === "invalid") throw damaged(key, decoded.reason);
   const { object } = decoded;
   if (!isOfIncarnation(object.header, incarnation) || object.header.seq !== seq) {
     throw new JournalObjectDamagedError(key, "it is another journal's, or another seq's");
   }
-  return { seq, object, bytes };
+  return { found: { seq, object, bytes }, restBytes };
 }
 
-/** In one read, or two where it is larger than what a group commit usually has. */
-async function readWhole({ crc32c, limits, objects }: JournalReads, key: string) {
+interface Beginning {
+  readonly first: Uint8Array;
+  /** 0: it is the whole object. */
+  readonly restBytes: number;
+}
+
+async function readBeginning(
+  { crc32c, limits, objects }: JournalReads,
+  key: string,
+): Promise<Beginning> {
   const first = await objects.readRange(key, { from: 0, bytes: limits.firstReadBytes });
   if (first === undefined) throw new JournalObjectMissingError(key);
   const decoded = decodeJournalHeader(first, crc32c);
   if (decoded.kind === "invalid") throw damaged(key, decoded.reason);
-  const { objectBytes } = decoded.header;
-  if (first.length >= objectBytes) return first;
-  const range = { from: first.length, bytes: objectBytes - first.length };
-  const rest = await objects.readRange(key, range);
+  return { first, restBytes: Math.max(0, decoded.header.objectBytes - first.length) };
+}
+
+async function readRest(
+  { objects }: JournalReads,
+  key: string,
+  { first, restBytes }: Beginning,
+): Promise<Uint8Array> {
+  const rest = await objects.readRange(key, { from: first.length, bytes: restBytes });
   if (rest === undefined) throw new JournalObjectMissingError(key);
   const whole = new Uint8Array(first.length + rest.length);
   whole.set(first);

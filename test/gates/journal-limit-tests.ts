@@ -71,6 +71,11 @@ export const journalLimitTests: Readonly<Record<string, LimitTest>> = {
     fence,
     "reads ahead with a bound, hands over in order, and waits for who takes an object",
   ),
+  objectsAheadMax: met(
+    "further objects are read when the first of them has come",
+    fence,
+    "reads on, up to a bound, while one object takes long",
+  ),
   firstReadBytes: met(
     "the rest takes a second read",
     fence,

@@ -56,6 +56,7 @@ export const smallJournalLimits: JournalLimits = checkedJournal({
   deletePauseMs: 500,
   probesInFlightMax: 3,
   readsInFlightMax: 2,
+  objectsAheadMax: 4,
   firstReadBytes: 4 * kibibyte,
 });
 

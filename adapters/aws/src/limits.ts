@@ -16,8 +16,8 @@ export const partsInFlightMax = 4;
 /** How often a part is tried, and the first wait between tries, which doubles. */
 export const partTriesMax = 5;
 export const partBackoffMsFirst = 100;
-/** Connections to S3; further requests wait for one. */
-export const connectionsMax = 64;
+/** Connections to S3; further requests wait for one. A takeover reads some hundred objects at once. */
+export const connectionsMax = 128;
 /** How long it may take to make a connection. */
 export const connectMsMax = 3_000;
 /** How long a request may take, and one that carries an object or a part of it to S3. */

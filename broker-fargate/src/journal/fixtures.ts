@@ -41,6 +41,7 @@ export const smallLimits: JournalLimits = checked({
   deletedPerCallMax: 2,
   probesInFlightMax: 2,
   readsInFlightMax: 2,
+  objectsAheadMax: 3,
   firstReadBytes: 1_100,
 });
 

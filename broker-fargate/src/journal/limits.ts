@@ -28,8 +28,10 @@ export interface JournalLimits {
   readonly turnMsMax: number;
   /** Seqs that a fence looks at together on its way to the journal's end. */
   readonly probesInFlightMax: number;
-  /** Objects of a closed journal that are read ahead of their reader, who takes them in order. */
+  /** Objects of a closed journal whose first reads are under way at once. */
   readonly readsInFlightMax: number;
+  /** Objects that are read, or are being read, ahead of their reader, who takes them in order. */
+  readonly objectsAheadMax: number;
   /** What the first read of an object asks for; the rest of a larger one takes a second. */
   readonly firstReadBytes: number;
   /** Of what lies behind the first reads, the bytes that are read ahead of the reader. */
@@ -49,9 +51,10 @@ export const journalLimits: JournalLimits = checked({
   deletePauseMs: 10_000,
   turnMsMax: 5,
   probesInFlightMax: 8,
-  readsInFlightMax: 64,
-  firstReadBytes: mebibyte / 8,
-  readAheadBytesMax: 52 * mebibyte,
+  readsInFlightMax: 48,
+  objectsAheadMax: 512,
+  firstReadBytes: mebibyte / 16,
+  readAheadBytesMax: 28 * mebibyte,
 });
 
 /** Asserts how the limits must lie to each other. */

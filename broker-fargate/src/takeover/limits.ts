@@ -48,7 +48,7 @@ export const formerLimits: FormerLimits = {
 };
 
 const readAheadBytes =
-  journalLimits.readsInFlightMax * journalLimits.firstReadBytes + journalLimits.readAheadBytesMax;
+  journalLimits.objectsAheadMax * journalLimits.firstReadBytes + journalLimits.readAheadBytesMax;
 assert(
   formerLimits.memoryBytesMax + formerLimits.journalReadsAtOnceMax * readAheadBytes <=
     journalLimits.journalBytesMax,

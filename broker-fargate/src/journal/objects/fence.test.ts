@@ -134,6 +134,27 @@ describe("closing another incarnation's journal", () => {
     expect(most).toBeGreaterThan(1);
   });
 
+  it("reads on, up to a bound, while one object takes long", async () => {
+    await write(12);
+    const begun = new Set<string>();
+    let begunMeanwhile: ReadonlySet<string> = begun;
+    const read = rig.faults.readRange.bind(rig.faults);
+    rig.faults.readRange = async (key, range) => {
+      begun.add(key);
+      if (key === keyOf(0)) {
+        await new Promise<void>((resolve) => rig.clock.after(1_000, resolve));
+        begunMeanwhile = new Set(begun);
+      }
+      return read(key, range);
+    };
+    const seqs = [...Array(12).keys()];
+    expect((await close(12)).numbers).toEqual(seqs);
+    const { objectsAheadMax, readsInFlightMax } = smallLimits;
+    expect(objectsAheadMax).toBeGreaterThan(readsInFlightMax);
+    const isBegun = seqs.map((seq) => begunMeanwhile.has(keyOf(seq)));
+    expect(isBegun).toEqual(seqs.map((seq) => seq < objectsAheadMax));
+  });
+
   it("reads an object that is larger than the first read in two", async () => {
     await write(1, 5_000);
     expect((await close(1)).numbers).toEqual([0]);

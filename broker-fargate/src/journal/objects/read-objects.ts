@@ -1,4 +1,4 @@
-import type { IncarnationId } from "@millrace/core";
+import { type IncarnationId, Lanes } from "@millrace/core";
 import {
   decodeFence,
   decodeJournalHeader,
@@ -46,11 +46,15 @@ export async function* readJournalObjects(
   reads: JournalReads,
   { end, first }: SeqRange,
 ): AsyncGenerator<FoundJournalObject> {
-  const room = new ReadAheadRoom(reads.limits.readAheadBytesMax);
+  const { objectsAheadMax, readAheadBytesMax, readsInFlightMax } = reads.limits;
+  const ways: Ways = {
+    lanes: new Lanes(readsInFlightMax),
+    room: new ReadAheadRoom(readAheadBytesMax),
+  };
   const ahead: Promise<ReadObject>[] = [];
   for (let seq = first, next = first; seq < end; seq++) {
-    for (; next < end && ahead.length < reads.limits.readsInFlightMax; next++) {
-      const reading = readObject(reads, next, room);
+    for (; next < end && ahead.length < objectsAheadMax; next++) {
+      const reading = readObject(reads, next, ways);
       // Thrown where it is awaited; who stops reading before has no use for it.
       reading.catch(() => undefined);
       ahead.push(reading);
@@ -58,8 +62,14 @@ export async function* readJournalObjects(
     const read = await ahead.shift();
     if (read === undefined) continue;
     yield read.found;
-    room.free(read.restBytes);
+    ways.room.free(read.restBytes);
   }
+}
+
+/** What bounds the reads of one reader. */
+interface Ways {
+  readonly lanes: Lanes;
+  readonly room: ReadAheadRoom;
 }
 
 interface ReadObject {
@@ -71,11 +81,11 @@ interface ReadObject {
 async function readObject(
   reads: JournalReads,
   seq: number,
-  room: ReadAheadRoom,
+  { lanes, room }: Ways,
 ): Promise<ReadObject> {
   const { crc32c, incarnation } = reads;
   const key = journalKey(reads.cluster, incarnation, seq);
-  const begun = readBeginning(reads, key);
+  const begun = lanes.run(() => readBeginning(reads, key));
   // In this turn: there is room in the order of seqs.
   await room.take(begun.then(({ restBytes }) => restBytes));
   const { first, restBytes } = await begun;

@@ -39,6 +39,7 @@ import { describeUserScramCredentialsHandler } from "./handlers/50-describe-user
 import { alterUserScramCredentialsHandler } from "./handlers/51-alter-user-scram-credentials.ts";
 import { updateFeaturesHandler } from "./handlers/57-update-features.ts";
 import { describeClusterHandler } from "./handlers/60-describe-cluster.ts";
+import { consumerGroupHeartbeatHandler } from "./handlers/68-consumer-group-heartbeat.ts";
 import { listConfigResourcesHandler } from "./handlers/74-list-config-resources.ts";
 import { describeTopicPartitionsHandler } from "./handlers/75-describe-topic-partitions.ts";
 import { defineRoute, type Route, type ServedApi } from "./server/dispatcher.ts";
@@ -86,6 +87,7 @@ export function routesOf(
     defineRoute(ApiKey.AlterUserScramCredentials, alterUserScramCredentialsHandler(broker)),
     defineRoute(ApiKey.UpdateFeatures, updateFeaturesHandler(broker)),
     defineRoute(ApiKey.DescribeCluster, describeClusterHandler(broker)),
+    defineRoute(ApiKey.ConsumerGroupHeartbeat, consumerGroupHeartbeatHandler()),
     defineRoute(ApiKey.ListConfigResources, listConfigResourcesHandler(broker)),
     defineRoute(ApiKey.DescribeTopicPartitions, describeTopicPartitionsHandler(broker)),
   ];

@@ -8,6 +8,7 @@ import { createAclsHandler } from "./30-create-acls.ts";
 import { deleteAclsHandler } from "./31-delete-acls.ts";
 import { electLeadersHandler } from "./43-elect-leaders.ts";
 import { listPartitionReassignmentsHandler } from "./46-list-partition-reassignments.ts";
+import { consumerGroupHeartbeatHandler } from "./68-consumer-group-heartbeat.ts";
 import { listConfigResourcesHandler } from "./74-list-config-resources.ts";
 
 const type = { preferred: 0, unclean: 1 } as const;
@@ -133,5 +134,28 @@ describe("ListConfigResources", () => {
 
   it("refuses a type that there is not, as Kafka does", async () => {
     expect(await list([2, 7])).toEqual([ErrorCode.UNSUPPORTED_VERSION, []]);
+  });
+});
+
+describe("ConsumerGroupHeartbeat", () => {
+  it.each([0, 1])("is listed, and says that its protocol is not served: v%i", async (version) => {
+    const { ask } = await openAdminTest();
+    const request = {
+      groupId: "g",
+      memberId: "m",
+      memberEpoch: 0,
+      instanceId: null,
+      rackId: null,
+      rebalanceTimeoutMs: 1000,
+      subscribedTopicNames: ["t"],
+      subscribedTopicRegex: null,
+      serverAssignor: null,
+      topicPartitions: null,
+    };
+    const { errorCode, assignment } = await ask(consumerGroupHeartbeatHandler, request, version);
+    expect({ errorCode, assignment }).toEqual({
+      errorCode: ErrorCode.UNSUPPORTED_VERSION,
+      assignment: null,
+    });
   });
 });

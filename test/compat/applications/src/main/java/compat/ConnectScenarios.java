@@ -46,6 +46,8 @@ final class ConnectScenarios {
         this.topic = context.name("lines");
         this.input = Files.createTempFile("lines", ".in");
         this.output = Files.createTempFile("lines", ".out");
+        input.toFile().deleteOnExit();
+        output.toFile().deleteOnExit();
     }
 
     static void connect(Context context) throws Exception {
@@ -58,7 +60,8 @@ final class ConnectScenarios {
         Connect<DistributedHerder> second = start();
         try {
             String worker = first.rest().advertisedUrl().toString();
-            Applications.until("the workers", () -> ask(worker, "GET", "connectors", "").statusCode() == 200);
+            Applications.until(
+                    "the workers", () -> ask(worker, "GET", "connectors", "").statusCode() == 200);
             write(0, 100);
             create(worker);
             Applications.until("the first lines", () -> lines().size() == 100);
@@ -135,13 +138,15 @@ final class ConnectScenarios {
         each("DELETE", worker, "/offsets");
         showOffsets("connect/reset", worker);
         each("DELETE", worker, "");
-        Applications.until("the end", () -> ask(worker, "GET", "connectors", "").body().equals("[]"));
+        Applications.until(
+                "the end", () -> ask(worker, "GET", "connectors", "").body().equals("[]"));
     }
 
     private void stop(String worker) throws Exception {
         each("PUT", worker, "/stop");
         for (String connector : List.of(source, sink)) {
-            Applications.until("the stop", () -> status(worker, connector).contains("\"tasks\":[]"));
+            Applications.until(
+                    "the stop", () -> status(worker, connector).contains("\"tasks\":[]"));
         }
     }
 

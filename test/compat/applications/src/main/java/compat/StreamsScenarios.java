@@ -21,15 +21,18 @@ import org.apache.kafka.streams.kstream.TimeWindows;
 import org.apache.kafka.streams.processor.StateRestoreListener;
 import org.apache.kafka.streams.state.QueryableStoreTypes;
 
+import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
+import java.util.Comparator;
 import java.util.List;
 import java.util.Map;
 import java.util.Properties;
 import java.util.TreeMap;
 import java.util.concurrent.atomic.AtomicLong;
 import java.util.concurrent.atomic.AtomicReference;
+import java.util.stream.Stream;
 
 /** A count with state, by a key that is not the input's: changelogs, and a repartition topic. */
 final class StreamsScenarios {
@@ -159,10 +162,10 @@ final class StreamsScenarios {
     private final class Instance implements AutoCloseable {
         final AtomicLong restored = new AtomicLong();
         final AtomicReference<Throwable> failure = new AtomicReference<>();
+        private final Path state = Files.createTempDirectory("streams");
         private final KafkaStreams streams;
 
         Instance(Map<String, Object> overrides) throws Exception {
-            Path state = Files.createTempDirectory("streams");
             Properties configs = new Properties();
             configs.put(StreamsConfig.BOOTSTRAP_SERVERS_CONFIG, context.bootstrap());
             configs.put(StreamsConfig.APPLICATION_ID_CONFIG, application);
@@ -220,9 +223,12 @@ final class StreamsScenarios {
         }
 
         @Override
-        public void close() {
+        public void close() throws IOException {
             streams.close(CloseOptions.groupMembershipOperation(LEAVE_GROUP).withTimeout(CLOSING));
             streams.cleanUp();
+            try (Stream<Path> left = Files.walk(state)) {
+                left.sorted(Comparator.reverseOrder()).forEach(path -> path.toFile().delete());
+            }
         }
     }
 

@@ -11,6 +11,7 @@ const refusals: ReadonlyMap<ApiKey, number> = new Map([
   [ApiKey.SaslHandshake, ErrorCode.ILLEGAL_SASL_STATE],
   [ApiKey.SaslAuthenticate, ErrorCode.ILLEGAL_SASL_STATE],
   [ApiKey.DescribeAcls, ErrorCode.SECURITY_DISABLED],
+  [ApiKey.ConsumerGroupHeartbeat, ErrorCode.UNSUPPORTED_VERSION],
 ]);
 
 interface Row {

@@ -37,7 +37,7 @@ const plants: readonly {
   {
     name: "a reply that never comes",
     faults: { reply: (frame, nth) => (nth === 10 ? undefined : frame) },
-    what: /the reply is to another request|no answer to|can't be decoded/u,
+    what: /the reply is to another request|no answer to|closed instead of answered|can't be decoded/u,
   },
   {
     name: "a connection that stays open after it should have been closed",

@@ -7,7 +7,9 @@ import { keptLogBytesMax } from "./limits.ts";
  * written when there is room. There is nowhere to say so, and the process goes on.
  */
 export function logToStandardError(): ReturnType<typeof destination> {
-  const log = destination({ dest: 2, sync: true, maxLength: keptLogBytesMax });
+  // Tried again with the next line: to wait for a pipe that nobody reads would hold up everybody.
+  const retryEAGAIN = (): boolean => false;
+  const log = destination({ dest: 2, sync: true, maxLength: keptLogBytesMax, retryEAGAIN });
   log.on("error", () => undefined);
   for (const stream of [process.stdout, process.stderr]) stream.on("error", () => undefined);
   return log;

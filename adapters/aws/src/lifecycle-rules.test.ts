@@ -3,6 +3,7 @@ import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { type Answer, failing, impatient, ScriptedS3, silent, xml } from "./fixtures.ts";
 import { LifecycleRuleError, rulesAgainst } from "./lifecycle-rules.ts";
 
+const clusterId = "s0Brlm8ko_JMoWtV_c1qXw";
 const expiring: LifecycleRule = { ID: "old", Status: "Enabled", Expiration: { Days: 30 } };
 
 describe("lifecycle rules of a bucket", () => {
@@ -10,7 +11,8 @@ describe("lifecycle rules of a bucket", () => {
     ["of the whole bucket", {}],
     ["of what the prefix lies in", { Filter: { Prefix: "some/" } }],
     ["of the prefix", { Filter: { Prefix: "some/prefix/" } }],
-    ["of a part of it", { Filter: { Prefix: "some/prefix/c/journal/" } }],
+    ["of a cluster", { Filter: { Prefix: `some/prefix/${clusterId}` } }],
+    ["of a part of one", { Filter: { Prefix: `some/prefix/${clusterId}/journal/` } }],
     ["of its larger objects", { Filter: { And: { Prefix: "some/", ObjectSizeGreaterThan: 1 } } }],
     ["in the older form", { Prefix: "some" }],
     ["from a day on", { Expiration: { Date: new Date(0) } }],
@@ -48,6 +50,12 @@ describe("lifecycle rules of a bucket", () => {
     ],
   ])("leave objects alone: one %s", (_, rule) => {
     expect(rulesAgainst([rule], "some/prefix/")).toEqual([]);
+  });
+
+  it("leave objects alone of a bucket without a prefix, where they are of somebody's folder", () => {
+    const ofFolder = { ...expiring, Filter: { Prefix: "logs/" } };
+    expect(rulesAgainst([ofFolder], "")).toEqual([]);
+    expect(rulesAgainst([expiring], "")).toEqual(["old"]);
   });
 });
 

@@ -57,10 +57,16 @@ function takesAway({ Expiration, Transitions = [] }: S3.LifecycleRule): boolean 
 /** Objects in these have to be restored before they can be read. */
 const archives: ReadonlySet<string> = new Set(["GLACIER", "DEEP_ARCHIVE"]);
 
-/** No object of ours has a tag. */
+/** No object of ours has a tag, and each lies below a cluster's id. */
 function mayMatch(rule: S3.LifecycleRule, prefix: string): boolean {
   const { Filter } = rule;
   const isTagged = Filter?.Tag !== undefined || (Filter?.And?.Tags?.length ?? 0) > 0;
+  if (isTagged) return false;
   const of = Filter?.Prefix ?? Filter?.And?.Prefix ?? rule.Prefix ?? "";
-  return !isTagged && (of.startsWith(prefix) || prefix.startsWith(of));
+  return (
+    prefix.startsWith(of) || (of.startsWith(prefix) && inCluster.test(of.slice(prefix.length)))
+  );
 }
+
+/** What is shorter than an id, 22 random characters, is a folder of somebody else's. */
+const inCluster = /^[\w-]{22}(\/|$)/u;

@@ -222,7 +222,8 @@ export class Connection implements LinkListener, InputOwner, Debtor, SaslHost {
     if (this.isOutputFull || !this.share.isLeft) return false;
     const first = this.inFlight[0];
     if (first !== undefined && !mayFollow(first, item.frame)) return false;
-    return opensConnection(item.frame) || this.deps.backlog.admits(this);
+    const isOpening = opensConnection(item.frame) && this.unsentBytes() === 0;
+    return isOpening || this.deps.backlog.admits(this);
   }
 
   private start({ frame, receivedMs }: QueuedRequest): void {

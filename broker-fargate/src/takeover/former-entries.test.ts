@@ -59,6 +59,48 @@ describe("what former owners' journals hold", () => {
     expect(offsets(entries.entriesOf(at, [released, five]))).toEqual([4]);
   });
 
+  it("is not said to be here where one of several readings failed", async () => {
+    const gates = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
+    let readings = 0;
+    const entries = new FormerEntries(async (_, slots, take) => {
+      const gate = gates[readings];
+      readings += 1;
+      await gate?.promise;
+      for (const one of slots) take([{ ...entry(1, 0), slot: one }]);
+    }, place());
+    const other = slot(4);
+    const early = entries.load(first, [at.slot]);
+    const both = entries.load(first, [at.slot, other]);
+    const told = expect(both).rejects.toThrow("away");
+    gates[1]?.reject(new Error("away"));
+    await new Promise((resolve) => setImmediate(resolve));
+    gates[0]?.resolve();
+    await Promise.all([early, told]);
+    expect(entries.partitionsOf(other)).toEqual([]);
+  });
+
+  it("is kept of an open slot's sources alone, also where it comes late", async () => {
+    const gate = Promise.withResolvers<void>();
+    const entries = new FormerEntries(async (incarnation, _, take) => {
+      if (incarnation === second) await gate.promise;
+      take([entry(incarnation === first ? 1 : 3, 0)]);
+    }, place());
+    await entries.load(first, [at.slot]);
+    const late = entries.load(second, [at.slot]);
+    const third = incarnationId(`3-${"c".repeat(32)}`);
+    entries.opened(at.slot, [{ incarnation: third, epoch: epoch(4) }]);
+    expect([entries.memoryBytes, entries.partitionsOf(at.slot)]).toEqual([0, []]);
+    gate.resolve();
+    await late;
+    expect([entries.memoryBytes, entries.partitionsOf(at.slot)]).toEqual([0, []]);
+  });
+
+  it("is read no more once the life has ended", async () => {
+    const entries = await loaded();
+    entries.close();
+    await expect(entries.load(first, [slot(4)])).rejects.toThrow("this life has ended");
+  });
+
   it("is read again where it was forgotten while it was read, and comes once", async () => {
     const gates = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
     const readings: Promise<void>[] = [];

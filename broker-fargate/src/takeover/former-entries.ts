@@ -1,4 +1,11 @@
-import { type Disk, type Epoch, type IncarnationId, Lanes } from "@millrace/core";
+import {
+  assert,
+  type Disk,
+  type Epoch,
+  type IncarnationId,
+  Lanes,
+  ObjectError,
+} from "@millrace/core";
 import type { Slot, Source, TopicId } from "@millrace/core";
 import { FormerSpill, type Spilled } from "./former-spill.ts";
 import { type FormerLimits, formerLimits } from "./limits.ts";
@@ -48,6 +55,7 @@ export class FormerEntries {
   readonly #spill: FormerSpill;
   readonly #slots = new Map<Slot, FormerSlot>();
   #memoryBytes = 0;
+  #isClosed = false;
 
   constructor(read: ReadFormerJournal, place: FormerPlace) {
     this.#read = read;
@@ -79,7 +87,29 @@ export class FormerEntries {
         reading.catch(() => loaded.delete(incarnation));
       }
     }
-    for (const slot of slots) await this.#of(slot).loaded.get(incarnation);
+    // All of them in this turn: one that fails is gone from the slot when another one is over.
+    const readings = slots.map((slot) => {
+      const reading = this.#of(slot).loaded.get(incarnation);
+      assert(reading !== undefined, "what was missing is being read");
+      return reading;
+    });
+    await Promise.all(readings);
+  }
+
+  /**
+   * The slot is open, with these sources. What was read of other incarnations on the way there, or
+   * still is, is not kept: they were its sources no more when it was claimed.
+   */
+  opened(slot: Slot, sources: readonly Source[]): void {
+    const former = this.#slots.get(slot);
+    if (former === undefined) return;
+    former.wanted = new Set(sources.map(({ incarnation }) => incarnation));
+    for (const [key, all] of former.entries) {
+      const wanted = all.filter((kept) => former.wanted?.has(kept.incarnation) === true);
+      for (const kept of all) if (!wanted.includes(kept)) this.#drop(kept);
+      if (wanted.length > 0) former.entries.set(key, wanted);
+      else former.entries.delete(key);
+    }
   }
 
   /**
@@ -125,8 +155,12 @@ export class FormerEntries {
     }
   }
 
-  /** This life ends. Whoever still loads a partition fails with DiskError where it lies there. */
+  /**
+   * This life ends: nothing more is read. Whoever still loads a partition fails with DiskError where it
+   * lies there.
+   */
   close(): void {
+    this.#isClosed = true;
     this.#spill.close();
   }
 
@@ -141,7 +175,9 @@ export class FormerEntries {
   async #readAll(incarnation: IncarnationId, wanted: ReadonlyMap<Slot, FormerSlot>): Promise<void> {
     const found: KeptEntry[] = [];
     try {
+      this.#assertOpen();
       await this.#read(incarnation, new Set(wanted.keys()), (entries) => {
+        this.#assertOpen();
         for (const kept of this.#kept(incarnation, entries)) found.push(kept);
       });
     } catch (error) {
@@ -150,10 +186,17 @@ export class FormerEntries {
     }
     for (const kept of found) {
       const { slot } = kept.entry;
+      const former = this.#slots.get(slot);
       // Forgotten while it was read: who asks again has it read again.
-      if (this.#slots.get(slot) === wanted.get(slot)) this.#keep(kept);
+      const isWanted = former === wanted.get(slot) && former?.wanted?.has(incarnation) !== false;
+      if (isWanted) this.#keep(kept);
       else this.#drop(kept);
     }
+  }
+
+  #assertOpen(): void {
+    if (!this.#isClosed) return;
+    throw new ObjectError("this life has ended", { retriable: false, applied: "no" });
   }
 
   /** Those of one object, in memory or on the disk. Throws DiskError. */
@@ -202,6 +245,8 @@ interface KeptEntry {
 interface FormerSlot {
   /** By incarnation, when its journal's entries are here. */
   readonly loaded: Map<IncarnationId, Promise<void>>;
+  /** Whose entries are kept, once the slot is open; before that of all that are read. */
+  wanted?: ReadonlySet<IncarnationId>;
   /** By partition, of one journal after another, each in the order of its seqs. */
   readonly entries: Map<string, KeptEntry[]>;
 }

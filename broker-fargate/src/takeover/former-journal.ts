@@ -3,6 +3,7 @@ import {
   keys,
   ObjectError,
   readHeartbeat,
+  readJournalItem,
   UnreadableItemError,
 } from "@millrace/core";
 import { read } from "../cluster/persist.ts";
@@ -49,6 +50,11 @@ export async function closeFormerJournal(
   }
 }
 
+async function isClosed({ access }: FenceDeps, incarnation: IncarnationId): Promise<boolean> {
+  const item = await read(access, keys.incarnation(incarnation));
+  return item !== undefined && readJournalItem(item).end !== undefined;
+}
+
 /** By the incarnation's last heartbeat; 0 where there is none (any more). */
 async function toldDurable({ access }: FenceDeps, incarnation: IncarnationId): Promise<number> {
   const heartbeat = await read(access, keys.heartbeat(incarnation));
@@ -62,7 +68,7 @@ async function toldDurable({ access }: FenceDeps, incarnation: IncarnationId): P
  */
 export function readFormer(deps: FenceDeps): ReadFormerJournal {
   return async (incarnation, slots, take) => {
-    const durable = await toldDurable(deps, incarnation);
+    const durable = (await isClosed(deps, incarnation)) ? 0 : await toldDurable(deps, incarnation);
     const onObject = (found: FoundJournalObject): void => {
       const wanted: FormerEntry[] = [];
       for (const entry of entriesOf(found, ({ slot }) => slots.has(slot))) {

@@ -24,6 +24,7 @@ import { SlotOpener } from "./slot-opener.ts";
 const me = incarnationId(`2-${"a".repeat(32)}`);
 const former = incarnationId(`1-${"b".repeat(32)}`);
 const theSlot = slot(3);
+const someTopic = topicId("0123456789abcdef".repeat(2));
 
 it("knows that a slot's sources are dropped where the reply to that was lost", async () => {
   const clock = new VirtualClock();
@@ -202,7 +203,7 @@ it("reads a former owner's journal while it is closed, and keeps nothing of a sl
       readings.push([...slots]);
       take([
         {
-          ...{ topicId: topicId("0".repeat(32)), partition: 0, slot: theSlot, epoch: epoch(1) },
+          ...{ topicId: someTopic, partition: 0, slot: theSlot, epoch: epoch(1) },
           ...{ baseOffset: 0, lastOffset: 0, records: new Uint8Array(1) },
         },
       ]);
@@ -223,11 +224,68 @@ it("reads a former owner's journal while it is closed, and keeps nothing of a sl
   const taking = opener.takeOver([theSlot]);
   await new Promise((resolve) => setImmediate(resolve));
   expect(readings).toEqual([[theSlot]]);
+  expect(entries.memoryBytes).toBe(1);
   given = undefined;
   close();
   await taking;
   expect(opener.find(theSlot)).toBe(undefined);
   expect([entries.memoryBytes, entries.partitionsOf(theSlot)]).toEqual([0, []]);
+});
+
+it("opens no slot whose entries were not read, though those of others were, in one go", async () => {
+  const clock = new VirtualClock();
+  const random = new SeededRandom(1);
+  const memory = new MemoryMetadataStore();
+  const [first, second] = [slot(1), slot(2)];
+  const value = { owner: former, epoch: 1, sources: [] };
+  await memory.transact([
+    { kind: "put", key: keys.incarnation(me), value: { state: "open", trim: 0 } },
+    { kind: "put", key: keys.head(first), value },
+    { kind: "put", key: keys.head(second), value },
+  ]);
+  const gates: PromiseWithResolvers<void>[] = [];
+  const entries = new FormerEntries(
+    async (_, slots, take) => {
+      const gate = Promise.withResolvers<void>();
+      gates.push(gate);
+      await gate.promise;
+      for (const one of slots) {
+        take([
+          {
+            ...{ topicId: someTopic, partition: 0, slot: one, epoch: epoch(1) },
+            ...{ baseOffset: 0, lastOffset: 0, records: new Uint8Array(1) },
+          },
+        ]);
+      }
+    },
+    { disk: new MemoryDisk({ wallMs: () => 0 }), warn: () => undefined },
+  );
+  const away = new ObjectError("away", { retriable: true, applied: "no" });
+  let isAway = true;
+  const opener = new SlotOpener({
+    ...{ store: memory, clock, random, incarnation: me, former: entries },
+    epochOf: () => epoch(2),
+    closeJournal: () => (isAway ? Promise.reject(away) : Promise.resolve()),
+    caughtUp: () => Promise.resolve(),
+    copy: () => Promise.resolve(),
+    isCopied: () => false,
+    onLost: () => undefined,
+  });
+  const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
+  await opener.takeOver([first]);
+  await opener.takeOver([second]);
+  isAway = false;
+  const again = opener.takeOver([first, second]);
+  await turn();
+  await turn();
+  gates.at(-1)?.reject(away);
+  await turn();
+  for (const gate of gates) gate.resolve();
+  await again;
+  for (const one of [first, second]) {
+    expect(opener.find(one) === undefined || entries.partitionsOf(one).length === 1).toBe(true);
+  }
+  expect(entries.memoryBytes).toBe([first, second].filter((one) => opener.find(one)).length);
 });
 
 /** The next transaction is made at once, and answered when `give` was called. */

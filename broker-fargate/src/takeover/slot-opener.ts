@@ -250,9 +250,7 @@ export class SlotOpener {
   async #claimAll(slots: readonly Slot[]): Promise<Claimed> {
     try {
       const claimed = await this.#claimer.claim(slots);
-      const isOthers = (slot: Slot): boolean =>
-        !claimed.taken.has(slot) && !claimed.failed.has(slot);
-      for (const slot of slots.filter(isOthers)) this.#deps.former.forget(slot);
+      this.#forgetReadAhead(slots.filter((slot) => !claimed.taken.has(slot)));
       const isFormer = [...claimed.taken.values()].some(({ sources }) => sources.length > 0);
       if (isFormer) await this.#deps.caughtUp();
       const sources = [...claimed.taken].map(([slot, opened]) => [slot, opened.sources] as const);
@@ -261,7 +259,15 @@ export class SlotOpener {
         await this.#settle(claimed, slot, { opened, lost });
       return claimed;
     } catch (error) {
+      this.#forgetReadAhead(slots);
       return { taken: new Map(), failed: new Map(slots.map((slot) => [slot, error])) };
+    }
+  }
+
+  /** They are another's, or are tried again: then it is read again, but for what is to be copied. */
+  #forgetReadAhead(slots: readonly Slot[]): void {
+    for (const slot of slots) {
+      if (this.#claimer.sourcesOf(slot).length === 0) this.#deps.former.forget(slot);
     }
   }
 
@@ -283,6 +289,7 @@ export class SlotOpener {
       if (isLost) onLost(slot, cause);
       this.#claimer.opened(slot);
       this.#open.set(slot, isLost ? { ...opened, lost: cause } : opened);
+      former.opened(slot, opened.sources);
       if (opened.sources.length > 0) return;
     }
     former.forget(slot);

@@ -9,6 +9,7 @@ import {
   type Item,
   type ItemValue,
   keys,
+  MetadataError,
   type MetadataStore,
   type Random,
   readUser,
@@ -34,6 +35,8 @@ export interface UserChangesDependencies {
 
 const saltBytes = 24;
 const stampBytes = 16;
+/** How often a user is added again because another one was removed meanwhile. */
+const addRoundsMax = 20;
 
 /** Something that is written, or goes, together with its user. */
 export interface Companion {
@@ -63,7 +66,7 @@ export class UserChanges {
     // Its stamps are no other's.
     const written = JSON.stringify(userItem(user));
     const isOurs = (found: Item | undefined): boolean => JSON.stringify(found?.value) === written;
-    for (;;) {
+    for (let round = 0; round < addRoundsMax; round += 1) {
       const seen = await this.#store.get(keys.userDeletions);
       const outcome = await this.#store.transact(
         [...userWrites(undefined, user, { version: seen?.version ?? 0 }), isThere],
@@ -77,6 +80,7 @@ export class UserChanges {
       if (isTaken !== undefined) return "exists";
       // Only another user was removed meanwhile.
     }
+    throw new MetadataError("users are removed all the time", { retriable: true, applied: "no" });
   }
 
   /** Removes the user, whoever changed it meanwhile, and its companion. Throws MetadataError. */

@@ -155,6 +155,22 @@ describe("closing another incarnation's journal", () => {
     expect(isBegun).toEqual(seqs.map((seq) => seq < objectsAheadMax));
   });
 
+  it("reads nothing more once an object is missing", async () => {
+    await write(40);
+    const begun: string[] = [];
+    const read = rig.faults.readRange.bind(rig.faults);
+    rig.faults.readRange = async (key, range) => {
+      begun.push(key);
+      await new Promise<void>((resolve) => rig.clock.after(10, resolve));
+      return key === keyOf(0) ? undefined : read(key, range);
+    };
+    const limits = { ...smallLimits, objectsAheadMax: 30 };
+    await expect(close(40, { ...rig.fenceDeps(), limits })).rejects.toThrow();
+    const untilThen = begun.length;
+    for (let turn = 0; turn < 20; turn += 1) await rig.pass(10);
+    expect(begun.length - untilThen).toBe(0);
+  });
+
   it("reads an object that is larger than the first read in two", async () => {
     await write(1, 5_000);
     expect((await close(1)).numbers).toEqual([0]);

@@ -46,11 +46,26 @@ export async function* readJournalObjects(
   reads: JournalReads,
   { end, first }: SeqRange,
 ): AsyncGenerator<FoundJournalObject> {
-  const { objectsAheadMax, readAheadBytesMax, readsInFlightMax } = reads.limits;
+  const { readAheadBytesMax, readsInFlightMax } = reads.limits;
   const ways: Ways = {
     lanes: new Lanes(readsInFlightMax),
     room: new ReadAheadRoom(readAheadBytesMax),
+    isOver: false,
   };
+  try {
+    yield* inOrder(reads, { end, first }, ways);
+  } finally {
+    // Of what was to be read ahead, nothing more begins.
+    ways.isOver = true;
+  }
+}
+
+async function* inOrder(
+  reads: JournalReads,
+  { end, first }: SeqRange,
+  ways: Ways,
+): AsyncGenerator<FoundJournalObject> {
+  const { objectsAheadMax } = reads.limits;
   const ahead: Promise<ReadObject>[] = [];
   for (let seq = first, next = first; seq < end; seq++) {
     for (; next < end && ahead.length < objectsAheadMax; next++) {
@@ -70,6 +85,8 @@ export async function* readJournalObjects(
 interface Ways {
   readonly lanes: Lanes;
   readonly room: ReadAheadRoom;
+  /** Nobody takes any more of what is read. */
+  isOver: boolean;
 }
 
 interface ReadObject {
@@ -78,17 +95,17 @@ interface ReadObject {
   readonly restBytes: number;
 }
 
-async function readObject(
-  reads: JournalReads,
-  seq: number,
-  { lanes, room }: Ways,
-): Promise<ReadObject> {
+async function readObject(reads: JournalReads, seq: number, ways: Ways): Promise<ReadObject> {
   const { crc32c, incarnation } = reads;
   const key = journalKey(reads.cluster, incarnation, seq);
-  const begun = lanes.run(() => readBeginning(reads, key));
+  const begun = ways.lanes.run(() => {
+    assertWanted(ways);
+    return readBeginning(reads, key);
+  });
   // In this turn: there is room in the order of seqs.
-  await room.take(begun.then(({ restBytes }) => restBytes));
+  await ways.room.take(begun.then(({ restBytes }) => restBytes));
   const { first, restBytes } = await begun;
+  assertWanted(ways);
   const bytes = restBytes === 0 ? first : await readRest(reads, key, { first, restBytes });
   const decoded = decodeJournalObject(bytes, crc32c);
   if (decoded.kind === "invalid") throw damaged(key, decoded.reason);
@@ -97,6 +114,11 @@ async function readObject(
     throw new JournalObjectDamagedError(key, "it is another journal's, or another seq's");
   }
   return { found: { seq, object, bytes }, restBytes };
+}
+
+/** Thrown to nobody: who read on has gone. */
+function assertWanted({ isOver }: Ways): void {
+  if (isOver) throw new Error("nobody reads on");
 }
 
 interface Beginning {

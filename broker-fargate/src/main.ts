@@ -57,7 +57,9 @@ async function main(): Promise<void> {
 }
 
 async function run(options: Options): Promise<void> {
-  const log = pino({ level: process.env["MILLRACE_LOG_LEVEL"] ?? "warn" }, logToStandardError());
+  const streams = [process.stdout, process.stderr];
+  const level = process.env["MILLRACE_LOG_LEVEL"] ?? "warn";
+  const log = pino({ level }, logToStandardError(streams));
   const configuration = readConfiguration(options, log);
   const { settings } = configuration;
   const addresses = listenerAddresses(settings);

@@ -6,11 +6,13 @@ import { keptLogBytesMax } from "./limits.ts";
  * nobody reads any more, as standard output may be. What can't be written is kept up to a bound and
  * written when there is room. There is nowhere to say so, and the process goes on.
  */
-export function logToStandardError(): ReturnType<typeof destination> {
+export function logToStandardError(
+  streams: readonly NodeJS.WriteStream[],
+): ReturnType<typeof destination> {
   // Tried again with the next line: to wait for a pipe that nobody reads would hold up everybody.
   const retryEAGAIN = (): boolean => false;
   const log = destination({ dest: 2, sync: true, maxLength: keptLogBytesMax, retryEAGAIN });
   log.on("error", () => undefined);
-  for (const stream of [process.stdout, process.stderr]) stream.on("error", () => undefined);
+  for (const stream of streams) stream.on("error", () => undefined);
   return log;
 }

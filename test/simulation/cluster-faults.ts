@@ -2,8 +2,8 @@ import { calmObjects, type BrokerHost } from "./broker-host.ts";
 import { clusterSteps } from "./cluster-steps.ts";
 import type { Fault, FaultScene } from "./fault-scene.ts";
 import type { Side } from "./fault-table.ts";
-import { badStore, diskError, slowNetwork, slowSyncs } from "./plain-faults.ts";
-import { badObjects, objectsAway } from "./tier-faults.ts";
+import { badStore, diskError, diskFull, slowNetwork, slowSyncs } from "./plain-faults.ts";
+import { badObjects, objectsAway, rotHotCopies } from "./tier-faults.ts";
 import type { World } from "./world.ts";
 
 /** Faults of one broker of a cluster, of its links and of its ways to the stores. */
@@ -36,6 +36,8 @@ export const brokerFaults: readonly Fault[] = [
   linksCut,
   slowSyncs,
   diskError,
+  diskFull,
+  rotHotCopies,
 ];
 
 /** What makes others reach a step: some come only when a broker dies, or leaves, or joins. */
@@ -248,6 +250,7 @@ function linksCut({ deps: { host, world } }: FaultScene): void {
 /** What a fault left of a broker that goes on. */
 export function healBroker(host: BrokerHost): void {
   host.steps.unwatch();
+  host.disk.setCapacity(Number.POSITIVE_INFINITY);
   host.diskWeather.syncMsMax = 1;
   const { world } = host;
   host.setStoreRates({ perThousand: {}, latencyMsMax: world.pick([0, 0, 2, 5]) });

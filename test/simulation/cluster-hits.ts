@@ -31,8 +31,8 @@ const writes: readonly string[] = [
 
 /**
  * Every case that faults must reach over a run of some 500 seeds of a cluster. A crash, and a pause
- * that is longer than any timeout, come at both sides of each named step. No others: a member's
- * disk goes with its process, so nothing of it is damaged, and nothing of it is synced.
+ * that is longer than any timeout, come at both sides of each named step. A member's disk goes with
+ * its process: it is full and it rots while the broker runs, and nothing else of it can be hurt.
  */
 const hits: ExpectedHits["hits"] = {
   "crash before": clusterSteps,
@@ -46,6 +46,9 @@ const hits: ExpectedHits["hits"] = {
   join: ["down"],
   leave: ["up"],
   "clock jump": ["up"],
+  "disk full": ["write segment"],
+  "bit flip": ["segment"],
+  truncation: ["segment"],
   upgrade: ["up", "level finalised"],
   "journal object lost": ["up"],
   "client crash": ["producer", "plain", "consumer", "member"],
@@ -72,4 +75,21 @@ const hits: ExpectedHits["hits"] = {
   "object slowRead": reads,
 };
 
-export const clusterHits: ExpectedHits = { hits, cannot: [] };
+const goesWithTheProcess = "a member's files are a cache of one life, which its next one removes";
+const damagedBetweenLives = `${goesWithTheProcess}: what is damaged between two lives is nobody's`;
+const cannot: ExpectedHits["cannot"] = [
+  { fault: "power loss", step: "any", reason: goesWithTheProcess },
+  { fault: "torn write", step: "segment", reason: goesWithTheProcess },
+  {
+    fault: "bit flip",
+    step: "index, timeindex, snapshot",
+    reason: damagedBetweenLives,
+  },
+  {
+    fault: "truncation",
+    step: "index, timeindex, snapshot",
+    reason: damagedBetweenLives,
+  },
+];
+
+export const clusterHits: ExpectedHits = { hits, cannot };

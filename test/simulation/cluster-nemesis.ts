@@ -1,3 +1,4 @@
+import type { TopicId } from "@millrace/core";
 import type { BrokerHost } from "./broker-host.ts";
 import {
   brokerFaults,
@@ -15,6 +16,7 @@ import type { FaultScene, NemesisDeps } from "./fault-scene.ts";
 import type { Fleet } from "./fleet.ts";
 import { LostObjects } from "./lost-objects.ts";
 import type { Network } from "./network.ts";
+import type { PartitionRef } from "./partition-ref.ts";
 import type { PreferredFault } from "./preferred-faults.ts";
 import type { World } from "./world.ts";
 
@@ -179,7 +181,7 @@ export class ClusterNemesis {
       ...(crashAt === undefined ? {} : { crashAt }),
       mayLosePower: () => false,
       logLoss: () => "never",
-      tiered: () => [],
+      tiered: () => partitionsOn(host),
       onLost: () => undefined,
     };
     const isOver = (): boolean => this.#isOver;
@@ -201,4 +203,16 @@ export class ClusterNemesis {
       if (host.state === "up" && host.needsRestart && !host.isPaused) host.kill("kill");
     }
   }
+}
+
+/** Those of which the broker has files, while it runs. */
+function partitionsOn({ disk, opened }: BrokerHost): readonly PartitionRef[] {
+  const found = new Map<string, PartitionRef>();
+  for (const path of disk.paths()) {
+    const [, folder = "", topicId = "", partition] =
+      /^partitions\/(([0-9a-f]{32})-([0-9]+))\//.exec(path) ?? [];
+    const topic = opened?.broker.cluster.topics.byId(topicId as TopicId)?.name;
+    if (topic !== undefined) found.set(folder, { topic, topicId, partition: Number(partition) });
+  }
+  return [...found.values()];
 }

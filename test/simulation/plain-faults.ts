@@ -132,7 +132,7 @@ export function loseRepliesAndStop(scene: FaultScene): void {
   });
 }
 
-function diskFull({ deps: { world, host } }: FaultScene): void {
+export function diskFull({ deps: { world, host } }: FaultScene): void {
   host.disk.setCapacity(host.disk.usedBytes + world.below(4_000));
   world.clock.after(world.between(300, 3_000), () => {
     host.disk.setCapacity(Number.POSITIVE_INFINITY);

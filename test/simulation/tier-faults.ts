@@ -120,7 +120,7 @@ function loseFolders(scene: FaultScene): void {
  * Hot segments that the object store has, too, lose a bit or their end: under the running broker, or
  * before its next start.
  */
-function rotHotCopies(scene: FaultScene): void {
+export function rotHotCopies(scene: FaultScene): void {
   const { host, world } = scene.deps;
   const paths = coveredSegments(scene);
   if (paths.length === 0) return;

@@ -52,7 +52,9 @@ function readOptions(): Options | "help" {
 }
 
 async function run({ directory, socketPath }: Options): Promise<void> {
-  const log = pino({ level: process.env["MILLRACE_LOG_LEVEL"] ?? "warn" }, logToStandardError());
+  const streams = [process.stdout, process.stderr];
+  const level = process.env["MILLRACE_LOG_LEVEL"] ?? "warn";
+  const log = pino({ level }, logToStandardError(streams));
   const onDropped = (reason: string): void => {
     log.warn({ reason }, `closed a client's connection: ${reason}`);
   };

@@ -18,7 +18,7 @@ export class ReadAheadRoom {
     const told = bytes.catch(() => 0);
     this.#queue = this.#queue.then(async () => {
       const wanted = await told;
-      while (this.#taken > 0 && this.#taken + wanted > this.#bytesMax && wanted > 0) {
+      while (!this.#hasRoomFor(wanted)) {
         await new Promise<void>((resolve) => {
           this.#freed = resolve;
         });
@@ -31,5 +31,9 @@ export class ReadAheadRoom {
   free(bytes: number): void {
     this.#taken -= bytes;
     this.#freed();
+  }
+
+  #hasRoomFor(bytes: number): boolean {
+    return bytes === 0 || this.#taken === 0 || this.#taken + bytes <= this.#bytesMax;
   }
 }

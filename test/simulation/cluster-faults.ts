@@ -23,7 +23,6 @@ export const brokerFaults: readonly Fault[] = [
   storeAway,
   storeDeaf,
   slowStore,
-  staleStore,
   lateStore,
   lateFromWrite,
   lateFromWrite,
@@ -223,12 +222,6 @@ const slotWrites: readonly string[] = [
   "transact offsets",
   "transact topic",
 ];
-
-function staleStore({ deps: { host, world } }: FaultScene): void {
-  host.table.add("stale store", host.state);
-  const staleMsMax = world.pick([100, 2_000, 8_000]);
-  host.setStoreRates({ perThousand: { stale: 800 }, staleMsMax, latencyMsMax: 5 });
-}
 
 /** What it asks of the object store is done, and no answer comes. */
 function objectsDeaf({ deps: { host, world } }: FaultScene): void {

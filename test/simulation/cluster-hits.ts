@@ -59,7 +59,6 @@ const hits: ExpectedHits["hits"] = {
   "store cut off": ["up"],
   "store replies cut off": ["up"],
   "slow store": ["up"],
-  "stale store": ["up"],
   "store throttled": ["get head", "get version", "range heartbeat", ...writes],
   "store conflict": writes,
   "store requestLost": ["get version", "range heartbeat", ...writes],
@@ -78,6 +77,7 @@ const hits: ExpectedHits["hits"] = {
 const goesWithTheProcess = "a member's files are a cache of one life, which its next one removes";
 const damagedBetweenLives = `${goesWithTheProcess}: what is damaged between two lives is nobody's`;
 const cannot: ExpectedHits["cannot"] = [
+  { fault: "stale read", step: "any", reason: "brokers read strongly, and nothing else" },
   { fault: "power loss", step: "any", reason: goesWithTheProcess },
   { fault: "torn write", step: "segment", reason: goesWithTheProcess },
   {

@@ -43,6 +43,8 @@ export class MirroredJournal {
   /** An object is there; those entries that count from now on, or why it is wrong. */
   stored(seq: number, bytes: Uint8Array): readonly MirroredEntry[] | string {
     if (decodeFence(bytes, crc32c).kind !== "invalid") {
+      // Who stood still meanwhile finds a free place where an object had been: that says nothing.
+      if (seq < (this.#fence ?? 0) && this.isDeleted(seq)) return [];
       if (this.#fence !== undefined) return `a fence at ${seq}, and one at ${this.#fence}`;
       if (seq !== this.#end) return `a fence at ${seq}, and objects up to ${this.#end}`;
       this.#fence = seq;

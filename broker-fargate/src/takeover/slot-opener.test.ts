@@ -8,6 +8,7 @@ import {
 import {
   type Epoch,
   epoch,
+  type IncarnationId,
   incarnationId,
   keys,
   type MetadataStore,
@@ -18,8 +19,8 @@ import {
 } from "@millrace/core";
 import { expect, it } from "vitest";
 import { settled } from "../../../test/fixtures/test-cluster.ts";
-import { FormerEntries } from "./former-entries.ts";
-import { SlotOpener } from "./slot-opener.ts";
+import { FormerEntries, type FormerEntry, type ReadFormerJournal } from "./former-entries.ts";
+import { SlotOpener, type SlotOpenerDeps } from "./slot-opener.ts";
 
 const me = incarnationId(`2-${"a".repeat(32)}`);
 const former = incarnationId(`1-${"b".repeat(32)}`);
@@ -78,7 +79,7 @@ it("leaves alone what a later taking of the slot has read where a drop's reply i
       },
     },
   ]);
-  const place = { topicId: topicId("0123456789abcdef".repeat(2)), partition: 0, slot: theSlot };
+  const place = { topicId: someTopic, partition: 0, slot: theSlot };
   const entry = {
     ...{ ...place, epoch: epoch(3), baseOffset: 0, lastOffset: 0 },
     records: Uint8Array.of(7),
@@ -118,31 +119,13 @@ it("leaves alone what a later taking of the slot has read where a drop's reply i
 });
 
 it("is not sure of a slot whose opening failed after its claim, and so hands over none of them", async () => {
-  const clock = new VirtualClock();
-  const random = new SeededRandom(1);
-  const memory = new MemoryMetadataStore();
-  const value = { owner: former, epoch: 1, sources: [] };
-  await memory.transact([
-    { kind: "put", key: keys.incarnation(me), value: { state: "open", trim: 0 } },
-    { kind: "put", key: keys.head(theSlot), value },
-  ]);
+  const store = await storeWith([[theSlot, former]]);
   const away = new ObjectError("away", { retriable: true, applied: "no" });
   const journal = { isAway: true };
-  const opener = new SlotOpener({
-    ...{ store: memory, clock, random, incarnation: me },
-    epochOf: () => epoch(2),
-    closeJournal: () => Promise.resolve(),
-    caughtUp: () => Promise.resolve(),
-    former: new FormerEntries(() => (journal.isAway ? Promise.reject(away) : Promise.resolve()), {
-      disk: new MemoryDisk({ wallMs: () => 0 }),
-      warn: () => undefined,
-    }),
-    copy: () => Promise.resolve(),
-    isCopied: () => false,
-    onLost: () => undefined,
-  });
+  const entries = readBy(() => (journal.isAway ? Promise.reject(away) : Promise.resolve()));
+  const { clock, opener } = openerOf(store, { former: entries });
   await expect(settled(clock, opener.open(theSlot))).rejects.toBe(away);
-  expect((await memory.get(keys.head(theSlot)))?.value["owner"]).toBe(me);
+  expect((await store.get(keys.head(theSlot)))?.value["owner"]).toBe(me);
   expect(await settled(clock, opener.stop([theSlot, slot(4)]))).toBe("failed");
   opener.resume([theSlot, slot(4)]);
   journal.isAway = false;
@@ -151,36 +134,18 @@ it("is not sure of a slot whose opening failed after its claim, and so hands ove
 });
 
 it("opens one owner's slots while another one's journal takes long to close", async () => {
-  const clock = new VirtualClock();
-  const random = new SeededRandom(1);
-  const memory = new MemoryMetadataStore();
   const slow = incarnationId(`3-${"c".repeat(32)}`);
-  const owned = [former, slow].map((owner, at) => {
-    const value = { owner, epoch: 1, sources: [] };
-    return { kind: "put", key: keys.head(slot(at)), value } as const;
-  });
-  const own = {
-    kind: "put",
-    key: keys.incarnation(me),
-    value: { state: "open", trim: 0 },
-  } as const;
-  await memory.transact([own, ...owned]);
+  const store = await storeWith([
+    [slot(0), former],
+    [slot(1), slow],
+  ]);
   const { promise: closed, resolve: close } = Promise.withResolvers<void>();
-  const opener = new SlotOpener({
-    ...{ store: memory, clock, random, incarnation: me },
-    epochOf: () => epoch(2),
+  const { opener } = openerOf(store, {
+    former: readBy(() => Promise.resolve()),
     closeJournal: (owner) => (owner === slow ? closed : Promise.resolve()),
-    caughtUp: () => Promise.resolve(),
-    former: new FormerEntries(() => Promise.resolve(), {
-      disk: new MemoryDisk({ wallMs: () => 0 }),
-      warn: () => undefined,
-    }),
-    copy: () => Promise.resolve(),
-    isCopied: () => false,
-    onLost: () => undefined,
   });
   const taking = opener.takeOver([slot(0), slot(1)]);
-  await new Promise((resolve) => setImmediate(resolve));
+  await turn();
   expect([opener.find(slot(0))?.epoch, opener.find(slot(1))]).toEqual([2, undefined]);
   close();
   expect((await taking).size).toBe(0);
@@ -188,41 +153,22 @@ it("opens one owner's slots while another one's journal takes long to close", as
 });
 
 it("reads a former owner's journal while it is closed, and keeps nothing of a slot that became another's", async () => {
-  const clock = new VirtualClock();
-  const random = new SeededRandom(1);
-  const memory = new MemoryMetadataStore();
-  const value = { owner: former, epoch: 1, sources: [] };
-  await memory.transact([
-    { kind: "put", key: keys.incarnation(me), value: { state: "open", trim: 0 } },
-    { kind: "put", key: keys.head(theSlot), value },
-  ]);
+  const store = await storeWith([[theSlot, former]]);
   const { promise: closed, resolve: close } = Promise.withResolvers<void>();
   const readings: (readonly Slot[])[] = [];
-  const entries = new FormerEntries(
-    (_, slots, take) => {
-      readings.push([...slots]);
-      take([
-        {
-          ...{ topicId: someTopic, partition: 0, slot: theSlot, epoch: epoch(1) },
-          ...{ baseOffset: 0, lastOffset: 0, records: new Uint8Array(1) },
-        },
-      ]);
-      return Promise.resolve();
-    },
-    { disk: new MemoryDisk({ wallMs: () => 0 }), warn: () => undefined },
-  );
+  const entries = readBy((_, slots, take) => {
+    readings.push([...slots]);
+    take([entryOf(theSlot)]);
+    return Promise.resolve();
+  });
   let given: Epoch | undefined = epoch(2);
-  const opener = new SlotOpener({
-    ...{ store: memory, clock, random, incarnation: me, former: entries },
+  const { opener } = openerOf(store, {
+    former: entries,
     epochOf: () => given,
     closeJournal: () => closed,
-    caughtUp: () => Promise.resolve(),
-    copy: () => Promise.resolve(),
-    isCopied: () => false,
-    onLost: () => undefined,
   });
   const taking = opener.takeOver([theSlot]);
-  await new Promise((resolve) => setImmediate(resolve));
+  await turn();
   expect(readings).toEqual([[theSlot]]);
   expect(entries.memoryBytes).toBe(1);
   given = undefined;
@@ -233,60 +179,86 @@ it("reads a former owner's journal while it is closed, and keeps nothing of a sl
 });
 
 it("opens no slot whose entries were not read, though those of others were, in one go", async () => {
-  const clock = new VirtualClock();
-  const random = new SeededRandom(1);
-  const memory = new MemoryMetadataStore();
-  const [first, second] = [slot(1), slot(2)];
-  const value = { owner: former, epoch: 1, sources: [] };
-  await memory.transact([
-    { kind: "put", key: keys.incarnation(me), value: { state: "open", trim: 0 } },
-    { kind: "put", key: keys.head(first), value },
-    { kind: "put", key: keys.head(second), value },
-  ]);
+  const slots = [slot(1), slot(2)];
+  const store = await storeWith(slots.map((one) => [one, former]));
   const gates: PromiseWithResolvers<void>[] = [];
-  const entries = new FormerEntries(
-    async (_, slots, take) => {
-      const gate = Promise.withResolvers<void>();
-      gates.push(gate);
-      await gate.promise;
-      for (const one of slots) {
-        take([
-          {
-            ...{ topicId: someTopic, partition: 0, slot: one, epoch: epoch(1) },
-            ...{ baseOffset: 0, lastOffset: 0, records: new Uint8Array(1) },
-          },
-        ]);
-      }
-    },
-    { disk: new MemoryDisk({ wallMs: () => 0 }), warn: () => undefined },
-  );
+  const entries = readBy(async (_, wanted, take) => {
+    const gate = Promise.withResolvers<void>();
+    gates.push(gate);
+    await gate.promise;
+    for (const one of wanted) take([entryOf(one)]);
+  });
   const away = new ObjectError("away", { retriable: true, applied: "no" });
   let isAway = true;
-  const opener = new SlotOpener({
-    ...{ store: memory, clock, random, incarnation: me, former: entries },
-    epochOf: () => epoch(2),
+  const { opener } = openerOf(store, {
+    former: entries,
     closeJournal: () => (isAway ? Promise.reject(away) : Promise.resolve()),
-    caughtUp: () => Promise.resolve(),
-    copy: () => Promise.resolve(),
-    isCopied: () => false,
-    onLost: () => undefined,
   });
-  const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
-  await opener.takeOver([first]);
-  await opener.takeOver([second]);
+  for (const one of slots) await opener.takeOver([one]);
   isAway = false;
-  const again = opener.takeOver([first, second]);
+  const again = opener.takeOver(slots);
   await turn();
   await turn();
   gates.at(-1)?.reject(away);
   await turn();
   for (const gate of gates) gate.resolve();
   await again;
-  for (const one of [first, second]) {
-    expect(opener.find(one) === undefined || entries.partitionsOf(one).length === 1).toBe(true);
-  }
-  expect(entries.memoryBytes).toBe([first, second].filter((one) => opener.find(one)).length);
+  const open = slots.filter((one) => opener.find(one) !== undefined);
+  expect(slots.filter((one) => entries.partitionsOf(one).length === 1)).toEqual(open);
+  expect(entries.memoryBytes).toBe(open.length);
 });
+
+/** In which the slots' heads name these owners. */
+async function storeWith(
+  owners: readonly (readonly [Slot, IncarnationId])[],
+): Promise<MemoryMetadataStore> {
+  const store = new MemoryMetadataStore();
+  const own = { key: keys.incarnation(me), value: { state: "open", trim: 0 } };
+  const heads = owners.map(([one, owner]) => {
+    return { key: keys.head(one), value: { owner, epoch: 1, sources: [] } };
+  });
+  await store.transact([own, ...heads].map((item) => ({ kind: "put", ...item }) as const));
+  return store;
+}
+
+/** Of slots that leadership gives this incarnation, where no step fails. */
+function openerOf(
+  store: MetadataStore,
+  deps: Pick<SlotOpenerDeps, "former"> & Partial<SlotOpenerDeps>,
+): { readonly clock: VirtualClock; readonly opener: SlotOpener } {
+  const clock = new VirtualClock();
+  const opener = new SlotOpener({
+    ...{ store, clock, random: new SeededRandom(1), incarnation: me },
+    epochOf: () => epoch(2),
+    closeJournal: () => Promise.resolve(),
+    caughtUp: () => Promise.resolve(),
+    copy: () => Promise.resolve(),
+    isCopied: () => false,
+    onLost: () => undefined,
+    ...deps,
+  });
+  return { clock, opener };
+}
+
+function readBy(read: ReadFormerJournal): FormerEntries {
+  return new FormerEntries(read, {
+    disk: new MemoryDisk({ wallMs: () => 0 }),
+    warn: () => undefined,
+  });
+}
+
+/** A byte of it. */
+function entryOf(one: Slot): FormerEntry {
+  const place = { topicId: someTopic, partition: 0, slot: one };
+  return {
+    ...{ ...place, epoch: epoch(1), baseOffset: 0, lastOffset: 0 },
+    records: new Uint8Array(1),
+  };
+}
+
+function turn(): Promise<void> {
+  return new Promise((resolve) => setImmediate(resolve));
+}
 
 /** The next transaction is made at once, and answered when `give` was called. */
 function heldAnswer(store: MetadataStore): { readonly held: Promise<void>; give: () => void } {

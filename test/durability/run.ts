@@ -131,6 +131,8 @@ function pause(ms: number): Promise<void> {
 
 interface Load {
   readonly child: ChildProcessWithoutNullStreams;
+  /** It tells of something: a kill before would take nothing. */
+  readonly begun: Promise<void>;
   readonly lines: Promise<readonly string[]>;
 }
 
@@ -141,11 +143,15 @@ function startLoad(python: string, rig: Rig): Load {
   ]);
   const chunks: Buffer[] = [];
   child.stdout.on("data", (chunk: Buffer) => chunks.push(chunk));
+  const begun = new Promise<void>((resolve) => {
+    child.stdout.once("data", () => resolve());
+    child.once("close", () => resolve());
+  });
   child.stderr.pipe(process.stderr);
   const lines = new Promise<readonly string[]>((resolve) => {
     child.on("close", () => resolve(splitLines(Buffer.concat(chunks).toString())));
   });
-  return { child, lines };
+  return { child, begun, lines };
 }
 
 function isLoss({ rule }: Anomaly): boolean {
@@ -169,6 +175,7 @@ async function runScenario(scenario: Scenario, python: string): Promise<boolean>
     const broker = startBroker(rig);
     await ready(rig, broker);
     const load = startLoad(python, rig);
+    await load.begun;
     const { restartsMs, damages } = await killAgainAndAgain(rig, broker, kills);
     load.child.stdin.end();
     const history = await load.lines;

@@ -7,12 +7,13 @@ import {
   SeededRandom,
   VirtualClock,
 } from "@millrace/adapter-memory";
-import { type IncarnationId, keys, parseSettings, readLeadership } from "@millrace/core";
+import { type IncarnationId, keys, readLeadership } from "@millrace/core";
 import { crc32c } from "@millrace/adapter-node";
 import { jsCodecs } from "@millrace/wire";
 import { inlineHashing } from "../../adapters/memory/src/hashing.ts";
 import { BufferPool } from "../../broker-fargate/src/buffer-pool.ts";
-import { type OpenBroker, openBroker, type Ports } from "../../broker-fargate/src/open-broker.ts";
+import { type OpenBroker, openBroker } from "../../broker-fargate/src/open-broker.ts";
+import { awsMember, strictLog } from "../fixtures/aws-member.ts";
 import { sideTasks } from "../../broker-fargate/src/side-work/tasks.ts";
 import { CacheDisk } from "./cache-disk.ts";
 import { Tally, type Usage } from "./counts.ts";
@@ -75,7 +76,7 @@ export class MeteredCluster {
           codecs: jsCodecs,
           sideWork: new MemorySideWork({ clock, tasks: sideTasks({ codecs: jsCodecs, crc32c }) }),
           folder: { path: "memory", space: () => ({ totalBytes: 2 ** 40, usableBytes: 2 ** 39 }) },
-          log: strictLog(wrong),
+          log: strictLog("warnings", wrong),
           buffers: new BufferPool(),
           onFailed: (cause) => wrong(String(cause)),
           asMember: {
@@ -83,7 +84,7 @@ export class MeteredCluster {
             onOver: (cause) => wrong(String(cause)),
           },
         },
-        configurationOf(id),
+        awsMember(id),
       ),
     );
     const { incarnation } = opened.broker.cluster;
@@ -179,25 +180,4 @@ export class MeteredCluster {
   #check(): void {
     if (this.#wrong.length > 0) throw new Error(this.#wrong.join("\n"));
   }
-}
-
-function configurationOf(id: number): Parameters<typeof openBroker>[1] {
-  const entries = {
-    "node.id": String(id),
-    "millrace.metadata.store": "dynamodb://millrace",
-    "millrace.object.store": "s3://millrace",
-  };
-  const { settings, known, invalid } = parseSettings(new Map(Object.entries(entries)));
-  if (invalid.length > 0) throw new Error(invalid.join("; "));
-  return { settings, known };
-}
-
-/** A log whose every warning is something wrong. */
-function strictLog(wrong: (what: string) => void): Ports["log"] {
-  const say = (about: object, message: string): void => {
-    wrong(`${message} ${"err" in about ? String(about.err) : ""}`);
-  };
-  const quiet = (): void => undefined;
-  const log = { trace: quiet, debug: quiet, info: quiet, warn: say, error: say, fatal: say };
-  return { ...log, child: () => log } as unknown as Ports["log"];
 }

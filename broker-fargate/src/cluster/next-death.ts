@@ -2,8 +2,9 @@ import { deadAfter, type IncarnationId, readGapMsMax, type Watch } from "@millra
 import { moveLookMs } from "./limits.ts";
 
 /**
- * When a look that begins then would first find a member dead that stands still now: in monotonic
- * ms, or infinity. A look at that very moment saves up to a whole interval of a takeover.
+ * When a look is worth more than one of the rhythm: when it would first find a member dead that stands
+ * still now, and again and again while that is acted on. In monotonic ms, or infinity. It saves up to
+ * a whole interval of a takeover, twice.
  */
 export function nextDeathMs(watch: Watch, self: IncarnationId): number {
   const { readBegunMs } = watch;

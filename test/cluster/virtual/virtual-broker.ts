@@ -6,7 +6,7 @@ import {
   MemorySideWork,
 } from "@millrace/adapter-memory";
 import { crc32c } from "@millrace/adapter-node";
-import { type IncarnationId, type MemberListener, parseSettings } from "@millrace/core";
+import { type IncarnationId, type MemberListener } from "@millrace/core";
 import { jsCodecs } from "@millrace/wire";
 import type { Broker } from "../../../broker-fargate/src/broker.ts";
 import { BufferPool } from "../../../broker-fargate/src/buffer-pool.ts";
@@ -15,6 +15,7 @@ import {
   openBroker,
   type Ports,
 } from "../../../broker-fargate/src/open-broker.ts";
+import { awsMember, strictLog } from "../../fixtures/aws-member.ts";
 import { sideTasks } from "../../../broker-fargate/src/side-work/tasks.ts";
 import { Life } from "../../simulation/life.ts";
 import type { World } from "../../simulation/world.ts";
@@ -122,7 +123,7 @@ export class VirtualBroker {
     this.#starts += 1;
     const life = new Life(`broker-${this.id}-${this.#starts}`);
     this.#life = life;
-    const opened = await openBroker(this.#ports(life), configurationOf(this.id));
+    const opened = await openBroker(this.#ports(life), awsMember(this.id));
     if (life.isOver) return;
     this.#opened = opened;
     this.#former = opened.broker.cluster.incarnation;
@@ -157,7 +158,7 @@ export class VirtualBroker {
       objects: slowObjects(objects, way(modelled.objects)),
       sideWork: new MemorySideWork({ clock, tasks: sideTasks({ codecs: jsCodecs, crc32c }) }),
       folder: { path: "memory", space: () => ({ totalBytes: 2 ** 40, usableBytes: 2 ** 39 }) },
-      log: strictLog((what) => this.#fail(`broker ${this.id}: ${what}`)),
+      log: strictLog("errors", (what) => this.#fail(`broker ${this.id}: ${what}`)),
       buffers: new BufferPool(),
       onFailed: (cause) => this.#fail(String(cause)),
       asMember: {
@@ -167,25 +168,4 @@ export class VirtualBroker {
       },
     };
   }
-}
-
-function configurationOf(id: number): Parameters<typeof openBroker>[1] {
-  const entries = {
-    "node.id": String(id),
-    "millrace.metadata.store": "dynamodb://millrace",
-    "millrace.object.store": "s3://millrace",
-  };
-  const { settings, known, invalid } = parseSettings(new Map(Object.entries(entries)));
-  if (invalid.length > 0) throw new Error(invalid.join("; "));
-  return { settings, known };
-}
-
-/** Warnings belong to faults; an error does not. */
-function strictLog(wrong: (what: string) => void): Ports["log"] {
-  const quiet = (): void => undefined;
-  const say = (about: object, message: string): void => {
-    wrong(`${message} ${"err" in about ? String(about.err) : ""}`);
-  };
-  const log = { trace: quiet, debug: quiet, info: quiet, warn: quiet, error: say, fatal: say };
-  return { ...log, child: () => log } as unknown as Ports["log"];
 }

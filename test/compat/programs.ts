@@ -57,7 +57,7 @@ async function installJava(cache: string): Promise<Runnable> {
 }
 
 /** The transcript and the clients of the Java program are these applications' too. */
-const JAVA_SHARED = ["Transcript.java", "Context.java"].map(
+const JAVA_SHARED = ["Transcript.java", "Context.java", "Scenario.java"].map(
   (file) => `src/main/java/compat/${file}`,
 );
 

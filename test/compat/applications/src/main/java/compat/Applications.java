@@ -14,10 +14,6 @@ public final class Applications {
     private static final long WAIT_NANOS_MAX = 60_000_000_000L;
     private static final long PAUSE_MS = 100;
 
-    interface Scenario {
-        void run(Context context) throws Exception;
-    }
-
     interface Condition {
         boolean holds() throws Exception;
     }
@@ -27,7 +23,7 @@ public final class Applications {
         try (Admin admin = Admin.create(Map.of("bootstrap.servers", args[0]))) {
             Context context = new Context(args[0], args[1], admin);
             for (Map.Entry<String, Scenario> entry : scenarios().entrySet()) {
-                complete &= completes(entry.getKey(), entry.getValue(), context);
+                complete &= entry.getValue().completes(entry.getKey(), context);
             }
         }
         System.exit(complete ? 0 : 1);
@@ -39,20 +35,6 @@ public final class Applications {
         scenarios.put("connect", ConnectScenarios::connect);
         scenarios.put("mirror", MirrorScenarios::mirror);
         return scenarios;
-    }
-
-    private static boolean completes(String name, Scenario scenario, Context context) {
-        long startedAt = System.nanoTime();
-        try {
-            scenario.run(context);
-            return true;
-        } catch (Exception failure) {
-            Transcript.emit(name + "/failed");
-            failure.printStackTrace();
-            return false;
-        } finally {
-            System.err.printf("%s: %d ms%n", name, (System.nanoTime() - startedAt) / 1_000_000);
-        }
     }
 
     /**

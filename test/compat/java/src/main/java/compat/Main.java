@@ -10,10 +10,6 @@ import java.util.Map;
  * describes.
  */
 public final class Main {
-    interface Scenario {
-        void run(Context context) throws Exception;
-    }
-
     public static void main(String[] args) {
         Map<String, Object> configs =
                 Map.of(
@@ -27,7 +23,7 @@ public final class Main {
         try (Admin admin = Admin.create(configs)) {
             Context context = new Context(args[0], args[1], admin);
             for (Map.Entry<String, Scenario> entry : scenarios().entrySet()) {
-                complete &= completes(entry.getKey(), entry.getValue(), context);
+                complete &= entry.getValue().completes(entry.getKey(), context);
             }
         }
         System.exit(complete ? 0 : 1);
@@ -56,19 +52,5 @@ public final class Main {
         scenarios.put("compaction", CompactionScenarios::compaction);
         scenarios.put("tiered", TieredScenarios::tiered);
         return scenarios;
-    }
-
-    private static boolean completes(String name, Scenario scenario, Context context) {
-        long startedAt = System.nanoTime();
-        try {
-            scenario.run(context);
-            return true;
-        } catch (Exception failure) {
-            Transcript.emit(name + "/failed");
-            failure.printStackTrace();
-            return false;
-        } finally {
-            System.err.printf("%s: %d ms%n", name, (System.nanoTime() - startedAt) / 1_000_000);
-        }
     }
 }

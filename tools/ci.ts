@@ -1,6 +1,7 @@
 /** `.ci/run`, after the install: every lane one after another, and the sum of what they ran. */
 import { spawn } from "node:child_process";
 import { join } from "node:path";
+import { failuresIn } from "./steps.ts";
 
 interface Lane {
   readonly name: string;
@@ -21,8 +22,11 @@ const lanes: readonly Lane[] = [
 ];
 
 interface LaneResult {
+  readonly name: string;
   readonly passed: number;
   readonly failed: number;
+  /** What the lane printed of what failed. */
+  readonly failures: readonly string[];
 }
 
 function runLane(lane: Lane): Promise<LaneResult> {
@@ -38,19 +42,20 @@ function runLane(lane: Lane): Promise<LaneResult> {
       process.stdout.write(chunk);
     });
     child.on("close", (exitCode) =>
-      resolve(readResult(Buffer.concat(chunks).toString(), exitCode)),
+      resolve(readResult(lane.name, Buffer.concat(chunks).toString(), exitCode)),
     );
   });
 }
 
 /** A lane ends with "N passed, M failed", or with "N of M gates hold". */
-function readResult(output: string, exitCode: number | null): LaneResult {
+function readResult(name: string, output: string, exitCode: number | null): LaneResult {
   const counts = [...output.matchAll(/^(\d+) passed, (\d+) failed$/gm)].at(-1);
   const gates = [...output.matchAll(/^(\d+) of (\d+) gates hold$/gm)].at(-1);
   const passed = Number(counts?.[1] ?? gates?.[1] ?? 0);
   const failed = Number(counts?.[2] ?? Number(gates?.[2] ?? 0) - passed);
-  const broken = exitCode !== 0 || passed === 0;
-  return { passed, failed: broken ? Math.max(failed, 1) : failed };
+  const isBroken = exitCode !== 0 || passed === 0;
+  const failures = failuresIn(output);
+  return { name, passed, failed: isBroken ? Math.max(failed, 1) : failed, failures };
 }
 
 const started = performance.now();
@@ -64,6 +69,9 @@ for (const lane of lanes) {
 }
 const sum = (pick: (result: LaneResult) => number): number =>
   results.reduce((total, result) => total + pick(result), 0);
+for (const { failed, failures, name } of results) {
+  if (failed > 0) console.log([`\n== ${name}: ${failed} failed`, ...failures].join("\n"));
+}
 console.log(`\nall lanes took ${((performance.now() - started) / 1000).toFixed(0)} s`);
 console.log(`${sum((result) => result.passed)} passed, ${sum((result) => result.failed)} failed`);
 process.exitCode = sum((result) => result.failed) === 0 ? 0 : 1;

@@ -1,4 +1,5 @@
 import { spawn } from "node:child_process";
+import { stripVTControlCharacters } from "node:util";
 
 /** One gate: a command, and how to read from its output how much it looked at. */
 export interface Step {
@@ -51,4 +52,10 @@ export function lastNumber(pattern: RegExp): (output: string) => number {
     const all = [...output.matchAll(new RegExp(pattern, `${pattern.flags}g`))];
     return Number(all.at(-1)?.[1] ?? 0);
   };
+}
+
+/** Lines that begin with FAIL or FAILED, as every lane marks what failed; each once. */
+export function failuresIn(output: string): readonly string[] {
+  const lines = stripVTControlCharacters(output).split("\n");
+  return [...new Set(lines.map((line) => line.trim()).filter((line) => /^FAIL(ED)?\b/.test(line)))];
 }

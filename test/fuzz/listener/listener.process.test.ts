@@ -2,7 +2,7 @@
 import { readdirSync } from "node:fs";
 import { truncate } from "node:fs/promises";
 import { join } from "node:path";
-import { expect, onTestFinished, test } from "vitest";
+import { expect, test } from "vitest";
 import { fuzz, repeatCommand } from "../target.ts";
 import { openFaultProxy, type ProxyFaults } from "./fault-proxy.ts";
 import { ListenerTarget, type Plant } from "./listener.ts";
@@ -35,8 +35,9 @@ const plants: readonly {
     what: /the reply is to another request|the reply can't be decoded|canary|decoded form/u,
   },
   {
-    name: "a reply that never comes",
-    faults: { reply: (frame, nth) => (nth === 10 ? undefined : frame) },
+    name: "replies that never come",
+    // More than one: nobody may wait for it.
+    faults: { reply: (frame, nth) => (nth % 10 === 0 ? undefined : frame) },
     what: /the reply is to another request|no answer to|closed instead of answered|can't be decoded/u,
   },
   {
@@ -46,7 +47,8 @@ const plants: readonly {
   },
 ];
 
-test.concurrent.for(plants)("finds $name", async ({ faults, what }) => {
+// The hook is each test's own: a global one of tests that run at once may end another's proxy.
+test.concurrent.for(plants)("finds $name", async ({ faults, what }, { onTestFinished }) => {
   const plant: Plant = {
     port: async (brokerPort) => {
       const proxy = await openFaultProxy(brokerPort, faults);

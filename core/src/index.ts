@@ -92,7 +92,7 @@ export type { ColdPart } from "./tier/cold-part.ts";
 export { ColdLog } from "./tier/cold-log.ts";
 export * from "./tier/cold-cleanable.ts";
 export { planRound, type RoundBounds, type UntieredTail } from "./tier/plan-round.ts";
-export { planTail, type Tail, type TailPlan } from "./tier/plan-tail.ts";
+export { planRest, planTail, type Tail, type TailPlan } from "./tier/plan-tail.ts";
 export * from "./compaction/clean-batches.ts";
 export * from "./compaction/cleanable.ts";
 export * from "./compaction/compaction-format.ts";

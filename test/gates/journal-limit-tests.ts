@@ -16,6 +16,16 @@ export const journalLimitTests: Readonly<Record<string, LimitTest>> = {
     journal,
     "lets what comes within the linger time collect, from the last put's beginning on",
   ),
+  briskLingerMs: met(
+    "the object closes",
+    journal,
+    "lets little collect for a while after slots came from elsewhere",
+  ),
+  briskMs: met(
+    "objects close after the usual time again",
+    journal,
+    "lets little collect for a while after slots came from elsewhere",
+  ),
   putsInFlightMax: met(
     "further entries collect",
     journal,

@@ -95,6 +95,16 @@ export const tierLimitTests: Readonly<Record<string, LimitTest>> = {
     `${tier}/former-checkpoints.test.ts`,
     "is kept for a bounded number of slots; of one more it is read again",
   ),
+  checkpointEndBytes: met(
+    "the rest is read when it is asked for",
+    `${tier}/checkpoint-ends.test.ts`,
+    "is read at once, and what lies in it takes no further read",
+  ),
+  checkpointEndsMax: met(
+    "the oldest is read again",
+    `${tier}/checkpoint-ends.test.ts`,
+    "is kept of a bounded number of objects: the oldest is forgotten",
+  ),
   firstSweepMs: met(
     "a sweep begins",
     `${tier}/janitor.test.ts`,

@@ -8,6 +8,10 @@ export interface JournalLimits {
   readonly objectBytes: number;
   /** A smaller one closes when so much time has passed since the last one's put began. */
   readonly lingerMs: number;
+  /** Instead of it while clients wait for slots that came from another broker. */
+  readonly briskLingerMs: number;
+  /** So long after such slots were opened here. */
+  readonly briskMs: number;
   /** Objects that are sent and not yet told durable; further entries collect. */
   readonly putsInFlightMax: number;
   /** Untrimmed and pending bytes together; at the bound there is no room. */
@@ -41,6 +45,8 @@ export interface JournalLimits {
 export const journalLimits: JournalLimits = checked({
   objectBytes: 8 * mebibyte,
   lingerMs: 100,
+  briskLingerMs: 10,
+  briskMs: 1_000,
   putsInFlightMax: 8,
   journalBytesMax: 256 * mebibyte,
   trimDueBytes: 32 * mebibyte,

@@ -172,7 +172,7 @@ export class Partitions {
   }
 
   /** The object store's side of whole slots; undefined where there is none. */
-  get cold(): Pick<Tier<PartitionOwner>, "adoptSlot" | "isSlotCopied"> | undefined {
+  get cold(): Pick<Tier<PartitionOwner>, "adoptSlot" | "isSlotCopied" | "readAhead"> | undefined {
     return this.#tier;
   }
 
@@ -308,7 +308,7 @@ export class Partitions {
     return new SlotHandover({
       ownersOf: (slots) => this.#owners.ofSlots(slots),
       loaded: (slots) => this.#loaded(slots),
-      checkpoint: async () => this.#tier?.checkpointer.takeAll(),
+      checkpointer: () => this.#tier?.checkpointer,
       isSlotHeld: (slot) => this.#tier?.isSlotHeld(slot) ?? true,
       close: async (owners) => {
         await this.#close(owners);

@@ -1,5 +1,6 @@
 import type { Slot } from "@millrace/core";
 import type { AppendJournal } from "../journal/append-journal.ts";
+import type { Checkpointer } from "../tier/checkpointer.ts";
 import type { PartitionOwner } from "./owner.ts";
 
 /** A move that stops slots; once it is off, nothing of it stops anything more. */
@@ -7,14 +8,16 @@ export interface Stop {
   readonly isOff: boolean;
 }
 
+type HandoverCheckpointer = Pick<Checkpointer<PartitionOwner>, "takeAll" | "takeRest">;
+
 export interface SlotHandoverDeps {
   readonly journal: Pick<AppendJournal, "hurry">;
   /** Loaded partitions of the slots. */
   readonly ownersOf: (slots: ReadonlySet<Slot>) => readonly PartitionOwner[];
   /** Resolves when none of the slots' partitions is being loaded. */
   readonly loaded: (slots: ReadonlySet<Slot>) => Promise<void>;
-  /** Takes all that logs have into the object store, now. */
-  readonly checkpoint: () => Promise<unknown>;
+  /** Takes all that logs have into the object store, now. Undefined: there is none. */
+  readonly checkpointer: () => HandoverCheckpointer | undefined;
   /** Whether registered checkpoints tell all that is packed of the slot at its present epoch. */
   readonly isSlotHeld: (slot: Slot) => boolean;
   /** Closes them; resolves when nothing of them is under way. Their files go later. */
@@ -37,7 +40,7 @@ export class SlotHandover {
 
   /** While the slots serve: what is left to hand over becomes small. */
   async prepare(): Promise<void> {
-    await this.#deps.checkpoint();
+    await this.#deps.checkpointer()?.takeAll();
   }
 
   /** From now on no append is taken; resolves when those that were taken are durable. */
@@ -53,8 +56,8 @@ export class SlotHandover {
 
   /** Whether all of the slots lies in the object store; nothing was appended since `stop`. */
   async handOver(slots: ReadonlySet<Slot>): Promise<boolean> {
-    const { checkpoint, isSlotHeld, ownersOf } = this.#deps;
-    await checkpoint();
+    const { checkpointer, isSlotHeld, ownersOf } = this.#deps;
+    await checkpointer()?.takeRest();
     // Other slots' partitions may have failed in that round: only these matter.
     return ownersOf(slots).every(isHeld) && [...slots].every(isSlotHeld);
   }

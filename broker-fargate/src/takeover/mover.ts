@@ -123,7 +123,9 @@ export class Mover {
     const { incarnation, leadership } = this.#deps.membership;
     return this.#deps.isOver()
       ? undefined
-      : leadership.moves.find(({ from }) => from === incarnation);
+      : leadership.moves.find(({ from, slots }) => {
+          return from === incarnation && slots.some((slot) => this.#leads(slot));
+        });
   }
 
   async #carryOut(wish: Move): Promise<"moved" | "calledOff"> {

@@ -121,6 +121,7 @@ export class Member {
         return leader?.incarnation === incarnation ? leader.epoch : undefined;
       },
       caughtUp: () => cluster.caughtUp(),
+      readAhead: (former) => void this.#running?.partitions.cold?.readAhead(former),
       copy: (slots) => this.#copy(slots),
       onLost: (slot, err) => {
         const message = "a former owner's journal is lost: the slot's partitions are offline";
@@ -165,6 +166,7 @@ export class Member {
     const takeover = new Takeover({
       ...{ clock, opener, onOver, warn },
       ...{ leads: this.parts.leads, work: this.#workOf(parts) },
+      onOpen: () => this.#journal.quicken(),
     });
     const mover = new Mover({
       ...{ clock, membership, opener, onOver, warn },

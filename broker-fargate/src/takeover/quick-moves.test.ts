@@ -13,8 +13,10 @@ interface Scene {
 }
 
 /** Two brokers, and a slot of one of them in which there is something. */
-async function scene(seed = 1): Promise<Scene> {
-  const rig = new ClusterRig({ seed });
+async function scene(
+  options: ConstructorParameters<typeof ClusterRig>[0] = { seed: 1 },
+): Promise<Scene> {
+  const rig = new ClusterRig(options);
   const brokers = await rig.start(1, 2);
   const topic = await rig.createTopic("t");
   await rig.append(topic, 0);
@@ -35,7 +37,7 @@ describe("a move, by polls alone", () => {
   it.each([1, 2, 3, 4, 5])(
     "keeps the slot closed for a few polls of its receiver at most: seed %i",
     async (seed) => {
-      const at = await scene(seed);
+      const at = await scene({ seed });
       const { from, rig, slot, to } = at;
       // So that the wish falls anywhere between two looks.
       await rig.pass(97 * seed);
@@ -69,6 +71,45 @@ describe("a move, by polls alone", () => {
     await rig.run(opening);
     expect(await rig.values(topic)).toEqual([0, 1]);
     expect([from.over, to.over]).toEqual([[], []]);
+  });
+
+  it("reads nothing of the object store while the slot is closed, but one end of a checkpoint", async () => {
+    const at = await scene({ tierLimits: { checkpointDueMs: 1_000 } });
+    const { rig, slot, topic } = at;
+    await rig.wish([slot], at.from, at.to);
+    await rig.until(() => isLedBy(at, at.to));
+    // It may be spread back meanwhile. Its leader has what it got of it in packs alone.
+    await rig.settled();
+    await rig.pass(15_000);
+    const from = await rig.leaderOf(slot);
+    const to = otherThan(from, rig.brokers);
+    const reads = (broker: RigBroker): number => {
+      return broker.life.calls.filter(({ kind }) => kind === "read" || kind === "list").length;
+    };
+    const checkpoints = (): number => {
+      return from.life.calls.filter(({ key, kind }) => kind === "put" && /checkpoint/.test(key))
+        .length;
+    };
+    await rig.append(topic, 1);
+    const before = checkpoints();
+    let saysSo: () => void = () => undefined;
+    const held = new Promise<void>((resolve) => {
+      saysSo = resolve;
+    });
+    const isHeartbeat = writes(keys.heartbeat(to.incarnation));
+    to.life.fate = (call) => (isHeartbeat(call) ? held : "goes");
+    await rig.wish([slot], from, to);
+    await rig.until(() => checkpoints() > before);
+    // It serves until the receiver expects the slot. The rest is larger than what is packed.
+    for (const value of [2, 3, 4]) await rig.append(topic, value);
+    const [readsFrom, readsTo] = [reads(from), reads(to)];
+    saysSo();
+    await rig.until(() => isLedBy(at, to));
+    expect(reads(from) - readsFrom).toBe(0);
+    await rig.settled();
+    expect(await rig.append(topic, 5)).toBe(5);
+    expect(reads(to) - readsTo).toBe(1);
+    expect(await rig.values(topic)).toEqual([0, 1, 2, 3, 4, 5]);
   });
 
   it("is carried out though its receiver does not say that it has seen the wish", async () => {

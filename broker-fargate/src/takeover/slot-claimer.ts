@@ -35,6 +35,8 @@ export interface SlotClaimerDeps {
    */
   readonly caughtUp: () => Promise<void>;
   readonly former: FormerEntries;
+  /** What it packed of slots that it released will be asked for soon. */
+  readonly readAhead: (incarnation: IncarnationId) => void;
   /**
    * Takes all that the sources have of the slots into this broker's checkpoint, at the epochs that
    * they are to be claimed at. Rejects with MetadataError, ObjectError, or FencedError.
@@ -85,6 +87,7 @@ export class SlotClaimer {
       // Beside the closing and the claims (rule 11 c): who opens the slots waits for it, and meets
       // what failed.
       void this.loadSources(this.#leftBy(heads));
+      for (const incarnation of releasersOf(heads)) this.#deps.readAhead(incarnation);
       const owners = await this.#closeOwners(heads);
       const ready = left.filter((slot) => {
         const cause = owners.failed.get(ownerOf(heads.get(slot)));
@@ -232,6 +235,18 @@ export class SlotClaimer {
 function later(slot: Slot, cause: LostJournal): ObjectError {
   const message = `slot ${slot} can't be copied: ${cause.message}`;
   return new ObjectError(message, { retriable: true, applied: "no", cause });
+}
+
+/** Who released those of the slots that nobody owns. */
+function releasersOf(heads: ReadHeads): ReadonlySet<IncarnationId> {
+  const releasers = new Set<IncarnationId>();
+  for (const item of heads.values()) {
+    if (item === undefined || ownerOf(item) !== undefined) continue;
+    for (const { incarnation, released } of sourcesOf(item)) {
+      if (released === true) releasers.add(incarnation);
+    }
+  }
+  return releasers;
 }
 
 /** By a head as it was read. */

@@ -30,6 +30,8 @@ export interface TakeoverDeps {
   readonly opener: Pick<SlotOpener, "takeOver" | "find" | "sourcesOf" | "lostOf" | "findLost">;
   readonly work: SlotWork;
   readonly leads: (slot: Slot) => boolean;
+  /** Slots that somebody else had are open: their clients wait. */
+  readonly onOpen: () => void;
   /** This incarnation is over. */
   readonly onOver: (cause: unknown) => void;
   readonly warn: (what: string, cause: unknown) => void;
@@ -84,7 +86,7 @@ export class Takeover {
 
   /** One that fails holds up no other. */
   async #open(slots: readonly Slot[]): Promise<readonly Slot[]> {
-    const { leads, opener, work } = this.#deps;
+    const { leads, onOpen, opener, work } = this.#deps;
     const wanted = slots.filter((slot) => leads(slot));
     try {
       const failed = await opener.takeOver(wanted);
@@ -92,6 +94,7 @@ export class Takeover {
         this.#explain(cause, "slots could not be taken over yet");
       }
       const open = wanted.filter((slot) => opener.find(slot) !== undefined);
+      if (open.length > 0) onOpen();
       this.#adopting.add(open);
       await work.openGroups(open);
       return [...failed.keys()];

@@ -1,4 +1,4 @@
-import { DiskError, inLanes, MetadataError, ObjectError, planTail } from "@millrace/core";
+import { DiskError, inLanes, MetadataError, ObjectError, planRest, planTail } from "@millrace/core";
 import type {
   Clock,
   ColdPart,
@@ -18,7 +18,7 @@ import { CheckpointDamagedError } from "./former-checkpoints.ts";
 import type { TierLimits } from "./limits.ts";
 import type { ManifestItems } from "./manifest-items.ts";
 import type { ObjectAccess } from "./object-access.ts";
-import { type PackableOwner, type PackedTail, Packing } from "./packing.ts";
+import { type PackableOwner, type PackedTail, Packing, type RoundManner } from "./packing.ts";
 import { SegmentRound } from "./segment-round.ts";
 import type { SlotPacks } from "./slot-packs.ts";
 import { TailGoneError, tailOf, TailReader } from "./tail-reader.ts";
@@ -154,7 +154,12 @@ export class Checkpointer<Owner extends TieredOwner> {
 
   /** A round with everything that there is, now. */
   takeAll(): Promise<"done" | "failed"> {
-    return this.#alone(() => this.#round(this.#dirty.takeAll()));
+    return this.#alone(() => this.#round(this.#dirty.takeAll(), "tidy"));
+  }
+
+  /** As `takeAll`, for whom others wait: it reads nothing of the object store, and tidies later. */
+  takeRest(): Promise<"done" | "failed"> {
+    return this.#alone(() => this.#round(this.#dirty.takeAll(), "soon"));
   }
 
   /**
@@ -170,7 +175,7 @@ export class Checkpointer<Owner extends TieredOwner> {
         return plan.kind === "packed" ? [{ owner, from: plan.from, to: tail.to, producers }] : [];
       });
       const failed = new Set<PackableOwner>();
-      const outcome = await this.#packing.pack(tails, failed);
+      const outcome = await this.#packing.pack(tails, failed, "tidy");
       return failed.size === 0 ? outcome : "failed";
     });
   }
@@ -206,7 +211,8 @@ export class Checkpointer<Owner extends TieredOwner> {
     this.#pace.hurry();
     await this.#running;
     const tails = this.#dirty.takeAll();
-    if (tails.length > 0 || this.#packing.changedSlots().length > 0) await this.#round(tails);
+    const isDue = tails.length > 0 || this.#packing.changedSlots().length > 0;
+    if (isDue) await this.#round(tails, "tidy");
   }
 
   #arm(dueMs: number): void {
@@ -220,7 +226,7 @@ export class Checkpointer<Owner extends TieredOwner> {
       this.#pace.begin(bytesToRead(tails));
       this.#journaledBefore = journaledBefore(tails);
       this.#hurryForJournal();
-      this.#running = this.#round(tails).then((outcome) => {
+      this.#running = this.#round(tails, "tidy").then((outcome) => {
         this.#running = undefined;
         this.#armNext(outcome);
       });
@@ -249,16 +255,19 @@ export class Checkpointer<Owner extends TieredOwner> {
     return Math.min(this.#dirty.dueMs, this.#slotsDueMs);
   }
 
-  async #round(tails: readonly DirtyTail<Tierable<Owner>>[]): Promise<"done" | "failed"> {
+  async #round(
+    tails: readonly DirtyTail<Tierable<Owner>>[],
+    how: RoundManner,
+  ): Promise<"done" | "failed"> {
     const owners = tails.map(({ owner }) => owner);
     this.#slotsDueMs = Number.POSITIVE_INFINITY;
     const packed: PackedTail[] = [];
     const failed = new Set<PackableOwner>();
     for (const { tiered } of owners) tiered.isBeingCopied = true;
     await inLanes(owners, this.#deps.limits.uploadsInFlightMax, async (owner) => {
-      if (!(await this.#tier(owner, packed))) failed.add(owner);
+      if (!(await this.#tier(owner, packed, how))) failed.add(owner);
     });
-    await this.#packing.pack(packed, failed);
+    await this.#packing.pack(packed, failed, how);
     this.#failures = failed.size === 0 ? 0 : this.#failures + 1;
     for (const tail of tails) {
       const { owner } = tail;
@@ -276,7 +285,7 @@ export class Checkpointer<Owner extends TieredOwner> {
   }
 
   /** Cold segments are made here; a smaller tail is left to the pack. False: not this time. */
-  async #tier(owner: Tierable<Owner>, packed: PackedTail[]): Promise<boolean> {
+  async #tier(owner: Tierable<Owner>, packed: PackedTail[], how: RoundManner): Promise<boolean> {
     const { cover, limits } = this.#deps;
     const { log } = owner;
     try {
@@ -285,7 +294,7 @@ export class Checkpointer<Owner extends TieredOwner> {
         if (!isTiering(owner.settings)) return true;
         cover.begin(owner);
         const tail = tailOf(owner);
-        const plan = planTail(tail, limits.coldSegmentBytesMin);
+        const plan = how === "soon" ? planRest(tail) : planTail(tail, limits.coldSegmentBytesMin);
         if (plan.kind === "nothing") return true;
         const { damage, isStuck } = owner.tiered.packs;
         // Only among segments may something be lost: what is packed has to be there. And where no

@@ -67,6 +67,8 @@ export const smallLimits: TierLimits = checked({
   readAheadChunksMax: 4,
   cachedIndexesMax: 3,
   cachedSectionsMax: 2,
+  checkpointEndBytes: 65_536,
+  checkpointEndsMax: 2,
   readCursorsMax: 3,
   uploadReadBytesPerTurn: Number.POSITIVE_INFINITY,
 });

@@ -1,19 +1,19 @@
 import { keys } from "@millrace/core";
 import type { IncarnationId, Item, Slot, Source } from "@millrace/core";
-import { decodeCheckpointIndex, decodeSlotSection, TAIL_READ_BYTES } from "@millrace/wire";
+import { decodeCheckpointIndex, decodeSlotSection } from "@millrace/wire";
 import type { CheckpointIndex, CheckpointSlot, Crc32c } from "@millrace/wire";
 import { read } from "../cluster/persist.ts";
 import type { StoreAccess } from "../cluster/persist.ts";
+import type { CheckpointEnds } from "./checkpoint-ends.ts";
 import type { TierLimits } from "./limits.ts";
-import type { ObjectAccess } from "./object-access.ts";
 import { checkpointKey } from "./object-keys.ts";
 import { packedOwner } from "./slot-packs.ts";
 import type { PackedOwner } from "./slot-packs.ts";
 
 export interface FormerCheckpointsDeps extends StoreAccess {
-  readonly objects: ObjectAccess;
+  readonly ends: CheckpointEnds;
   readonly crc32c: Crc32c;
-  readonly limits: TierLimits;
+  readonly limits: Pick<TierLimits, "cachedSectionsMax">;
   readonly clusterId: string;
 }
 
@@ -40,6 +40,19 @@ export class FormerCheckpoints {
 
   constructor(deps: FormerCheckpointsDeps) {
     this.#deps = deps;
+  }
+
+  /**
+   * What the incarnation packed will be asked for soon, and then takes less time. Nobody waits for it:
+   * whoever asks reads again what could not be read.
+   */
+  async readAhead(incarnation: IncarnationId): Promise<void> {
+    if (this.#indexes.has(incarnation)) return;
+    const { clusterId, ends } = this.#deps;
+    const item = await read(this.#deps, keys.incarnation(incarnation));
+    const newest = registeredIn(item?.value["checkpoint"]);
+    if (newest === undefined) return;
+    ends.readAhead(checkpointKey(clusterId, incarnation, newest.number), newest.bytes);
   }
 
   /** Whether the source's newest checkpoint tells of the slot at the source's epoch. */
@@ -105,10 +118,10 @@ export class FormerCheckpoints {
     incarnation: IncarnationId,
     line: CheckpointSlot,
   ): Promise<readonly PackedOwner[]> {
-    const { clusterId, crc32c, objects } = this.#deps;
+    const { clusterId, crc32c, ends } = this.#deps;
     const keyOf = (number: number): string => checkpointKey(clusterId, incarnation, number);
     const key = keyOf(line.checkpoint);
-    const bytes = await objects.readRange(key, { from: line.position, bytes: line.bytes });
+    const bytes = await ends.readRange(key, { from: line.position, bytes: line.bytes });
     if (bytes === undefined) throw new CheckpointDamagedError(`${key} is missing`);
     const decoded = decodeSlotSection(bytes, line, crc32c);
     if (decoded.kind === "invalid") {
@@ -138,21 +151,22 @@ export class FormerCheckpoints {
     incarnation: IncarnationId,
     item: Item | undefined,
   ): Promise<CheckpointIndex | undefined> {
-    const { clusterId, crc32c, objects } = this.#deps;
+    const { clusterId, crc32c, ends } = this.#deps;
     const newest = registeredIn(item?.value["checkpoint"]);
     if (newest === undefined) return undefined;
     const key = checkpointKey(clusterId, incarnation, newest.number);
-    let wanted = Math.min(TAIL_READ_BYTES, newest.bytes);
+    const objectBytes = newest.bytes;
+    let atLeast = 0;
     for (;;) {
-      const bytes = await objects.readRange(key, { from: newest.bytes - wanted, bytes: wanted });
+      const bytes = await ends.read(key, { atLeast, objectBytes });
       if (bytes === undefined) throw new CheckpointDamagedError(`${key} is missing`);
-      const decoded = decodeCheckpointIndex(bytes, { objectBytes: newest.bytes, crc32c });
+      const decoded = decodeCheckpointIndex(bytes, { objectBytes, crc32c });
       if (decoded.kind === "ok") return decoded.index;
-      if (decoded.kind === "invalid" || decoded.needBytes <= wanted) {
+      if (decoded.kind === "invalid" || decoded.needBytes <= bytes.length) {
         const reason = decoded.kind === "invalid" ? decoded.reason : "otherLength";
         throw new CheckpointDamagedError(`${key}: ${reason}`);
       }
-      wanted = decoded.needBytes;
+      atLeast = decoded.needBytes;
     }
   }
 }

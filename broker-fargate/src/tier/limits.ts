@@ -62,6 +62,10 @@ export interface TierLimits {
   readonly sweepEveryMs: number;
   /** Slots' sections of former incarnations that are kept. */
   readonly cachedSectionsMax: number;
+  /** Of a former incarnation's checkpoint, the end that is read at once. */
+  readonly checkpointEndBytes: number;
+  /** Such ends that are kept. */
+  readonly checkpointEndsMax: number;
   /** Sequential readers of one partition whose place is remembered. */
   readonly readCursorsMax: number;
 }
@@ -90,6 +94,8 @@ export const tierLimits: TierLimits = checked({
   firstSweepMs: 120_000,
   sweepEveryMs: 24 * 3_600_000,
   cachedSectionsMax: 256,
+  checkpointEndBytes: mebibyte / 4,
+  checkpointEndsMax: 8,
   readCursorsMax: 16,
 });
 

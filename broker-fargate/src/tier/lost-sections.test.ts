@@ -1,9 +1,11 @@
 import type { MemoryObjectStore } from "@millrace/adapter-memory";
 import type { TopicId } from "@millrace/core";
+import { crc32c, decodeCheckpointIndex } from "@millrace/wire";
 import { describe, expect, it } from "vitest";
 import { appendEach, Rig, valuesOf } from "../partition/fixtures.ts";
 import { smallLimits } from "./fixtures.ts";
 import { CheckpointDamagedError } from "./former-checkpoints.ts";
+import { checkpointNumber } from "./object-keys.ts";
 
 const checkpointMs = 70_000;
 
@@ -13,9 +15,16 @@ function damageSections(store: MemoryObjectStore): () => void {
   store.readRange = async (key, range) => {
     const bytes = await read(key, range);
     const whole = await read(key, { from: 0, bytes: 1 << 20 });
-    const isAtEnd = range.from + range.bytes >= (whole?.length ?? 0);
-    if (!key.includes("/checkpoint/") || isAtEnd) return bytes;
-    return bytes?.map((byte, i) => (i === 2 ? byte ^ 1 : byte));
+    if (bytes === undefined || whole === undefined || !key.includes("/checkpoint/")) return bytes;
+    const decoded = decodeCheckpointIndex(whole, { objectBytes: whole.length, crc32c });
+    if (decoded.kind !== "ok") return bytes;
+    const damaged = bytes.slice();
+    for (const { checkpoint, position } of decoded.index.slots) {
+      const at = position + 2 - range.from;
+      const isRead = checkpoint === checkpointNumber(key) && at >= 0 && at < damaged.length;
+      if (isRead) damaged[at] = (damaged[at] ?? 0) ^ 1;
+    }
+    return damaged;
   };
   return () => void (store.readRange = read);
 }

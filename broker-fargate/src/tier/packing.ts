@@ -12,6 +12,12 @@ import type { TailOwner, TailReader } from "./tail-reader.ts";
 
 export type PackableOwner = TailOwner;
 
+/**
+ * `tidy`: packed parts grow, and move, and checkpoints that nobody needs any more are deleted. `soon`:
+ * somebody waits for what is new to be stored, and the rest is left to the next round.
+ */
+export type RoundManner = "tidy" | "soon";
+
 export interface PackedTail {
   readonly owner: PackableOwner;
   readonly from: number;
@@ -50,10 +56,15 @@ export class Packing {
   }
 
   /** Adds to `failed` those whose tail is not stored this time: one holds up no others. */
-  async pack(tails: readonly PackedTail[], failed: Set<PackableOwner>): Promise<"done" | "failed"> {
+  async pack(
+    tails: readonly PackedTail[],
+    failed: Set<PackableOwner>,
+    how: RoundManner,
+  ): Promise<"done" | "failed"> {
     let outcome: "done" | "failed" = "done";
     const { limits, objects, writer } = this.#deps;
-    const keptFrom = planMoves(writer.checkpoints(), this.#liveBytes(), limits);
+    const isTidy = how === "tidy";
+    const keptFrom = isTidy ? planMoves(writer.checkpoints(), this.#liveBytes(), limits) : 0;
     if (keptFrom > 0) this.#markMoving(keptFrom);
     const round = new PackRound(writer, objects, keptFrom);
     try {
@@ -65,8 +76,10 @@ export class Packing {
       await inLanes([...round.registered], headReadsInFlightMax, ({ slot }) =>
         this.#deps.onCopied(slot),
       );
-      await this.#deps.released.forgetCopied();
-      await writer.deleteUnused(this.#livePacks());
+      if (isTidy) {
+        await this.#deps.released.forgetCopied();
+        await writer.deleteUnused(this.#livePacks());
+      }
     } catch (error) {
       round.giveUp();
       for (const { owner } of tails) failed.add(owner);

@@ -1,4 +1,4 @@
-import { ColdLog, keys, readHead } from "@millrace/core";
+import { ColdLog, keys, MetadataError, readHead } from "@millrace/core";
 import type {
   ColdPart,
   Epoch,
@@ -21,6 +21,7 @@ import type { SlotWrites } from "../partition/slot-writes.ts";
 import type { WireFormat } from "../partition/wire-format.ts";
 import { Checkpointer } from "./checkpointer.ts";
 import type { Cover, TieredOwner } from "./checkpointer.ts";
+import { CheckpointEnds } from "./checkpoint-ends.ts";
 import { CheckpointWriter } from "./checkpoint-writer.ts";
 import { ChunkCache } from "./chunk-cache.ts";
 import { ColdChanges } from "./cold-changes.ts";
@@ -104,12 +105,13 @@ export class Tier<Owner extends TieredOwner> {
     this.#deps = deps;
     this.#limits = limits;
     this.#manifest = new ManifestItems(deps, deps.writes);
-    this.#former = new FormerCheckpoints({ ...deps, crc32c, clusterId, limits });
+    const ends = new CheckpointEnds({ objects, limits });
+    this.#former = new FormerCheckpoints({ ...deps, ends, crc32c, clusterId, limits });
     const readRange = objects.readRange.bind(objects);
     this.#readRange = readRange;
     const monotonicMs = (): number => deps.clock.monotonicMs();
     this.chunks = new ChunkCache({ readRange, buffers, monotonicMs, limits, warn });
-    this.#tails = new ImageTails({ wire, limits, readRange, warn });
+    this.#tails = new ImageTails({ wire, limits, readRange: ends.readRange.bind(ends), warn });
     const ids = { clusterId, incarnation };
     const writer = new CheckpointWriter({
       ...{ ...ids, objects, random, crc32c, limits },
@@ -143,8 +145,10 @@ export class Tier<Owner extends TieredOwner> {
    * use, its objects may be gone: it waits for `cutStart`.
    */
   async load(at: MarkedPartition, startOffset: number): Promise<TieredPartition> {
-    const packs = await this.#packsOf(at.slot, at.openSlot);
-    const segments = await this.#manifest.settledSegments(at);
+    const [packs, segments] = await Promise.all([
+      this.#packsOf(at.slot, at.openSlot),
+      this.#manifest.settledSegments(at),
+    ]);
     const { partition, topicId } = at;
     const isAbove = ({ nextOffset }: ColdPart): boolean => nextOffset > startOffset;
     const left = new Set(segments.filter((part) => !isAbove(part)));
@@ -218,6 +222,16 @@ export class Tier<Owner extends TieredOwner> {
     const damage = new CheckpointDamagedError(`${part.object} is of no use`);
     if (!(await proofs.isThere(part))) throw damage;
     this.#deps.warn("what a damaged part knew of producers is forgotten", damage);
+  }
+
+  /** Slots that the incarnation released are about to be opened here. */
+  async readAhead(incarnation: IncarnationId): Promise<void> {
+    try {
+      await this.#former.readAhead(incarnation);
+    } catch (error) {
+      // Who opens them asks for the same, and meets what fails.
+      if (!(error instanceof MetadataError)) throw error;
+    }
   }
 
   /**

@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import type { ColdPart } from "./cold-part.ts";
-import { planTail } from "./plan-tail.ts";
+import { planRest, planTail } from "./plan-tail.ts";
 
 function packedPart(baseOffset: number, nextOffset: number, batchesBytes: number): ColdPart {
   const place = { object: "", position: 0, bytes: batchesBytes + 1, batchesBytes };
@@ -40,6 +40,20 @@ describe("a tail", () => {
     const packed = [packedPart(5, 12, 1), packedPart(12, 13, 1)];
     const plan = planTail({ from: 10, to: 20, bytes: 90, packed }, 100);
     expect(plan).toEqual({ kind: "packed", from: 12 });
+  });
+
+  it("goes soonest as a packed part of its own, beside those that are there", () => {
+    const packed = [packedPart(0, 10, 1)];
+    expect(planRest({ from: 0, to: 10, bytes: 1, packed })).toEqual({ kind: "nothing" });
+    expect(planRest({ from: 0, to: 20, bytes: 1e9, packed })).toEqual({ kind: "packed", from: 10 });
+    expect(planRest({ from: 5, to: 20, bytes: 1, packed: [] })).toEqual({
+      kind: "packed",
+      from: 5,
+    });
+    // The next one that is tidy takes it in.
+    const soon = [...packed, packedPart(10, 20, 4)];
+    const next = planTail({ from: 0, to: 30, bytes: 9, packed: soon }, 1_000);
+    expect(next).toEqual({ kind: "packed", from: 0 });
   });
 
   it("that trickles has a logarithm of packed parts, and is packed as often at most", () => {

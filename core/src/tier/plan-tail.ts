@@ -32,7 +32,7 @@ export type TailPlan =
  * into a segment, because what it lies in at least doubles with each time.
  */
 export function planTail(tail: Tail, segmentBytesMin: number): TailPlan {
-  const packedEnd = tail.packed.at(-1)?.nextOffset ?? tail.from;
+  const packedEnd = packedEndOf(tail);
   if (packedEnd >= tail.to) return { kind: "nothing" };
   if (tail.bytes >= segmentBytesMin) return { kind: "segment" };
   let bytes = tail.bytes;
@@ -45,6 +45,19 @@ export function planTail(tail: Tail, segmentBytesMin: number): TailPlan {
     from = part.baseOffset;
   }
   return { kind: "packed", from };
+}
+
+/**
+ * How what is not in the object store goes there soonest: in a packed part of its own, however small
+ * or large. Nothing that is there is read again; a later plan takes such parts in.
+ */
+export function planRest(tail: Tail): TailPlan {
+  const from = packedEndOf(tail);
+  return from >= tail.to ? { kind: "nothing" } : { kind: "packed", from };
+}
+
+function packedEndOf({ from, packed }: Tail): number {
+  return packed.at(-1)?.nextOffset ?? from;
 }
 
 /** The largest that is not above `bytes`, as an exponent. */

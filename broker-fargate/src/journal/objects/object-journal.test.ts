@@ -73,6 +73,35 @@ describe("a journal of objects", () => {
     expect(rig.memory.keys.length).toBe(3);
   });
 
+  it("lets little collect for a while after slots came from elsewhere", async () => {
+    const { briskLingerMs, briskMs } = journalLimits;
+    const rig = new JournalRig();
+    rig.append(1);
+    await rig.pass(briskLingerMs + 1);
+    rig.append(2);
+    await turn();
+    expect(rig.told).toEqual(["1 durable 0"]);
+    // What collects already goes at once, where it has for long enough.
+    rig.journal.quicken();
+    await turn();
+    expect(rig.told.at(-1)).toBe("2 durable 1");
+    rig.append(3);
+    await rig.pass(briskLingerMs - 1);
+    expect(rig.told.at(-1)).toBe("2 durable 1");
+    await rig.pass(1);
+    expect(rig.told.at(-1)).toBe("3 durable 2");
+    await rig.pass(briskMs);
+    rig.append(4);
+    rig.append(5);
+    await turn();
+    rig.append(6);
+    await rig.pass(99);
+    expect(rig.told.at(-1)).toBe("5 durable 3");
+    await rig.pass(1);
+    expect(rig.told.at(-1)).toBe("6 durable 4");
+    expect(rig.clock.pendingTimers).toBe(0);
+  });
+
   it("puts at most ten objects a second while they are small, and none without entries", async () => {
     const rig = new JournalRig({ limits: journalLimits });
     for (let ms = 0; ms < 3_000; ms += 3) {

@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { added, noOutcome, type Outcome } from "./campaign.ts";
 import { clusterHits } from "./cluster-hits.ts";
-import { codeHash } from "./code-hash.ts";
+import { codeHash, codeIn } from "./code-hash.ts";
 import { Report } from "./report.ts";
 
 const of = { code: "a", command: "npm run simulate -- --events 9" };
@@ -65,7 +65,18 @@ describe("a report", () => {
   });
 });
 
-test("the code's hash is the same as long as the code is", () => {
-  expect(codeHash()).toBe(codeHash());
-  expect(codeHash()).toMatch(/^[0-9a-f]{16}$/u);
+describe("the code's hash", () => {
+  test("is the same as long as the code is", async () => {
+    const hash = await codeHash();
+    expect(hash).toMatch(/^[0-9a-f]{16}$/u);
+    expect(await codeHash()).toBe(hash);
+  });
+
+  test("is of what runs: not of comments, types and layout", async () => {
+    const code = await codeIn("export const a: number = 1;");
+    expect(await codeIn("/** A number. */\nexport const a = 1; // one\n")).toBe(code);
+    expect(await codeIn("interface B {}\nexport const a: B & 1\n = 1;")).toBe(code);
+    expect(await codeIn("export const a = 2;")).not.toBe(code);
+    expect(await codeIn("export const b = 1;")).not.toBe(code);
+  });
 });

@@ -63,7 +63,7 @@ const options: SeedOptions = {
 process.exitCode = (await (values.mutations ? findMutations() : run())) ? 0 : 1;
 
 async function run(): Promise<boolean> {
-  const of = { code: codeHash(), command: commandOf() };
+  const of = { code: await codeHash(), command: commandOf() };
   const report = values.report === undefined ? undefined : new Report(values.report);
   const from = Number(values.from ?? report?.nextSeed(of) ?? 1);
   let all = noOutcome;

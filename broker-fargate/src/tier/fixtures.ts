@@ -238,7 +238,7 @@ export class CheckpointerRig {
       proofs: partProofs({
         of: at,
         readRange: this.objects.readRange.bind(this.objects),
-        readTail: (part) => this.#tails.loadOrFail(part),
+        readTail: (part) => this.#tails.loadAgain(part),
         ...{ crc32c, pieceBytes: this.#limits.chunkBytes },
       }),
       cutStart: (offset) => changes.cutStart(offset),

@@ -56,4 +56,17 @@ describe("tails of images", () => {
     await tails.load(stored("b", 4_000));
     expect(tails.find(part)).toBeDefined();
   });
+
+  it("may come from what was read already, but not for who has to know what the store has", async () => {
+    const part = stored("a", 10);
+    const kept = objects.get("a");
+    tails = new ImageTails({
+      ...{ limits, wire, warn: () => undefined },
+      readRange: async (object, { bytes, from }) => objects.get(object)?.slice(from, from + bytes),
+      readKept: async (_, { bytes, from }) => kept?.slice(from, from + bytes),
+    });
+    objects.delete("a");
+    expect(await tails.loadOrFail(part)).toBeDefined();
+    expect(await tails.loadAgain(part)).toBeUndefined();
+  });
 });

@@ -3,15 +3,17 @@ import { decodeImageTail, TAIL_READ_BYTES } from "@millrace/wire";
 import type { ImageTail } from "@millrace/wire";
 import type { WireFormat } from "../partition/wire-format.ts";
 import type { TierLimits } from "./limits.ts";
+import type { ObjectAccess } from "./object-access.ts";
+
+type ReadRange = ObjectAccess["readRange"];
 
 export interface ImageTailsDeps {
   readonly wire: WireFormat;
   readonly limits: TierLimits;
   /** Undefined: there is no such object. Rejects when the store does not answer. */
-  readonly readRange: (
-    object: string,
-    range: { readonly from: number; readonly bytes: number },
-  ) => Promise<Uint8Array | undefined>;
+  readonly readRange: ReadRange;
+  /** The same of what may have been read already, if it is not the same. */
+  readonly readKept?: ReadRange;
   readonly warn: (what: string, cause: unknown) => void;
 }
 
@@ -49,7 +51,7 @@ export class ImageTails {
     const key = imageKey(part);
     const before = this.#loading.get(key);
     if (before !== undefined) return before;
-    const loading = this.#read(part)
+    const loading = this.#read(part, this.#readKept)
       .catch((error: unknown) => {
         this.#deps.warn("an object could not be read", error);
         return undefined;
@@ -61,11 +63,20 @@ export class ImageTails {
 
   /** As `load`, for whom it matters why: rejects with ObjectError when the store does not answer. */
   loadOrFail(part: ColdPart): Promise<ImageTail | undefined> {
-    return this.#read(part);
+    return this.#read(part, this.#readKept);
   }
 
-  async #read(part: ColdPart): Promise<ImageTail | undefined> {
-    const { readRange, warn, wire } = this.#deps;
+  /** As `loadOrFail`, from the store itself, whatever was read before: it may be damaged since. */
+  loadAgain(part: ColdPart): Promise<ImageTail | undefined> {
+    return this.#read(part, this.#deps.readRange);
+  }
+
+  get #readKept(): ReadRange {
+    return this.#deps.readKept ?? this.#deps.readRange;
+  }
+
+  async #read(part: ColdPart, readRange: ReadRange): Promise<ImageTail | undefined> {
+    const { warn, wire } = this.#deps;
     const reading = { objectBytes: part.bytes, crc32c: wire.crc32c };
     let wanted = Math.min(TAIL_READ_BYTES, part.bytes - part.batchesBytes);
     for (;;) {

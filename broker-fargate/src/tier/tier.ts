@@ -111,7 +111,10 @@ export class Tier<Owner extends TieredOwner> {
     this.#readRange = readRange;
     const monotonicMs = (): number => deps.clock.monotonicMs();
     this.chunks = new ChunkCache({ readRange, buffers, monotonicMs, limits, warn });
-    this.#tails = new ImageTails({ wire, limits, readRange: ends.readRange.bind(ends), warn });
+    this.#tails = new ImageTails({
+      ...{ wire, limits, readRange, warn },
+      readKept: ends.readRange.bind(ends),
+    });
     const ids = { clusterId, incarnation };
     const writer = new CheckpointWriter({
       ...{ ...ids, objects, random, crc32c, limits },
@@ -184,7 +187,7 @@ export class Tier<Owner extends TieredOwner> {
       proofs: partProofs({
         of: at,
         readRange: this.#readRange,
-        readTail: (part) => this.#tails.loadOrFail(part),
+        readTail: (part) => this.#tails.loadAgain(part),
         ...{ crc32c: this.#deps.wire.crc32c, pieceBytes: this.#limits.chunkBytes },
       }),
       cutStart: (offset) => changes.cutStart(offset),

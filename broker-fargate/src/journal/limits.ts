@@ -8,9 +8,12 @@ export interface JournalLimits {
   readonly objectBytes: number;
   /** A smaller one closes when so much time has passed since the last one's put began. */
   readonly lingerMs: number;
-  /** Instead of it while clients wait for slots that came from another broker. */
+  /**
+   * Instead of `lingerMs` for a while after slots were opened that somebody had, as long as fewer than
+   * half of the puts are in flight that may be: their clients have waited.
+   */
   readonly briskLingerMs: number;
-  /** So long after such slots were opened here. */
+  /** That while. */
   readonly briskMs: number;
   /** Objects that are sent and not yet told durable; further entries collect. */
   readonly putsInFlightMax: number;
@@ -69,6 +72,7 @@ export function checked(limits: JournalLimits): JournalLimits {
     limits.putsInFlightMax * limits.objectBytes <= limits.pendingBytesMax,
     "full objects can be in flight as many as may",
   );
+  assert(limits.briskLingerMs <= limits.lingerMs, "groups close no later for who has waited");
   assert(
     2 * limits.pendingBytesMax <= limits.journalBytesMax,
     "what a checkpoint is to cover next collects while one is written",

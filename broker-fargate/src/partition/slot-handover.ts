@@ -16,7 +16,7 @@ export interface SlotHandoverDeps {
   readonly ownersOf: (slots: ReadonlySet<Slot>) => readonly PartitionOwner[];
   /** Resolves when none of the slots' partitions is being loaded. */
   readonly loaded: (slots: ReadonlySet<Slot>) => Promise<void>;
-  /** Takes all that logs have into the object store, now. Undefined: there is none. */
+  /** Takes what logs have into the object store. Undefined: there is none. */
   readonly checkpointer: () => HandoverCheckpointer | undefined;
   /** Whether registered checkpoints tell all that is packed of the slot at its present epoch. */
   readonly isSlotHeld: (slot: Slot) => boolean;
@@ -57,7 +57,7 @@ export class SlotHandover {
   /** Whether all of the slots lies in the object store; nothing was appended since `stop`. */
   async handOver(slots: ReadonlySet<Slot>): Promise<boolean> {
     const { checkpointer, isSlotHeld, ownersOf } = this.#deps;
-    await checkpointer()?.takeRest();
+    await checkpointer()?.takeRest(slots);
     // Other slots' partitions may have failed in that round: only these matter.
     return ownersOf(slots).every(isHeld) && [...slots].every(isSlotHeld);
   }

@@ -60,17 +60,6 @@ describe("a graceful move", () => {
     expect([from.over, to.over]).toEqual([[], []]);
   });
 
-  it("is nothing of a slot that the broker does not lead", async () => {
-    const at = await scene();
-    const { from, rig, slot, to } = at;
-    await rig.wish([slot], to, from);
-    const before = to.life.calls.filter(isLeadership).length;
-    await rig.pass(2_000);
-    expect(to.life.calls.filter(isLeadership)).toHaveLength(before);
-    expect(await led(at, from)).toBe(true);
-    expect([from.over, to.over]).toEqual([[], []]);
-  });
-
   it("keeps the packs of a released slot until the next owner has copied them", async () => {
     const at = await scene({ tierLimits: { checkpointDueMs: 5_000, checkpointsMax: 2 } });
     const { from, rig, slot, to } = at;

@@ -123,9 +123,7 @@ export class Mover {
     const { incarnation, leadership } = this.#deps.membership;
     return this.#deps.isOver()
       ? undefined
-      : leadership.moves.find(({ from, slots }) => {
-          return from === incarnation && slots.some((slot) => this.#leads(slot));
-        });
+      : leadership.moves.find(({ from }) => from === incarnation);
   }
 
   async #carryOut(wish: Move): Promise<"moved" | "calledOff"> {

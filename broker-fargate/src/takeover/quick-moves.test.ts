@@ -1,5 +1,6 @@
 import { keys, type Slot, type TopicId } from "@millrace/core";
 import { describe, expect, it } from "vitest";
+import { journalLimits } from "../journal/limits.ts";
 import { receiverSeenMsMax } from "../cluster/limits.ts";
 import { ClusterRig, otherThan, type RigBroker } from "../../../test/fixtures/cluster-rig.ts";
 import type { RigCall } from "../../../test/fixtures/rig-life.ts";
@@ -83,8 +84,8 @@ describe("a move, by polls alone", () => {
     await rig.pass(15_000);
     const from = await rig.leaderOf(slot);
     const to = otherThan(from, rig.brokers);
-    const reads = (broker: RigBroker): number => {
-      return broker.life.calls.filter(({ kind }) => kind === "read" || kind === "list").length;
+    const asked = (broker: RigBroker): readonly RigCall[] => {
+      return broker.life.calls.filter(({ kind }) => ["read", "list", "delete"].includes(kind));
     };
     const checkpoints = (): number => {
       return from.life.calls.filter(({ key, kind }) => kind === "put" && /checkpoint/.test(key))
@@ -102,14 +103,22 @@ describe("a move, by polls alone", () => {
     await rig.until(() => checkpoints() > before);
     // It serves until the receiver expects the slot. The rest is larger than what is packed.
     for (const value of [2, 3, 4]) await rig.append(topic, value);
-    const [readsFrom, readsTo] = [reads(from), reads(to)];
+    const [askedFrom, askedTo] = [asked(from).length, asked(to).length];
     saysSo();
     await rig.until(() => isLedBy(at, to));
-    expect(reads(from) - readsFrom).toBe(0);
+    expect(asked(from)).toHaveLength(askedFrom);
     await rig.settled();
     expect(await rig.append(topic, 5)).toBe(5);
-    expect(reads(to) - readsTo).toBe(1);
-    expect(await rig.values(topic)).toEqual([0, 1, 2, 3, 4, 5]);
+    expect(asked(to)).toHaveLength(askedTo + 1);
+    // It began before the head was claimed.
+    const { calls } = to.life;
+    const claimed = calls.findLastIndex(writes(keys.head(slot)));
+    expect(calls.findLastIndex(({ kind }) => kind === "read")).toBeLessThan(claimed);
+    // What comes next waits for nothing that would come with it.
+    const sentMs = rig.clock.monotonicMs();
+    await rig.append(topic, 6);
+    expect(rig.clock.monotonicMs() - sentMs).toBeLessThanOrEqual(journalLimits.briskLingerMs);
+    expect(await rig.values(topic)).toEqual([0, 1, 2, 3, 4, 5, 6]);
   });
 
   it("is carried out though its receiver does not say that it has seen the wish", async () => {

@@ -30,7 +30,7 @@ export interface TakeoverDeps {
   readonly opener: Pick<SlotOpener, "takeOver" | "find" | "sourcesOf" | "lostOf" | "findLost">;
   readonly work: SlotWork;
   readonly leads: (slot: Slot) => boolean;
-  /** Slots that somebody else had are open: their clients wait. */
+  /** Slots that somebody had, perhaps this broker, are open: clients may wait for them. */
   readonly onOpen: () => void;
   /** This incarnation is over. */
   readonly onOver: (cause: unknown) => void;

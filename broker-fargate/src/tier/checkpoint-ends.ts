@@ -20,7 +20,8 @@ interface End {
  * leaves a checkpoint that is small: its sections and the tails of its images are there, too, and
  * whoever waits for its slots waits for one read instead of three.
  *
- * What was read is given once: who asks for it again could not use it, and the object store may.
+ * What was read is given once: who asks for it again could not use it, so that nothing more of what
+ * was read is given, and the object store is asked.
  */
 export class CheckpointEnds {
   readonly #deps: CheckpointEndsDeps;
@@ -60,7 +61,7 @@ export class CheckpointEnds {
     return bytes;
   }
 
-  /** As ObjectAccess.readRange. */
+  /** As ObjectAccess.readRange, of any object. Who asks for a part has had the end before. */
   async readRange(object: string, range: ObjectRange): Promise<Uint8Array | undefined> {
     return this.#take(object, range) ?? (await this.#deps.objects.readRange(object, range));
   }
@@ -80,8 +81,11 @@ export class CheckpointEnds {
 
   #take(object: string, range: ObjectRange): Uint8Array | undefined {
     const end = this.#ends.get(object);
-    if (end === undefined || range.from < end.from || end.taken.has(nameOf(range)))
+    if (end === undefined || range.from < end.from) return undefined;
+    if (end.taken.has(nameOf(range))) {
+      this.#ends.delete(object);
       return undefined;
+    }
     const at = range.from - end.from;
     if (at + range.bytes > end.bytes.length) return undefined;
     end.taken.add(nameOf(range));

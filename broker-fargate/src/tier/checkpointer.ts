@@ -18,7 +18,7 @@ import { CheckpointDamagedError } from "./former-checkpoints.ts";
 import type { TierLimits } from "./limits.ts";
 import type { ManifestItems } from "./manifest-items.ts";
 import type { ObjectAccess } from "./object-access.ts";
-import { type PackableOwner, type PackedTail, Packing, type RoundManner } from "./packing.ts";
+import { type PackableOwner, type PackedTail, Packing } from "./packing.ts";
 import { SegmentRound } from "./segment-round.ts";
 import type { SlotPacks } from "./slot-packs.ts";
 import { TailGoneError, tailOf, TailReader } from "./tail-reader.ts";
@@ -154,12 +154,17 @@ export class Checkpointer<Owner extends TieredOwner> {
 
   /** A round with everything that there is, now. */
   takeAll(): Promise<"done" | "failed"> {
-    return this.#alone(() => this.#round(this.#dirty.takeAll(), "tidy"));
+    return this.#alone(() => this.#round(this.#dirty.takeAll()));
   }
 
-  /** As `takeAll`, for whom others wait: it reads nothing of the object store, and tidies later. */
-  takeRest(): Promise<"done" | "failed"> {
-    return this.#alone(() => this.#round(this.#dirty.takeAll(), "soon"));
+  /**
+   * A round with all that came to these slots since `takeAll`, for whom others wait: of the object
+   * store it reads nothing, unless a partition got as much as a cold segment, and a round that tidies
+   * comes later.
+   */
+  takeRest(slots: ReadonlySet<Slot>): Promise<"done" | "failed"> {
+    const isTheirs = ({ tiered }: Tierable<Owner>): boolean => slots.has(tiered.at.slot);
+    return this.#alone(() => this.#round(this.#dirty.takeOf(isTheirs), slots));
   }
 
   /**
@@ -175,7 +180,7 @@ export class Checkpointer<Owner extends TieredOwner> {
         return plan.kind === "packed" ? [{ owner, from: plan.from, to: tail.to, producers }] : [];
       });
       const failed = new Set<PackableOwner>();
-      const outcome = await this.#packing.pack(tails, failed, "tidy");
+      const outcome = await this.#packing.pack(tails, failed);
       return failed.size === 0 ? outcome : "failed";
     });
   }
@@ -212,7 +217,7 @@ export class Checkpointer<Owner extends TieredOwner> {
     await this.#running;
     const tails = this.#dirty.takeAll();
     const isDue = tails.length > 0 || this.#packing.changedSlots().length > 0;
-    if (isDue) await this.#round(tails, "tidy");
+    if (isDue) await this.#round(tails);
   }
 
   #arm(dueMs: number): void {
@@ -226,7 +231,7 @@ export class Checkpointer<Owner extends TieredOwner> {
       this.#pace.begin(bytesToRead(tails));
       this.#journaledBefore = journaledBefore(tails);
       this.#hurryForJournal();
-      this.#running = this.#round(tails, "tidy").then((outcome) => {
+      this.#running = this.#round(tails).then((outcome) => {
         this.#running = undefined;
         this.#armNext(outcome);
       });
@@ -257,17 +262,18 @@ export class Checkpointer<Owner extends TieredOwner> {
 
   async #round(
     tails: readonly DirtyTail<Tierable<Owner>>[],
-    how: RoundManner,
+    only?: ReadonlySet<Slot>,
   ): Promise<"done" | "failed"> {
     const owners = tails.map(({ owner }) => owner);
-    this.#slotsDueMs = Number.POSITIVE_INFINITY;
+    if (only === undefined) this.#slotsDueMs = Number.POSITIVE_INFINITY;
+    else this.slotChanged();
     const packed: PackedTail[] = [];
     const failed = new Set<PackableOwner>();
     for (const { tiered } of owners) tiered.isBeingCopied = true;
     await inLanes(owners, this.#deps.limits.uploadsInFlightMax, async (owner) => {
-      if (!(await this.#tier(owner, packed, how))) failed.add(owner);
+      if (!(await this.#tier(owner, packed, only))) failed.add(owner);
     });
-    await this.#packing.pack(packed, failed, how);
+    await this.#packing.pack(packed, failed, only);
     this.#failures = failed.size === 0 ? 0 : this.#failures + 1;
     for (const tail of tails) {
       const { owner } = tail;
@@ -285,16 +291,21 @@ export class Checkpointer<Owner extends TieredOwner> {
   }
 
   /** Cold segments are made here; a smaller tail is left to the pack. False: not this time. */
-  async #tier(owner: Tierable<Owner>, packed: PackedTail[], how: RoundManner): Promise<boolean> {
+  async #tier(
+    owner: Tierable<Owner>,
+    packed: PackedTail[],
+    only?: ReadonlySet<Slot>,
+  ): Promise<boolean> {
     const { cover, limits } = this.#deps;
     const { log } = owner;
+    const planOf = only === undefined ? planTail : planRest;
     try {
       for (;;) {
         // Not any more: what waits for it is let go.
         if (!isTiering(owner.settings)) return true;
         cover.begin(owner);
         const tail = tailOf(owner);
-        const plan = how === "soon" ? planRest(tail) : planTail(tail, limits.coldSegmentBytesMin);
+        const plan = planOf(tail, limits.coldSegmentBytesMin);
         if (plan.kind === "nothing") return true;
         const { damage, isStuck } = owner.tiered.packs;
         // Only among segments may something be lost: what is packed has to be there. And where no

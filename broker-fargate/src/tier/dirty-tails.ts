@@ -99,6 +99,13 @@ export class DirtyTails<Owner extends DirtyOwner> {
     return taken;
   }
 
+  /** Those of these owners; the others stay, due when they were. */
+  takeOf(isWanted: (owner: Owner) => boolean): readonly DirtyTail<Owner>[] {
+    const tails = this.#alive();
+    this.#keep(tails.filter(({ owner }) => !isWanted(owner)));
+    return tails.filter(({ owner }) => isWanted(owner));
+  }
+
   /** The large ones; all, if one is due, or one that would be left keeps too much of the journal. */
   take(nowMs: number): readonly DirtyTail<Owner>[] {
     const tails = this.#alive();

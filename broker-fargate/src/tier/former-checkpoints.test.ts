@@ -1,6 +1,6 @@
 import { epoch, keys, slot } from "@millrace/core";
 import type { ColdPart, IncarnationId, ObjectRange, ObjectStore, Source } from "@millrace/core";
-import { crc32c, TAIL_READ_BYTES } from "@millrace/wire";
+import { CHECKPOINT_FOOTER_BYTES, crc32c, TAIL_READ_BYTES } from "@millrace/wire";
 import { beforeEach, describe, expect, it } from "vitest";
 import { testBatch } from "../../../test/fixtures/partition-log.ts";
 import { CheckpointEnds } from "./checkpoint-ends.ts";
@@ -142,6 +142,31 @@ describe("what former incarnations' checkpoints hold of slots", () => {
     expect([await readsFor(2), await readsFor(1), await readsFor(0)]).toEqual([0, 0, 1]);
   });
 
+  it("of one that goes on is read once, until there is a newer checkpoint", async () => {
+    let reads = 0;
+    const overObjects = (store: ObjectStore): ObjectStore => {
+      return Object.assign(store, {
+        readRange: (key: string, range: ObjectRange) => {
+          reads += 1;
+          return rig.memory.readRange(key, range);
+        },
+      });
+    };
+    rig = new CheckpointerRig({ overObjects });
+    const { clock, metadata: store, objects, random } = rig;
+    const limits = smallLimits;
+    const ends = new CheckpointEnds({ objects, limits });
+    former = new FormerCheckpoints({ store, clock, random, ends, crc32c, clusterId, limits });
+    const writer = writerOf(formerIncarnation, "open");
+    await write(writer, { slot: 1, epoch: 3 });
+    const holds = (number: number): Promise<boolean> => {
+      return former.holdsSlot(at(formerIncarnation, 3), slot(number));
+    };
+    expect([await holds(1), await holds(2), await holds(1), reads]).toEqual([true, false, true, 1]);
+    await write(writer, { slot: 2, epoch: 3 });
+    expect([await holds(1), await holds(2), reads]).toEqual([true, true, 2]);
+  });
+
   it("is told by the next checkpoint where the one that is read is replaced meanwhile", async () => {
     const asked: string[] = [];
     let onRead: (() => Promise<void>) | undefined;
@@ -157,7 +182,7 @@ describe("what former incarnations' checkpoints hold of slots", () => {
     rig = new CheckpointerRig({ overObjects });
     const { clock, metadata: store, objects, random } = rig;
     // Of one section the index takes no more, so that the section is another read.
-    const limits = { ...smallLimits, checkpointEndBytes: 100 };
+    const limits = { ...smallLimits, checkpointEndBytes: CHECKPOINT_FOOTER_BYTES + 32 };
     const ends = new CheckpointEnds({ objects, limits });
     former = new FormerCheckpoints({ store, clock, random, ends, crc32c, clusterId, limits });
     const writer = writerOf(formerIncarnation, "open");
@@ -188,9 +213,11 @@ describe("what former incarnations' checkpoints hold of slots", () => {
     };
     await rig.memory.delete([object]);
     await expect(read()).rejects.toThrow(CheckpointDamagedError);
-    await rig.memory.putIfAbsent(object, [bytes.subarray(0, bytes.length - 1)]);
-    await expect(read()).rejects.toThrow(CheckpointDamagedError);
-    await rig.memory.delete([object]);
+    for (const left of [bytes.length - 1, 50, 0]) {
+      await rig.memory.putIfAbsent(object, [bytes.subarray(0, left)]);
+      await expect(read()).rejects.toThrow(CheckpointDamagedError);
+      await rig.memory.delete([object]);
+    }
     await rig.memory.putIfAbsent(object, [bytes]);
     rig.memory.flipBit(object, 8 * bytes.length - 1000);
     await expect(read()).rejects.toThrow(CheckpointDamagedError);

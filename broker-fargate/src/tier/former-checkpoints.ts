@@ -37,6 +37,8 @@ export class FormerCheckpoints {
   /** By slot and incarnation, the oldest first. */
   readonly #sections = new Map<string, Promise<readonly PackedOwner[]>>();
   readonly #indexes = new Map<IncarnationId, Promise<ReadIndex>>();
+  /** What was last read of each. */
+  readonly #newest = new Map<IncarnationId, NumberedIndex>();
 
   constructor(deps: FormerCheckpointsDeps) {
     this.#deps = deps;
@@ -154,6 +156,8 @@ export class FormerCheckpoints {
     const { clusterId, crc32c, ends } = this.#deps;
     const newest = registeredIn(item?.value["checkpoint"]);
     if (newest === undefined) return undefined;
+    const known = this.#newest.get(incarnation);
+    if (known?.number === newest.number) return known.index;
     const key = checkpointKey(clusterId, incarnation, newest.number);
     const objectBytes = newest.bytes;
     let atLeast = 0;
@@ -161,14 +165,24 @@ export class FormerCheckpoints {
       const bytes = await ends.read(key, { atLeast, objectBytes });
       if (bytes === undefined) throw new CheckpointDamagedError(`${key} is missing`);
       const decoded = decodeCheckpointIndex(bytes, { objectBytes, crc32c });
-      if (decoded.kind === "ok") return decoded.index;
-      if (decoded.kind === "invalid" || decoded.needBytes <= bytes.length) {
+      if (decoded.kind === "ok") {
+        this.#newest.set(incarnation, { number: newest.number, index: decoded.index });
+        return decoded.index;
+      }
+      // One that gives fewer bytes than it was asked for is shorter than it was.
+      if (decoded.kind === "invalid" || decoded.needBytes <= Math.max(bytes.length, atLeast)) {
         const reason = decoded.kind === "invalid" ? decoded.reason : "otherLength";
         throw new CheckpointDamagedError(`${key}: ${reason}`);
       }
       atLeast = decoded.needBytes;
     }
   }
+}
+
+interface NumberedIndex {
+  /** Of the checkpoint. */
+  readonly number: number;
+  readonly index: CheckpointIndex;
 }
 
 interface ReadIndex {

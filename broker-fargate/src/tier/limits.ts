@@ -1,4 +1,5 @@
 import { assert } from "@millrace/core";
+import { CHECKPOINT_FOOTER_BYTES } from "@millrace/wire";
 import { journalLimits } from "../journal/limits.ts";
 import { partitionLimits } from "../partition/limits.ts";
 
@@ -130,6 +131,10 @@ export function checked(limits: TierLimits): TierLimits {
   assert(
     2 * limits.readAheadChunksMax * limits.chunkBytes <= limits.cachedBytesMax,
     "what is read ahead is not driven out before it is read",
+  );
+  assert(
+    limits.checkpointEndBytes >= CHECKPOINT_FOOTER_BYTES,
+    "the end of a checkpoint says where its index begins",
   );
   assert(limits.readsInFlightMax * limits.chunkBytes <= limits.cachedBytesMax, "reads fit");
   assert(

@@ -12,12 +12,6 @@ import type { TailOwner, TailReader } from "./tail-reader.ts";
 
 export type PackableOwner = TailOwner;
 
-/**
- * `tidy`: packed parts grow, and move, and checkpoints that nobody needs any more are deleted. `soon`:
- * somebody waits for what is new to be stored, and the rest is left to the next round.
- */
-export type RoundManner = "tidy" | "soon";
-
 export interface PackedTail {
   readonly owner: PackableOwner;
   readonly from: number;
@@ -55,28 +49,31 @@ export class Packing {
     this.#deps = deps;
   }
 
-  /** Adds to `failed` those whose tail is not stored this time: one holds up no others. */
+  /**
+   * Adds to `failed` those whose tail is not stored this time: one holds up no others. `only`: somebody
+   * waits for these slots, so that no others' sections are written, and nothing moves or is deleted.
+   */
   async pack(
     tails: readonly PackedTail[],
     failed: Set<PackableOwner>,
-    how: RoundManner,
+    only?: ReadonlySet<Slot>,
   ): Promise<"done" | "failed"> {
     let outcome: "done" | "failed" = "done";
     const { limits, objects, writer } = this.#deps;
-    const isTidy = how === "tidy";
-    const keptFrom = isTidy ? planMoves(writer.checkpoints(), this.#liveBytes(), limits) : 0;
+    const keptFrom =
+      only === undefined ? planMoves(writer.checkpoints(), this.#liveBytes(), limits) : 0;
     if (keptFrom > 0) this.#markMoving(keptFrom);
     const round = new PackRound(writer, objects, keptFrom);
     try {
       for (const tail of tails) {
-        if (!(await this.#packTail(round, tail))) failed.add(tail.owner);
+        if (!(await this.#packTail(round, tail, only))) failed.add(tail.owner);
       }
-      await this.#addSlots(round);
+      await this.#addSlots(round, only);
       await round.flush();
       await inLanes([...round.registered], headReadsInFlightMax, ({ slot }) =>
         this.#deps.onCopied(slot),
       );
-      if (isTidy) {
+      if (only === undefined) {
         await this.#deps.released.forgetCopied();
         await writer.deleteUnused(this.#livePacks());
       }
@@ -93,13 +90,17 @@ export class Packing {
   }
 
   /** False: it could not be read, or not all of it fits one image. */
-  async #packTail(round: PackRound, tail: PackedTail): Promise<boolean> {
+  async #packTail(
+    round: PackRound,
+    tail: PackedTail,
+    only: ReadonlySet<Slot> | undefined,
+  ): Promise<boolean> {
     const { owner } = tail;
     if (owner.isOver) return false;
     const image = await this.#tryToRead(tail);
     if (image === undefined) return false;
     if (!round.hasRoomFor(image.bytes)) {
-      await this.#addSlots(round);
+      await this.#addSlots(round, only);
       await round.flush();
     }
     round.addTail(owner.tiered, image);
@@ -118,9 +119,9 @@ export class Packing {
     }
   }
 
-  async #addSlots(round: PackRound): Promise<void> {
+  async #addSlots(round: PackRound, only: ReadonlySet<Slot> | undefined): Promise<void> {
     for (const packs of this.changedSlots()) {
-      if (round.leftOut.has(packs)) continue;
+      if (round.leftOut.has(packs) || only?.has(packs.slot) === false) continue;
       try {
         await round.addSlot(packs);
       } catch (error) {

@@ -42,18 +42,27 @@ describe("a tail", () => {
     expect(plan).toEqual({ kind: "packed", from: 12 });
   });
 
-  it("goes soonest as a packed part of its own, beside those that are there", () => {
-    const packed = [packedPart(0, 10, 1)];
-    expect(planRest({ from: 0, to: 10, bytes: 1, packed })).toEqual({ kind: "nothing" });
-    expect(planRest({ from: 0, to: 20, bytes: 1e9, packed })).toEqual({ kind: "packed", from: 10 });
-    expect(planRest({ from: 5, to: 20, bytes: 1, packed: [] })).toEqual({
-      kind: "packed",
-      from: 5,
+  it("goes soonest as a packed part of its own, if it is not enough for a cold segment", () => {
+    const packed = [packedPart(0, 10, 90)];
+    const rest = (bytes: number): unknown => {
+      return planRest({ from: 0, to: 20, bytes: 90 + bytes, packed }, 100);
+    };
+    expect(planRest({ from: 0, to: 10, bytes: 90, packed }, 100)).toEqual({ kind: "nothing" });
+    expect([rest(99), rest(100)]).toEqual([{ kind: "packed", from: 10 }, { kind: "segment" }]);
+    const whole = planRest({ from: 5, to: 20, bytes: 1, packed: [] }, 100);
+    expect(whole).toEqual({ kind: "packed", from: 5 });
+  });
+
+  it("takes in parts that do not become smaller, with all after them", () => {
+    const parts = [packedPart(0, 10, 64), packedPart(10, 12, 8), packedPart(12, 13, 16)];
+    const from = (packed: readonly ColdPart[]): unknown => {
+      return planTail({ from: 0, to: 20, bytes: bytesOf(packed) + 1, packed }, 1_000);
+    };
+    expect(from(parts)).toEqual({ kind: "packed", from: 10 });
+    expect(from([...parts, packedPart(13, 14, 4)])).toEqual({ kind: "packed", from: 10 });
+    expect(from([packedPart(0, 10, 64), packedPart(10, 12, 64)])).toEqual({
+      ...{ kind: "packed", from: 0 },
     });
-    // The next one that is tidy takes it in.
-    const soon = [...packed, packedPart(10, 20, 4)];
-    const next = planTail({ from: 0, to: 30, bytes: 9, packed: soon }, 1_000);
-    expect(next).toEqual({ kind: "packed", from: 0 });
   });
 
   it("that trickles has a logarithm of packed parts, and is packed as often at most", () => {

@@ -29,17 +29,19 @@ export type TailPlan =
  * A new packed part takes in those before it, the newest first, as long as one has no larger a size
  * in powers of two than what it has by then. So the parts of a partition differ in that, whatever
  * it gets: there is a logarithm of them, and a byte is packed that often at most before it goes
- * into a segment, because what it lies in at least doubles with each time.
+ * into a segment, because what it lies in at least doubles with each time. Where `planRest` left a
+ * part that is not smaller so than the one before it, it is taken in, with all that come after it.
  */
 export function planTail(tail: Tail, segmentBytesMin: number): TailPlan {
   const packedEnd = packedEndOf(tail);
   if (packedEnd >= tail.to) return { kind: "nothing" };
   if (tail.bytes >= segmentBytesMin) return { kind: "segment" };
-  let bytes = tail.bytes;
-  for (const part of tail.packed) bytes -= part.batchesBytes;
+  let bytes = newBytesOf(tail);
   let from = packedEnd;
-  for (const part of tail.packed.toReversed()) {
-    if (powerOfTwo(part.batchesBytes) > powerOfTwo(bytes) || part.baseOffset < tail.from) break;
+  const falling = fallingCount(tail.packed);
+  for (const [at, part] of [...tail.packed.entries()].toReversed()) {
+    const isLarger = powerOfTwo(part.batchesBytes) > powerOfTwo(bytes);
+    if ((isLarger && at < falling) || part.baseOffset < tail.from) break;
     if (tail.to - part.baseOffset > packedSpanMax) break;
     bytes += part.batchesBytes;
     from = part.baseOffset;
@@ -48,12 +50,25 @@ export function planTail(tail: Tail, segmentBytesMin: number): TailPlan {
 }
 
 /**
- * How what is not in the object store goes there soonest: in a packed part of its own, however small
- * or large. Nothing that is there is read again; a later plan takes such parts in.
+ * How what is not in the object store goes there soonest: in a packed part of its own, so that nothing
+ * that is there is read again; a later plan takes such parts in. What is enough for a cold segment
+ * makes one, with what is packed before it.
  */
-export function planRest(tail: Tail): TailPlan {
+export function planRest(tail: Tail, segmentBytesMin: number): TailPlan {
   const from = packedEndOf(tail);
-  return from >= tail.to ? { kind: "nothing" } : { kind: "packed", from };
+  if (from >= tail.to) return { kind: "nothing" };
+  return newBytesOf(tail) >= segmentBytesMin ? { kind: "segment" } : { kind: "packed", from };
+}
+
+function newBytesOf({ bytes, packed }: Tail): number {
+  return packed.reduce((left, { batchesBytes }) => left - batchesBytes, bytes);
+}
+
+/** From the oldest on, parts of which each has a smaller power of two than the one before it. */
+function fallingCount(parts: readonly ColdPart[]): number {
+  const sizes = parts.map(({ batchesBytes }) => powerOfTwo(batchesBytes));
+  const rise = sizes.findIndex((size, at) => at > 0 && size >= (sizes[at - 1] ?? size));
+  return rise < 0 ? parts.length : rise;
 }
 
 function packedEndOf({ from, packed }: Tail): number {

@@ -102,6 +102,27 @@ describe("a journal of objects", () => {
     expect(rig.clock.pendingTimers).toBe(0);
   });
 
+  it("is in no haste where the store is slow for as many puts", async () => {
+    const { briskLingerMs, putsInFlightMax } = journalLimits;
+    const { puts, rig } = heldRig({ limits: journalLimits });
+    rig.journal.quicken();
+    const append = async (ms: number): Promise<void> => {
+      for (let passed = 0; passed < ms; passed += briskLingerMs) {
+        rig.append(passed);
+        await rig.pass(briskLingerMs);
+      }
+    };
+    await append(putsInFlightMax * briskLingerMs);
+    expect(puts.held).toHaveLength(putsInFlightMax / 2);
+    await append(90);
+    expect(puts.held.length).toBeLessThanOrEqual(putsInFlightMax / 2 + 2);
+    // Where they land it is in haste again.
+    const { length } = puts.held;
+    for (let seq = 0; seq < length; seq += 1) puts.letGo(seq);
+    await append(3 * briskLingerMs);
+    expect(puts.held.length).toBeGreaterThanOrEqual(2);
+  });
+
   it("puts at most ten objects a second while they are small, and none without entries", async () => {
     const rig = new JournalRig({ limits: journalLimits });
     for (let ms = 0; ms < 3_000; ms += 3) {

@@ -64,7 +64,7 @@ export class ObjectJournal implements AppendJournal {
   /** When the last put of a new object began. */
   #lastLaunchMs = Number.NEGATIVE_INFINITY;
   #linger: Timer | undefined;
-  /** Monotonic. */
+  #lingersUntilMs = Number.POSITIVE_INFINITY;
   #briskUntilMs = Number.NEGATIVE_INFINITY;
   #watch: Timer | undefined;
   #isLaunchDue = false;
@@ -173,8 +173,6 @@ export class ObjectJournal implements AppendJournal {
   quicken(): void {
     const { clock, limits } = this.#options;
     this.#briskUntilMs = clock.monotonicMs() + limits.briskMs;
-    this.#linger?.cancel();
-    this.#linger = undefined;
     this.#launchDue();
   }
 
@@ -220,13 +218,12 @@ export class ObjectJournal implements AppendJournal {
     const { clock, limits } = this.#options;
     while (this.#state === "open" && this.#collecting.length > 0) {
       if (this.#flights.length >= limits.putsInFlightMax) return;
-      const leftMs = this.#lastLaunchMs + this.#lingerMs - clock.monotonicMs();
-      if (leftMs > 0 && this.#collectingBytes < limits.objectBytes) {
-        this.#linger ??= clock.after(leftMs, () => this.#lingered());
+      const dueMs = this.#lastLaunchMs + this.#lingerMs;
+      if (dueMs > clock.monotonicMs() && this.#collectingBytes < limits.objectBytes) {
+        this.#lingerUntil(dueMs);
         return;
       }
-      this.#linger?.cancel();
-      this.#linger = undefined;
+      this.#endLinger();
       const flight = this.#closeGroup();
       this.#lastLaunchMs = flight.startedMs;
       this.#flights.add(flight);
@@ -235,14 +232,28 @@ export class ObjectJournal implements AppendJournal {
     }
   }
 
+  /** A store that is slow for as many puts gets no more of them. */
   get #lingerMs(): number {
     const { clock, limits } = this.#options;
-    return clock.monotonicMs() < this.#briskUntilMs ? limits.briskLingerMs : limits.lingerMs;
+    const isBrisk = clock.monotonicMs() < this.#briskUntilMs;
+    const hasRoom = 2 * this.#flights.length < limits.putsInFlightMax;
+    return isBrisk && hasRoom ? limits.briskLingerMs : limits.lingerMs;
   }
 
-  #lingered(): void {
+  #lingerUntil(dueMs: number): void {
+    if (this.#linger !== undefined && this.#lingersUntilMs <= dueMs) return;
+    this.#endLinger();
+    const { clock } = this.#options;
+    this.#lingersUntilMs = dueMs;
+    this.#linger = clock.after(dueMs - clock.monotonicMs(), () => {
+      this.#linger = undefined;
+      this.#launchDue();
+    });
+  }
+
+  #endLinger(): void {
+    this.#linger?.cancel();
     this.#linger = undefined;
-    this.#launchDue();
   }
 
   /** Takes entries up to the one that reaches the size of an object. */

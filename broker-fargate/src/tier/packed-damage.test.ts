@@ -1,5 +1,6 @@
 import type { ColdPart, ObjectStore } from "@millrace/core";
 import { describe, expect, it } from "vitest";
+import { appendEach, Rig } from "../partition/fixtures.ts";
 import { CheckpointerRig, smallLimits } from "./fixtures.ts";
 import type { TestOwner } from "./fixtures.ts";
 
@@ -170,4 +171,18 @@ it("an object that went between two tries of its put is put again by the next ro
   isGone = false;
   await rig.pass(checkpointDueMs);
   expect(owner.tiered.cold.endOffset).toBe(20);
+});
+
+it("a part is whole by what the store has of it now, whatever was read when its slot was opened", async () => {
+  const rig = await new Rig({ tierLimits: smallLimits }).start();
+  const topic = await rig.createTopic("t", { configs: { "millrace.durability": "journal" } });
+  await appendEach(await rig.partitions.open(topic, 0), [1, 2]);
+  await rig.pass(checkpointDueMs);
+  await rig.partitions.close();
+  await rig.kill();
+  const { tiered } = await rig.partitions.open(topic, 0);
+  const [part] = tiered?.cold.parts() ?? [];
+  if (part === undefined) throw new Error("nothing is packed");
+  rig.objects?.flipBit(part.object, 8 * (part.position + part.batchesBytes + 3));
+  expect(await tiered?.proofs.isWhole(part)).toBe(false);
 });

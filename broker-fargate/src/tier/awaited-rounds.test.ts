@@ -79,6 +79,39 @@ describe("a round that others wait for", () => {
     expect(rig.keys("checkpoint")).toHaveLength(1);
   });
 
+  it("lets no other round begin beside it, however long it takes", async () => {
+    let [underWay, most] = [0, 0];
+    let letGo: () => void = () => undefined;
+    const held = new Promise<void>((resolve) => {
+      letGo = resolve;
+    });
+    const rig = new CheckpointerRig({
+      overObjects: (store) =>
+        Object.assign(Object.create(store) as ObjectStore, {
+          readRange: store.readRange.bind(store),
+          list: store.list.bind(store),
+          delete: store.delete.bind(store),
+          putIfAbsent: async (key: string, parts: readonly Uint8Array[]) => {
+            underWay += 1;
+            most = Math.max(most, underWay);
+            await held;
+            underWay -= 1;
+            return store.putIfAbsent(key, parts);
+          },
+        }),
+    });
+    const [owner, other] = [rig.owner(0), rig.owner(1)];
+    rig.append(owner, 1);
+    rig.append(other, 1);
+    const round = rig.checkpointer.takeRest(theirs);
+    await rig.pass(3 * checkpointDueMs);
+    letGo();
+    expect(await round).toBe("done");
+    await rig.pass(checkpointDueMs);
+    expect(most).toBe(1);
+    expect([owner, other].map(({ tiered }) => tiered.cold.endOffset)).toEqual([1, 1]);
+  });
+
   it("makes cold segments of what is enough for them, so that packs stay small", async () => {
     const { rig } = watched({ segmentBytes: 1_000_000 });
     const owner = rig.owner(0);

@@ -1,4 +1,12 @@
-import { DiskError, inLanes, MetadataError, ObjectError, planRest, planTail } from "@millrace/core";
+import {
+  assert,
+  DiskError,
+  inLanes,
+  MetadataError,
+  ObjectError,
+  planRest,
+  planTail,
+} from "@millrace/core";
 import type {
   Clock,
   ColdPart,
@@ -200,7 +208,8 @@ export class Checkpointer<Owner extends TieredOwner> {
     this.#timer?.timer.cancel();
     this.#timer = undefined;
     this.#pace.hurry();
-    const round = run();
+    // Nothing may arm the next one before this one runs.
+    const round = Promise.resolve().then(run);
     this.#running = round.then((outcome) => {
       this.#running = undefined;
       this.#armNext(outcome);
@@ -226,6 +235,7 @@ export class Checkpointer<Owner extends TieredOwner> {
     this.#timer?.timer.cancel();
     const { clock } = this.#deps;
     const timer = clock.after(Math.max(0, dueMs - clock.monotonicMs()), () => {
+      assert(this.#running === undefined, "rounds come one after another");
       this.#timer = undefined;
       const tails = this.#dirty.take(clock.monotonicMs());
       this.#pace.begin(bytesToRead(tails));
@@ -265,8 +275,10 @@ export class Checkpointer<Owner extends TieredOwner> {
     only?: ReadonlySet<Slot>,
   ): Promise<"done" | "failed"> {
     const owners = tails.map(({ owner }) => owner);
-    if (only === undefined) this.#slotsDueMs = Number.POSITIVE_INFINITY;
-    else this.slotChanged();
+    const tidyMs = this.#deps.clock.monotonicMs() + this.#deps.limits.checkpointDueMs;
+    // Armed when this round is over.
+    this.#slotsDueMs =
+      only === undefined ? Number.POSITIVE_INFINITY : Math.min(this.#slotsDueMs, tidyMs);
     const packed: PackedTail[] = [];
     const failed = new Set<PackableOwner>();
     for (const { tiered } of owners) tiered.isBeingCopied = true;

@@ -114,6 +114,8 @@ export class CheckpointWriter {
     this.#numbers.set(number, encoded.bytes);
     const outcome = await objects.put(this.#key(number), encoded.parts);
     assert(outcome === "stored", "an incarnation's numbers are its own");
+    // It carries the lines of the one that was registered when it was begun.
+    assert(number > this.#registered, "checkpoints are registered in their order");
     await register({ number, bytes: encoded.bytes });
     this.#registered = number;
     this.#slots = encoded.slots;

@@ -13,7 +13,7 @@ import type { PackedOwner } from "./slot-packs.ts";
 export interface FormerCheckpointsDeps extends StoreAccess {
   readonly ends: CheckpointEnds;
   readonly crc32c: Crc32c;
-  readonly limits: Pick<TierLimits, "cachedSectionsMax">;
+  readonly limits: Pick<TierLimits, "cachedSectionsMax" | "checkpointEndsMax">;
   readonly clusterId: string;
 }
 
@@ -37,7 +37,7 @@ export class FormerCheckpoints {
   /** By slot and incarnation, the oldest first. */
   readonly #sections = new Map<string, Promise<readonly PackedOwner[]>>();
   readonly #indexes = new Map<IncarnationId, Promise<ReadIndex>>();
-  /** What was last read of each. */
+  /** What was last read of those that go on. */
   readonly #newest = new Map<IncarnationId, NumberedIndex>();
 
   constructor(deps: FormerCheckpointsDeps) {
@@ -149,6 +149,15 @@ export class FormerCheckpoints {
     return { index: await this.#indexOf(incarnation, item), isOver };
   }
 
+  #keep(incarnation: IncarnationId, index: NumberedIndex): void {
+    this.#newest.delete(incarnation);
+    this.#newest.set(incarnation, index);
+    for (const oldest of this.#newest.keys()) {
+      if (this.#newest.size <= this.#deps.limits.checkpointEndsMax) break;
+      this.#newest.delete(oldest);
+    }
+  }
+
   async #indexOf(
     incarnation: IncarnationId,
     item: Item | undefined,
@@ -166,7 +175,7 @@ export class FormerCheckpoints {
       if (bytes === undefined) throw new CheckpointDamagedError(`${key} is missing`);
       const decoded = decodeCheckpointIndex(bytes, { objectBytes, crc32c });
       if (decoded.kind === "ok") {
-        this.#newest.set(incarnation, { number: newest.number, index: decoded.index });
+        this.#keep(incarnation, { number: newest.number, index: decoded.index });
         return decoded.index;
       }
       // One that gives fewer bytes than it was asked for is shorter than it was.

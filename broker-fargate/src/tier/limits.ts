@@ -65,7 +65,7 @@ export interface TierLimits {
   readonly cachedSectionsMax: number;
   /** Of a former incarnation's checkpoint, the end that is read at once. */
   readonly checkpointEndBytes: number;
-  /** Such ends that are kept. */
+  /** Such ends that are kept, and indexes of those that go on. */
   readonly checkpointEndsMax: number;
   /** Sequential readers of one partition whose place is remembered. */
   readonly readCursorsMax: number;

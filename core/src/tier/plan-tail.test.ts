@@ -65,6 +65,16 @@ describe("a tail", () => {
     });
   });
 
+  it("rises without end only where what comes before it can't be taken in, and is packed on", () => {
+    const packed = [packedPart(0, 10, 16), packedPart(10, 20, 512)];
+    const plan = (from: number, to: number): unknown => {
+      return planTail({ from, to, bytes: bytesOf(packed) + 1, packed }, 10_000);
+    };
+    expect(plan(0, 21)).toEqual({ kind: "packed", from: 0 });
+    expect(plan(5, 21)).toEqual({ kind: "packed", from: 20 });
+    expect(plan(0, 0xffff_ffff + 5)).toEqual({ kind: "packed", from: 20 });
+  });
+
   it("that trickles has a logarithm of packed parts, and is packed as often at most", () => {
     const anyOrder = fc.array(fc.integer({ min: 1, max: 1_000 }), { minLength: 1, maxLength: 300 });
     // Each a little smaller than the one before: none is larger than what comes after it.

@@ -38,11 +38,11 @@ export function planTail(tail: Tail, segmentBytesMin: number): TailPlan {
   if (tail.bytes >= segmentBytesMin) return { kind: "segment" };
   let bytes = newBytesOf(tail);
   let from = packedEnd;
-  const falling = fallingCount(tail.packed);
-  for (const [at, part] of [...tail.packed.entries()].toReversed()) {
+  const free = freeOf(tail);
+  const falling = fallingCount(free);
+  for (const [at, part] of [...free.entries()].toReversed()) {
     const isLarger = powerOfTwo(part.batchesBytes) > powerOfTwo(bytes);
-    if ((isLarger && at < falling) || part.baseOffset < tail.from) break;
-    if (tail.to - part.baseOffset > packedSpanMax) break;
+    if (isLarger && at < falling) break;
     bytes += part.batchesBytes;
     from = part.baseOffset;
   }
@@ -62,6 +62,14 @@ export function planRest(tail: Tail, segmentBytesMin: number): TailPlan {
 
 function newBytesOf({ bytes, packed }: Tail): number {
   return packed.reduce((left, { batchesBytes }) => left - batchesBytes, bytes);
+}
+
+/** The packed parts that one which ends where the tail does may take in. */
+function freeOf({ from, packed, to }: Tail): readonly ColdPart[] {
+  const barred = packed.findLastIndex(({ baseOffset }) => {
+    return baseOffset < from || to - baseOffset > packedSpanMax;
+  });
+  return packed.slice(barred + 1);
 }
 
 /** From the oldest on, parts of which each has a smaller power of two than the one before it. */

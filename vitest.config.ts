@@ -2,12 +2,16 @@ import { defineConfig, type ViteUserConfig } from "vitest/config";
 
 const exclude = ["**/node_modules/**", ".cache/**"];
 
+/** The same cases in every run, unless a seed is given. */
+const setupFiles = ["test/fixtures/property-seed.ts"];
+
 const config: ViteUserConfig = defineConfig({
   test: {
     projects: [
       {
         test: {
           name: "unit",
+          setupFiles,
           // One process for many files: starting one for each took more time than the tests. What a
           // test changes outside its own file (globals, the environment) it puts back.
           isolate: false,
@@ -30,6 +34,7 @@ const config: ViteUserConfig = defineConfig({
       {
         test: {
           name: "process",
+          setupFiles,
           // One after another, and not beside unit tests: some measure how long a broker takes.
           maxWorkers: 1,
           sequence: { groupOrder: 1 },
@@ -46,6 +51,7 @@ const config: ViteUserConfig = defineConfig({
         // Not part of `npm test`: installs a client or a server from its registry.
         test: {
           name: "clients",
+          setupFiles,
           include: ["test/{clients,contract/s3,contract/dynamodb,contract/ecs}/**/*.test.ts"],
           exclude,
           testTimeout: 300_000,

@@ -53,6 +53,6 @@ export const foundBy: Readonly<
   },
   "PUT not conditional": { seed: 1, bounds: smallBounds },
   "claim over a copy of an older head": { seed: 40 },
-  "section replaced before the claim": { seed: 264 },
+  "a source copies before its claim": { seed: 264 },
   "replay begins with the oldest source": { seed: 8 },
 };

@@ -16,7 +16,7 @@ export const mutations = [
   "acknowledged out of order",
   "PUT not conditional",
   "claim over a copy of an older head",
-  "section replaced before the claim",
+  "a source copies before its claim",
   "replay begins with the oldest source",
 ] as const;
 

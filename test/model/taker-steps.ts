@@ -14,6 +14,7 @@ import {
   readJournalItem,
   slot,
   type Source,
+  sourcesMax,
   takenFrom,
   brokerId,
   epoch,
@@ -145,7 +146,16 @@ function decide(actor: Actor, at: Pick<Take, "epoch" | "head">): Claim {
     isSpent: () => false,
     isOver: (incarnation) => isEager || isClosed(actor.world, incarnation),
   };
-  return decideClaim(at.head ?? undefined, me);
+  const claim = decideClaim(at.head ?? undefined, me);
+  const isBlind = actor.mutation === "a source copies before its claim" && !isCounted;
+  return isBlind && listsTooMany(claim) ? { kind: "tooManySources" } : claim;
+}
+
+/** As only a claim of one that is a source itself does. */
+function listsTooMany(claim: Claim): boolean {
+  if (claim.kind !== "write" || claim.write.kind !== "put") return false;
+  const { key, value } = claim.write;
+  return readHead({ key, version: 0, value }).sources.length > sourcesMax;
 }
 
 function isClosed(world: World, incarnation: IncarnationId): boolean {
@@ -215,7 +225,7 @@ function closedAt(item: Item | undefined, at: number): JournalChange {
 
 /** A fifth source: what the sources have goes into an own checkpoint before the claim. */
 function copyFirst(actor: Actor, at: Take): boolean {
-  const { world, broker, slot: of, mutation } = actor;
+  const { world, broker, slot: of } = actor;
   if (at.head === null || broker.checkpoint !== null) return false;
   const head = readHead(at.head);
   const owner = head.owner;
@@ -226,10 +236,8 @@ function copyFirst(actor: Actor, at: Take): boolean {
   if (headItemOf(world, of)?.version !== at.head.version) return forget(actor);
   const log = replay(actor, lookAt(world, sources));
   if (log === "again") return true;
-  const isReplaced = mutation === "section replaced before the claim";
-  const kept = Object.entries(broker.sections).filter(
-    ([key]) => !isReplaced || !key.startsWith(`${of}@`),
-  );
+  // A checkpoint has one section of a slot.
+  const kept = Object.entries(broker.sections).filter(([key]) => !key.startsWith(`${of}@`));
   const sections = { ...Object.fromEntries(kept), [sectionKey(of, at.epoch)]: log };
   writeSections(world, broker, sections);
   const named = { number: broker.number, bytes: 1 };

@@ -61,6 +61,42 @@ describe("a head that names as many sources as it may", () => {
   });
 });
 
+describe("a broker that is one of many sources", () => {
+  it.each(["diesBefore", "diesAfter", "goes"] as const)(
+    "leaves what it released where the head names it until it owns the slot: %s",
+    async (fate) => {
+      const rig = new ClusterRig({ tierLimits: noRounds });
+      const brokers = await rig.start(1, 2);
+      const topic = await rig.createTopic("t");
+      const slot = rig.slotOf(topic);
+      const released = await rig.leaderOf(slot);
+      const mortal = otherThan(released, brokers);
+      await rig.append(topic, 0);
+      await rig.wish([slot], released, mortal);
+      await rig.until(async () => (await rig.leaders())[slot] === mortal.incarnation);
+      await rig.settled();
+      for (let life = 1; life <= sourcesMax; life += 1) {
+        await rig.append(topic, life);
+        if (life < sourcesMax) await rig.restart(mortal);
+        await rig.settled();
+      }
+      expect((await rig.headOf(slot))?.sources).toHaveLength(sourcesMax);
+      released.life.fate = ({ key, kind }) => {
+        return kind === "transact" && key === keys.head(slot) ? fate : "goes";
+      };
+      rig.kill(mortal);
+      if (fate !== "goes") {
+        await rig.until(() => released.life.isDead);
+        await rig.restart(released);
+      }
+      await rig.until(async () => (await rig.leaders())[slot] === released.incarnation);
+      await rig.settled();
+      expect(await rig.values(topic)).toEqual([0, 1, 2, 3, 4]);
+      expect(await rig.append(topic, 5)).toBe(5);
+    },
+  );
+});
+
 describe("a copy of very many sources", () => {
   it("has what the last owner packed, who died before it could drop any", async () => {
     const rig = new ClusterRig({ tierLimits: { checkpointDueMs: 600_000 } });

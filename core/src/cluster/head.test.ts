@@ -74,6 +74,14 @@ describe("a claim", () => {
     const later = headOf({ owner: null, epoch: 7, sources: [released(5, 7)] }, 9);
     expect(decideClaim(later, { ...me, copiedVersion: 7 })).toEqual({ kind: "copyAgain" });
   });
+
+  it("by one of many sources is not preceded by a copy, which would hide what the head names", () => {
+    const sources = [released(1, 1), source(2, 2), source(3, 3), source(4, 4)];
+    const item = headOf({ owner: life(5), epoch: 5, sources });
+    expect(decideClaim(item, claimant(1, 8, [5]))).toMatchObject({
+      write: { value: { owner: life(1), epoch: 8, sources: [...sources, source(5, 5)] } },
+    });
+  });
 });
 
 describe("a release", () => {

@@ -33,7 +33,11 @@ export interface Source {
   readonly released?: true;
 }
 
-/** A head lists at most so many sources; a successor that would need more copies first. */
+/**
+ * A head lists at most so many sources; a successor that would need more copies first. One more for
+ * each claimant that is a source itself: its checkpoints have one section of a slot, and a copy, which
+ * is of the epoch of the claim, would take the place of the one that the head names.
+ */
 export const sourcesMax = 4;
 
 /**
@@ -110,7 +114,8 @@ export function decideClaim(item: Item | undefined, me: Claimant): Claim {
     owner === undefined ? [] : [{ incarnation: owner, epoch: head.epoch }];
   const all = isCopied ? [] : [...head.sources, ...last];
   const sources = all.filter((source) => !me.isSpent(source));
-  if (sources.length > sourcesMax) return { kind: "tooManySources" };
+  const isSource = sources.some(({ incarnation }) => incarnation === me.incarnation);
+  if (sources.length > sourcesMax && !isSource) return { kind: "tooManySources" };
   const value = headItem({ owner: me.incarnation, epoch: me.epoch, sources });
   return { kind: "write", write: conditionalPut(item, value), epoch: me.epoch };
 }

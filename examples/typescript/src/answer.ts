@@ -24,6 +24,12 @@ export async function answerByGroup(question: Question, answer: Answer): Promise
         deserializers: stringDeserializers,
       }),
   );
+  for (const member of members) {
+    member.on("error", (error: unknown) => {
+      // Whoever is closed while the leaving of another makes it join again tells of its connection.
+      if (left > 0) throw error;
+    });
+  }
   const streams = await Promise.all(
     members.map((member) =>
       member.consume({

@@ -12,7 +12,7 @@ export interface ImageTailsDeps {
   readonly limits: TierLimits;
   /** Undefined: there is no such object. Rejects when the store does not answer. */
   readonly readRange: ReadRange;
-  /** The same of what may have been read already, if it is not the same. */
+  /** The same, from memory what was read there before. Absent: nothing is. */
   readonly readKept?: ReadRange;
   readonly warn: (what: string, cause: unknown) => void;
 }

@@ -37,8 +37,8 @@ export interface ObjectJournalOptions {
  * An entry goes into the group that collects. A group closes at the end of the present turn of the
  * event loop when no put began for the linger time, else when that time is over or the group is
  * large enough; without entries nothing is put. For a while after slots came from another broker that
- * time is short. Closing fixes the object's seq, bytes and nonce for
- * good. Several objects are on their way at once; entries are told `durable` in the order of seqs.
+ * time is short. Closing fixes the object's seq, bytes and nonce for good. Several objects are on
+ * their way at once; entries are told `durable` in the order of seqs.
  *
  * A put that fails, or whose outcome nobody knows, is tried again with the same bytes for as long
  * as the journal is open: a store that is away loses nothing, it only delays; then there is no

@@ -34,13 +34,15 @@ function runLane(lane: Lane): Promise<LaneResult> {
   return new Promise((resolve) => {
     const child = spawn(process.execPath, lane.args, {
       cwd: root,
-      stdio: ["ignore", "pipe", "inherit"],
+      stdio: ["ignore", "pipe", "pipe"],
     });
     const chunks: Buffer[] = [];
-    child.stdout.on("data", (chunk: Buffer) => {
+    const hear = (chunk: Buffer, to: NodeJS.WriteStream): void => {
       chunks.push(chunk);
-      process.stdout.write(chunk);
-    });
+      to.write(chunk);
+    };
+    child.stdout.on("data", (chunk: Buffer) => hear(chunk, process.stdout));
+    child.stderr.on("data", (chunk: Buffer) => hear(chunk, process.stderr));
     child.on("close", (exitCode) =>
       resolve(readResult(lane.name, Buffer.concat(chunks).toString(), exitCode)),
     );

@@ -34,6 +34,25 @@ describe("what former incarnations' checkpoints hold of slots", () => {
     former = new FormerCheckpoints({ store, clock, random, ends, crc32c, clusterId, limits });
   });
 
+  /** From now on over objects whose reads are counted. */
+  function countReads(): { readonly count: number } {
+    const reads = { count: 0 };
+    const overObjects = (store: ObjectStore): ObjectStore => {
+      return Object.assign(store, {
+        readRange: (key: string, range: ObjectRange) => {
+          reads.count += 1;
+          return rig.memory.readRange(key, range);
+        },
+      });
+    };
+    rig = new CheckpointerRig({ overObjects });
+    const { clock, metadata: store, objects, random } = rig;
+    const limits = smallLimits;
+    const ends = new CheckpointEnds({ objects, limits });
+    former = new FormerCheckpoints({ store, clock, random, ends, crc32c, clusterId, limits });
+    return reads;
+  }
+
   function writerOf(of: IncarnationId, state: "open" | "closed" = "closed"): CheckpointWriter {
     const { objects, random } = rig;
     const ids = { clusterId, incarnation: of };
@@ -116,26 +135,13 @@ describe("what former incarnations' checkpoints hold of slots", () => {
   });
 
   it("is kept for a bounded number of slots; of one more it is read again", async () => {
-    let reads = 0;
-    const overObjects = (store: ObjectStore): ObjectStore => {
-      return Object.assign(store, {
-        readRange: (key: string, range: ObjectRange) => {
-          reads += 1;
-          return rig.memory.readRange(key, range);
-        },
-      });
-    };
-    rig = new CheckpointerRig({ overObjects });
-    const { clock, metadata: store, objects, random } = rig;
-    const limits = smallLimits;
-    const ends = new CheckpointEnds({ objects, limits });
-    former = new FormerCheckpoints({ store, clock, random, ends, crc32c, clusterId, limits });
+    const reads = countReads();
     const writer = writerOf(formerIncarnation);
     for (const number of [0, 1, 2]) await write(writer, { slot: number, epoch: 3 });
     const readsFor = async (number: number): Promise<number> => {
-      const before = reads;
+      const before = reads.count;
       await former.partitionsOf([at(formerIncarnation, 3)], slot(number));
-      return reads - before;
+      return reads.count - before;
     };
     // The index comes with the first one, and the newest section lies beside it.
     expect([await readsFor(0), await readsFor(0), await readsFor(1)]).toEqual([2, 0, 1]);
@@ -143,28 +149,20 @@ describe("what former incarnations' checkpoints hold of slots", () => {
   });
 
   it("of one that goes on is read once, until there is a newer checkpoint", async () => {
-    let reads = 0;
-    const overObjects = (store: ObjectStore): ObjectStore => {
-      return Object.assign(store, {
-        readRange: (key: string, range: ObjectRange) => {
-          reads += 1;
-          return rig.memory.readRange(key, range);
-        },
-      });
-    };
-    rig = new CheckpointerRig({ overObjects });
-    const { clock, metadata: store, objects, random } = rig;
-    const limits = smallLimits;
-    const ends = new CheckpointEnds({ objects, limits });
-    former = new FormerCheckpoints({ store, clock, random, ends, crc32c, clusterId, limits });
+    const reads = countReads();
     const writer = writerOf(formerIncarnation, "open");
     await write(writer, { slot: 1, epoch: 3 });
     const holds = (number: number): Promise<boolean> => {
       return former.holdsSlot(at(formerIncarnation, 3), slot(number));
     };
-    expect([await holds(1), await holds(2), await holds(1), reads]).toEqual([true, false, true, 1]);
+    expect([await holds(1), await holds(2), await holds(1), reads.count]).toEqual([
+      true,
+      false,
+      true,
+      1,
+    ]);
     await write(writer, { slot: 2, epoch: 3 });
-    expect([await holds(1), await holds(2), reads]).toEqual([true, true, 2]);
+    expect([await holds(1), await holds(2), reads.count]).toEqual([true, true, 2]);
   });
 
   it("is told by the next checkpoint where the one that is read is replaced meanwhile", async () => {

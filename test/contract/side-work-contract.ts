@@ -1,4 +1,6 @@
+import { MemoryDisk } from "@millrace/adapter-memory";
 import type {
+  DiskFile,
   PlainValue,
   SideCall,
   SideQueueLimits,
@@ -38,6 +40,15 @@ type Begin = (changes?: Partial<SideQueueLimits>) => SideWorkSubject;
 
 function call(task: string, changes: Partial<SideCall> = {}): SideCall {
   return { task, urgency: "reply", told: null, bytes: [], bytesAre: "copied", ...changes };
+}
+
+function fileOf(...bytes: readonly number[]): DiskFile {
+  const disk = new MemoryDisk();
+  disk.makeDirectory("folder");
+  const file = disk.open("folder/file", { create: "ifAbsent" });
+  if (file === undefined) throw new Error("not made");
+  file.write(0, [Uint8Array.from(bytes)]);
+  return file;
 }
 
 function reasonOf(promise: Promise<unknown>): Promise<unknown> {
@@ -98,6 +109,16 @@ function whatItDoes(begin: Begin): void {
     expect(bytes.map((each) => [...each])).toEqual([[0], [4]]);
   });
 
+  test("reads a part of a file for a task, into memory that is moved", async () => {
+    const { settled, sideWork } = begin();
+    const bytes = [Uint8Array.of(1)];
+    const into = new Uint8Array(8);
+    const part = { file: fileOf(5, 6, 7, 8, 9), position: 1, bytes: 3, into };
+    const outcome = await settled(sideWork.run(call("echo", { bytes, part })));
+    expect([bytes[0]?.length, into.length]).toEqual([1, 0]);
+    expect(outcome.bytes.map((each) => [...each])).toEqual([[1], [6, 7, 8, 0, 0, 0, 0, 0]]);
+  });
+
   test("works on large bytes, and on more calls than it has threads", async () => {
     const { settled, sideWork } = begin({ waitingBytesMax: 1e9, waitingCallsMax: 100 });
     const large = new Uint8Array(9_000_001).fill(1);
@@ -117,6 +138,18 @@ function whatItRefuses(begin: Begin): void {
       ...{ name: "SideWorkError", reason: "threw", retriable: false },
     });
     expect((await settled(sideWork.run(call("echo", { told: 5 })))).says).toBe(5);
+  });
+
+  test("rejects when the file ends before its part, or is closed", async () => {
+    const { settled, sideWork } = begin();
+    const file = fileOf(5, 6, 7);
+    const reason = (): Promise<unknown> => {
+      const part = { file, position: 1, bytes: 3, into: new Uint8Array(3) };
+      return settled(reasonOf(sideWork.run(call("echo", { part }))));
+    };
+    expect(await reason()).toBe("unread");
+    file.close();
+    expect(await reason()).toBe("unread");
   });
 
   test("does not know every name", async () => {

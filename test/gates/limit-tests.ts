@@ -180,6 +180,7 @@ export const limitTests: Readonly<Record<string, Readonly<Record<string, LimitTe
       "adapters/node/src/worker-pool.test.ts",
       "because its task takes too long lets others go on",
     ),
+    backgroundNiceness: { tuning: "how processors are shared, not how much there may be" },
     sideIdleMsMax: met(
       "the thread is ended",
       "adapters/node/src/worker-pool.test.ts",

@@ -120,6 +120,11 @@ export const tierLimitTests: Readonly<Record<string, LimitTest>> = {
     `${tier}/tail-reader.test.ts`,
     "is read a part at a time, with turns for others between",
   ),
+  asideReadBytesMin: met(
+    "a thread reads it",
+    `${tier}/checked-reads.test.ts`,
+    "is read in a turn where it is small",
+  ),
   uploadReadBytesPerSecondMin: met(
     "it reads no more slowly",
     `${tier}/upload-pace.test.ts`,

@@ -4,6 +4,7 @@ import { sidesOf } from "./tier-faults.ts";
 
 const whileRunning: readonly string[] = [
   "idle",
+  "side work check-batches",
   "side work compaction-clean",
   "side work compaction-index",
   "side work examine-batch",
@@ -83,7 +84,7 @@ export const expectedHits: ExpectedHits["hits"] = {
   ],
   "bit flip": ["index", "segment", "timeindex", "snapshot"],
   truncation: ["index", "segment", "timeindex", "snapshot"],
-  "side work death": ["compaction-clean", "compaction-index", "examine-batch"],
+  "side work death": ["check-batches", "compaction-clean", "compaction-index", "examine-batch"],
   "store throttled": [...storeWrites, "get head", "range group", "range incarnation"],
   "store conflict": storeWrites,
   "store requestLost": storeWrites,

@@ -9,6 +9,7 @@ export const killSteps: readonly string[] = [
   "sync segment",
   "sync index",
   "sync cleaned",
+  "side work check-batches",
   "side work compaction-index",
   "side work compaction-clean",
   "syncDirectory folder",

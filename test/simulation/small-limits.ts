@@ -82,6 +82,7 @@ export const smallTierLimits: TierLimits = checkedTier({
   readCursorsMax: 4,
   firstSweepMs: 3_000,
   sweepEveryMs: 15_000,
+  asideReadBytesMin: 200,
 });
 
 /** So small that a segment is several pieces, and a log takes several rounds. */

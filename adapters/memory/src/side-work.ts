@@ -1,6 +1,7 @@
 import {
   assert,
   type Clock,
+  type FilePart,
   isShared,
   type SideCall,
   type SideOutcome,
@@ -59,10 +60,15 @@ export class MemorySideWork implements SideWork {
   run(call: SideCall): Promise<SideOutcome> {
     if (this.#isClosed) return Promise.reject(closed());
     const bytes = call.bytesAre === "moved" ? call.bytes.map(moved) : call.bytes;
-    const byteLength = bytes.reduce((sum, each) => sum + (isShared(each) ? 0 : each.length), 0);
-    const { urgency } = call;
+    const { part, urgency } = call;
+    const byteLength = bytes.reduce(
+      (sum, each) => sum + (isShared(each) ? 0 : each.length),
+      part?.bytes ?? 0,
+    );
     return new Promise((resolve, reject) => {
-      const kept = { ...call, bytes };
+      const whole = { ...call, bytes };
+      const kept =
+        part === undefined ? whole : { ...whole, part: { ...part, into: moved(part.into) } };
       const pending = { ...{ call: kept, urgency, byteLength, resolve, reject } };
       if (this.#queue.add(pending) === "full") {
         reject(new SideWorkError("busy", "too much side work waits already"));
@@ -106,18 +112,31 @@ export class MemorySideWork implements SideWork {
 }
 
 function perform(
-  { bytes, bytesAre, task, told }: SideCall,
+  { bytes, bytesAre, part, task, told }: SideCall,
   tasks: SideTasks,
 ): SideOutcome | SideWorkError {
   const work = Object.hasOwn(tasks, task) ? tasks[task] : undefined;
   if (work === undefined) return new SideWorkError("unknown", `there is no task ${task}`);
-  const own = bytesAre === "moved" ? bytes : bytes.map(copied);
+  const own = bytesAre === "moved" ? [...bytes] : bytes.map(copied);
+  if (part !== undefined) {
+    try {
+      readPart(part);
+    } catch (error) {
+      return new SideWorkError("unread", `what ${task} is to work on cannot be read`, error);
+    }
+    own.push(part.into);
+  }
   try {
     const { bytes: results, says } = work({ told: structuredClone(told), bytes: own });
     return { says: structuredClone(says), bytes: results.map((each) => new Uint8Array(each)) };
   } catch (error) {
     return new SideWorkError("threw", `${task} threw`, error);
   }
+}
+
+function readPart({ bytes, file, into, position }: FilePart): void {
+  const read = file.read(position, into.subarray(0, bytes));
+  if (read < bytes) throw new RangeError(`the file ends at ${position + read}`);
 }
 
 function copied(bytes: Uint8Array): Uint8Array {

@@ -161,6 +161,17 @@ export class NodeDisk implements Disk {
   }
 }
 
+/** A file's descriptor, open until it is given back. */
+export interface LentDescriptor {
+  readonly descriptor: number;
+  giveBack(): void;
+}
+
+/** Undefined: it is no file of a `NodeDisk`, and has none. Throws DiskError, and when it is closed. */
+export function lendDescriptor(file: DiskFile): LentDescriptor | undefined {
+  return file instanceof NodeFile ? file.lend() : undefined;
+}
+
 /** What the files of one disk have in common. */
 interface Shared {
   readonly files: OpenFiles;
@@ -220,6 +231,12 @@ class NodeFile implements DiskFile {
       throw diskError(this.#path, "no", error);
     }
     return done;
+  }
+
+  lend(): LentDescriptor {
+    const descriptor = this.#descriptor();
+    this.#file.busy += 1;
+    return { descriptor, giveBack: () => this.#shared.files.release(this.#file) };
   }
 
   resize(size: number): void {

@@ -1,5 +1,7 @@
 /** Bounds of the node adapters. */
 
+/** Of threads that nobody waits for. With it, one gets a quarter of what each other thread gets. */
+export const backgroundNiceness = 6;
 /** Files that the disk holds open at once; least recently used ones are closed and reopened. */
 export const openFilesMax = 2048;
 /** Syncs under way at once: each holds a descriptor, and libuv has few threads for them. */

@@ -1,11 +1,13 @@
 import type { Worker } from "node:worker_threads";
 import {
+  type FilePart,
   isShared,
   type PlainValue,
   type SideCall,
   type SideOutcome,
   SideWorkError,
 } from "@millrace/core";
+import { lendDescriptor, type LentDescriptor } from "./disk.ts";
 import { sideCopyBytesPerTurnMax, sideHeapMebibytesMax } from "./limits.ts";
 
 /**
@@ -21,24 +23,48 @@ export interface ThreadTask {
   readonly task: string;
   readonly told: PlainValue;
   readonly bytes: readonly Uint8Array[];
+  readonly part?: ThreadPart;
+}
+
+/** A part of a file that the thread reads, by a descriptor of this process. */
+export interface ThreadPart {
+  readonly descriptor: number;
+  readonly position: number;
+  readonly bytes: number;
+  readonly into: Uint8Array;
+}
+
+/** What a thread of the pool is started with. */
+export interface SideThreadStart {
+  readonly role: "side work";
+  /** It has processors only after everybody else. */
+  readonly isBackground: boolean;
 }
 
 /** What it sends back. */
 export type ThreadAnswer =
   | { readonly kind: "done"; readonly outcome: SideOutcome }
   | { readonly kind: "unknown" }
-  | { readonly kind: "threw"; readonly said: string };
+  | { readonly kind: "threw" | "unread"; readonly said: string };
+
+export interface WorkerThreadTerms {
+  readonly isBackground: boolean;
+  readonly onDeath: () => void;
+}
 
 /** One thread, and the call that it works on. Once dead it stays so. */
 export class WorkerThread {
+  readonly isBackground: boolean;
   readonly #worker: Worker;
   readonly #onDeath: () => void;
   #death: SideWorkError | undefined;
   #answer: ((answer: ThreadAnswer | SideWorkError) => void) | undefined;
 
-  constructor(entry: ThreadEntry, onDeath: () => void) {
-    this.#onDeath = onDeath;
-    this.#worker = startWorker(entry, { heapMebibytesMax: sideHeapMebibytesMax });
+  constructor(entry: ThreadEntry, terms: WorkerThreadTerms) {
+    this.isBackground = terms.isBackground;
+    this.#onDeath = terms.onDeath;
+    const start: SideThreadStart = { role: "side work", isBackground: terms.isBackground };
+    this.#worker = startWorker(entry, { heapMebibytesMax: sideHeapMebibytesMax, start });
     this.#worker.on("message", (answer: ThreadAnswer) => this.#settle(answer));
     this.#worker.on("messageerror", (error) => void this.end("its answer is unreadable", error));
     this.#worker.on("error", (error) => this.#died("a thread failed", error));
@@ -53,12 +79,41 @@ export class WorkerThread {
 
   /** One call at a time. Never rejects. */
   async perform(call: SideCall): Promise<SideOutcome | SideWorkError> {
-    const { bytesAre, task, told } = call;
-    const bytes = bytesAre === "moved" ? call.bytes : await copiesOf(call.bytes);
-    if (this.#death !== undefined) return this.#death;
-    const sent: ThreadTask = { task, told, bytes };
+    if (call.part === undefined) return this.#give(call);
+    const { file, ...part } = call.part;
+    let lent: LentDescriptor | undefined;
     try {
-      const moved = bytes.filter((each) => !isShared(each));
+      lent = lendDescriptor(file);
+      if (lent === undefined) readHere(call.part);
+    } catch (error) {
+      return new SideWorkError("unread", `what ${call.task} is to work on cannot be read`, error);
+    }
+    if (lent === undefined) return this.#give(call, part.into);
+    try {
+      return await this.#give(call, { ...part, descriptor: lent.descriptor });
+    } finally {
+      lent.giveBack();
+    }
+  }
+
+  /** `part`: what is to be read by the thread, or was read here. */
+  async #give(
+    { bytes, bytesAre, task, told }: SideCall,
+    part?: ThreadPart | Uint8Array,
+  ): Promise<SideOutcome | SideWorkError> {
+    const own = bytesAre === "moved" ? bytes : await copiesOf(bytes);
+    if (this.#death !== undefined) return this.#death;
+    if (part === undefined) return this.#ask({ task, told, bytes: own });
+    if (!("descriptor" in part)) return this.#ask({ task, told, bytes: [...own, part] });
+    return this.#ask({ task, told, bytes: own, part });
+  }
+
+  /** Never rejects. */
+  async #ask(sent: ThreadTask): Promise<SideOutcome | SideWorkError> {
+    const { part, task } = sent;
+    try {
+      const moved = sent.bytes.filter((each) => !isShared(each));
+      if (part !== undefined) moved.push(part.into);
       this.#worker.postMessage(
         sent,
         moved.map(({ buffer }) => buffer as ArrayBuffer),
@@ -77,6 +132,8 @@ export class WorkerThread {
         return new SideWorkError("unknown", `there is no task ${task}`);
       case "threw":
         return new SideWorkError("threw", `${task} threw: ${answer.said}`);
+      case "unread":
+        return new SideWorkError("unread", `${task} has nothing to work on: ${answer.said}`);
     }
   }
 
@@ -98,6 +155,12 @@ export class WorkerThread {
     this.#answer = undefined;
     tell?.(answer);
   }
+}
+
+/** For a file that has no descriptor. Throws what keeps it from being read. */
+function readHere({ bytes, file, into, position }: FilePart): void {
+  const read = file.read(position, into.subarray(0, bytes));
+  if (read < bytes) throw new RangeError(`the file ends at ${position + read}`);
 }
 
 /** `start`: what the file is told, if it has several roles. */

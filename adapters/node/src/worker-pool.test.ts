@@ -1,7 +1,12 @@
 import { spawn } from "node:child_process";
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { setTimeout as realTime } from "node:timers/promises";
-import type { SideCall, SideWorkError } from "@millrace/core";
-import { afterEach, describe, expect, test } from "vitest";
+import type { DiskFile, SideCall, SideWorkError } from "@millrace/core";
+import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { NodeDisk } from "./disk.ts";
+import { backgroundNiceness } from "./limits.ts";
 import { type WorkerPoolLimits, WorkerPool, workerPoolLimits } from "./worker-pool.ts";
 import type { ThreadEntry } from "./worker-pool-thread.ts";
 
@@ -74,6 +79,83 @@ describe("threads", () => {
     child.stdout.on("data", (chunk: Buffer) => (said += chunk.toString()));
     const code = await new Promise((resolve) => child.on("close", resolve));
     expect([said, code]).toEqual(['"worked"', 0]);
+  });
+});
+
+describe("background work", () => {
+  test("has a thread of its own, of a lower priority where threads have one", async () => {
+    const pool = poolOf(file);
+    const urgencies = ["reply", "background", "background", "reply"] as const;
+    const said: unknown[] = [];
+    for (const urgency of urgencies)
+      said.push((await pool.run(call("priority", { urgency }))).says);
+    const lower = process.platform === "linux" ? backgroundNiceness : 0;
+    expect(said).toEqual([0, lower, lower, 0]);
+    expect(pool.threads).toBe(2);
+  });
+});
+
+describe("a part of a file", () => {
+  const content = Uint8Array.from({ length: 300_000 }, (_, index) => index % 251);
+  let root = "";
+  let disk: NodeDisk;
+  beforeEach(() => {
+    root = mkdtempSync(join(tmpdir(), "millrace-pool-"));
+    disk = new NodeDisk(root, { openFilesMax: 1 });
+  });
+  afterEach(() => rmSync(root, { recursive: true }));
+
+  function written(name: string): DiskFile {
+    const opened = disk.open(name, { create: "ifAbsent" });
+    if (opened === undefined) throw new Error("not made");
+    opened.write(0, [content]);
+    return opened;
+  }
+
+  function partOf(of: DiskFile, bytes = 200_000): SideCall {
+    const into = new Uint8Array(262_144);
+    return call("echo", { part: { file: of, position: 70_000, bytes, into } });
+  }
+
+  test("is read by the thread, into memory that goes there and back", async () => {
+    const asked = partOf(written("file"));
+    const { bytes } = await poolOf(file).run(asked);
+    expect(asked.part?.into.length).toBe(0);
+    expect(bytes[0]?.length).toBe(262_144);
+    expect(bytes[0]?.subarray(0, 200_000)).toEqual(content.subarray(70_000, 270_000));
+  });
+
+  test("that the file does not have, or that is closed, is unread; the thread goes on", async () => {
+    const opened = written("file");
+    const pool = poolOf(file);
+    expect(await reasonOf(pool.run(partOf(opened, 240_000)))).toBe("unread");
+    opened.close();
+    expect(await reasonOf(pool.run(partOf(opened)))).toBe("unread");
+    expect((await pool.run(call("echo"))).says).toBe("echo");
+    expect(deaths).toEqual([]);
+  });
+
+  test("is read to its end though the file is closed, removed and pushed out meanwhile", async () => {
+    const opened = written("file");
+    const pool = poolOf(file, { threadsMax: 1 });
+    await pool.run(call("echo"));
+    const reading = pool.run(partOf(opened));
+    opened.close();
+    disk.remove("file");
+    const other = written("other");
+    expect((await reading).bytes[0]?.subarray(0, 200_000)).toEqual(
+      content.subarray(70_000, 270_000),
+    );
+    other.close();
+    expect(disk.openFiles).toBe(0);
+  });
+
+  test("gives its descriptor back when the thread dies", async () => {
+    const opened = written("file");
+    const dying = partOf(opened);
+    expect(await reasonOf(poolOf(file).run({ ...dying, task: "exit" }))).toBe("died");
+    opened.close();
+    expect(disk.openFiles).toBe(0);
   });
 });
 

@@ -49,7 +49,7 @@ interface Pending {
 /**
  * Side work on threads of Node. A thread is started when a call finds none idle, and ended when it
  * had nothing to do for a while, or when its task takes too long; the next call then starts another
- * one. Threads and timers have no reference: they never keep the process alive.
+ * one. Background calls have a thread of their own, whose priority is lower. Threads and timers have no reference: they never keep the process alive.
  */
 export class WorkerPool implements SideWork {
   readonly #deps: WorkerPoolDeps;
@@ -76,7 +76,8 @@ export class WorkerPool implements SideWork {
     if (this.#isClosed) return Promise.reject(closed());
     const own = call.bytes.filter((each) => !isShared(each));
     if (call.bytesAre === "moved") own.forEach(assertMovable);
-    const byteLength = own.reduce((sum, { length }) => sum + length, 0);
+    if (call.part !== undefined) assertMovable(call.part.into);
+    const byteLength = own.reduce((sum, { length }) => sum + length, call.part?.bytes ?? 0);
     const { urgency } = call;
     return new Promise((resolve, reject) => {
       const pending = { call, urgency, byteLength, resolve, reject };
@@ -101,15 +102,24 @@ export class WorkerPool implements SideWork {
 
   #beginNext(): void {
     for (let next = this.#queue.begin(); next !== undefined; next = this.#queue.begin()) {
-      const thread = this.#idle.pop()?.thread ?? this.#start();
+      const thread = this.#takeIdle(next.urgency) ?? this.#start(next.urgency);
       this.#busy.set(next, thread);
       void this.#perform(next, thread);
     }
   }
 
-  #start(): WorkerThread {
-    const thread: WorkerThread = new WorkerThread(this.#deps.entry(), () => {
-      this.#idle = this.#idle.filter((idle) => idle.thread !== thread);
+  #takeIdle(urgency: SideUrgency): WorkerThread | undefined {
+    const isBackground = urgency === "background";
+    const at = this.#idle.findLastIndex(({ thread }) => thread.isBackground === isBackground);
+    return at < 0 ? undefined : this.#idle.splice(at, 1)[0]?.thread;
+  }
+
+  #start(urgency: SideUrgency): WorkerThread {
+    const thread: WorkerThread = new WorkerThread(this.#deps.entry(), {
+      isBackground: urgency === "background",
+      onDeath: () => {
+        this.#idle = this.#idle.filter((idle) => idle.thread !== thread);
+      },
     });
     return thread;
   }

@@ -1,4 +1,5 @@
 /** A thread of side work whose tasks go wrong in every way that a thread can. */
+import { getPriority } from "node:os";
 import type { SideOutcome } from "@millrace/core";
 import { serveSideTasks } from "../src/worker-pool-entry.ts";
 
@@ -6,6 +7,7 @@ const nothing: SideOutcome = { says: null, bytes: [] };
 
 serveSideTasks({
   echo: ({ bytes, told }) => ({ says: told, bytes }),
+  priority: () => ({ says: getPriority(), bytes: [] }),
   exit: () => process.exit(3),
   spin: () => {
     for (;;);

@@ -15,11 +15,12 @@ import {
   textBatch,
   textsIn,
 } from "../../../test/fixtures/compaction.ts";
+import { DirectSideWork } from "../../../test/fixtures/direct-side-work.ts";
 import { bytesIn, CheckpointerRig, type TestOwner, wire } from "../tier/fixtures.ts";
 import type { PartitionOwner } from "../partition/owner.ts";
 import { ColdCleaner } from "./cold-cleaner.ts";
 import { ColdRound, type ColdRoundDeps, type ColdRoundOutcome } from "./cold-round.ts";
-import { DirectSideWork, testTools } from "./fixtures.ts";
+import { testTools } from "./fixtures.ts";
 import { compactionLimits } from "./limits.ts";
 
 interface TestOrder {

@@ -1,15 +1,8 @@
-import { cleanable, isShared, KeyMemory, SideWorkError } from "@millrace/core";
-import type {
-  CompactionTools,
-  PartitionLog,
-  PlainValue,
-  SideCall,
-  SideOutcome,
-  SideWork,
-  TopicId,
-} from "@millrace/core";
+import { cleanable, KeyMemory } from "@millrace/core";
+import type { CompactionTools, PartitionLog, SideWork, TopicId } from "@millrace/core";
 import { crc32c, jsCodecs, readBatchHeader, splitBatches } from "@millrace/wire";
 import { textBatch, textsIn } from "../../../test/fixtures/compaction.ts";
+import { DirectSideWork } from "../../../test/fixtures/direct-side-work.ts";
 import { Metrics } from "../metrics/registry.ts";
 import { Rig, smallLimits, turn } from "../partition/fixtures.ts";
 import { checked } from "../partition/limits.ts";
@@ -19,35 +12,8 @@ import { compactionTools } from "./compaction-format.ts";
 import { compactionLimits, type CompactionLimits } from "./limits.ts";
 import { LogCleaner } from "./log-cleaner.ts";
 import { CompactionRound, type RoundOutcome } from "./round.ts";
-import { compactionTasks } from "./tasks.ts";
 
 export const testTools: CompactionTools = compactionTools({ codecs: jsCodecs, crc32c });
-
-/** Side work at once, with what a thread does to what it is given: bytes are moved, words cloned. */
-export class DirectSideWork implements SideWork {
-  calls = 0;
-  /** Called before each call; what it throws rejects it. */
-  onCall: (calls: number) => void = () => undefined;
-  readonly #tasks = compactionTasks(testTools);
-
-  async run(call: SideCall): Promise<SideOutcome> {
-    this.calls += 1;
-    const moved = call.bytes.filter((each) => !isShared(each));
-    const transfer = moved.map(({ buffer }) => buffer as ArrayBuffer);
-    const bytes = structuredClone(call.bytes, { transfer });
-    await Promise.resolve();
-    this.onCall(this.calls);
-    const task = this.#tasks[call.task];
-    if (task === undefined) throw new SideWorkError("unknown", call.task);
-    const outcome = task({ told: structuredClone(call.told), bytes });
-    const says: PlainValue = structuredClone(outcome.says);
-    return { says, bytes: outcome.bytes.map((each) => each.slice()) };
-  }
-
-  close(): Promise<void> {
-    return Promise.resolve();
-  }
-}
 
 export interface TestRound {
   readonly nowMs?: number;

@@ -9,13 +9,14 @@ import {
   type TextRecord,
   textsIn,
 } from "../../../test/fixtures/compaction.ts";
+import { DirectSideWork } from "../../../test/fixtures/direct-side-work.ts";
 import {
   batchFormat,
   directory,
   openTestLog,
   smallSegments,
 } from "../../../test/fixtures/partition-log.ts";
-import { DirectSideWork, runRound, type TestRound } from "./fixtures.ts";
+import { runRound, type TestRound } from "./fixtures.ts";
 
 const config = { ...smallSegments, segmentBytes: 700, indexIntervalBytes: 150 };
 

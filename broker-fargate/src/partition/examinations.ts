@@ -126,6 +126,7 @@ export class Examinations {
         return refused("timedOut", "too many batches wait to be looked at");
       case "died":
       case "threw":
+      case "unread":
       case "unknown":
         this.#warn("a batch could not be examined", error);
         return refused("notExamined", "the batch's records could not be looked at");

@@ -13,12 +13,14 @@ import type {
   PartitionLog,
   Random,
   ReadBuffers,
+  SideWork,
   Slot,
   Timer,
   TopicSettings,
 } from "@millrace/core";
 import { FencedError } from "../cluster/slot-claims.ts";
 import type { WireFormat } from "../partition/wire-format.ts";
+import { CheckedReads } from "./checked-reads.ts";
 import type { CheckpointWriter } from "./checkpoint-writer.ts";
 import { bytesToRead, DirtyTails, journaledBefore } from "./dirty-tails.ts";
 import type { DirtyTail } from "./dirty-tails.ts";
@@ -68,6 +70,7 @@ export interface CheckpointerDeps<Owner extends TieredOwner> {
   readonly writer: CheckpointWriter;
   readonly clusterId: string;
   readonly buffers: ReadBuffers;
+  readonly sideWork: SideWork;
   readonly cover: Cover<Owner>;
   /** The slots whose packs are in memory. */
   readonly slots: () => Iterable<SlotPacks>;
@@ -114,7 +117,7 @@ export class Checkpointer<Owner extends TieredOwner> {
     this.#deps = deps;
     this.#dirty = new DirtyTails(deps.limits);
     this.#pace = new UploadPace(deps.clock, deps.limits);
-    this.#tails = new TailReader({ ...deps, pace: this.#pace });
+    this.#tails = new TailReader({ ...deps, pace: this.#pace, reads: new CheckedReads(deps) });
     this.#segments = new SegmentRound({ ...deps, tails: this.#tails });
     const explain = (error: unknown, what: string): void => this.#explain(error, what);
     this.#packing = new Packing({ ...deps, tails: this.#tails, explain });

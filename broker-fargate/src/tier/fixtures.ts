@@ -20,6 +20,7 @@ import type {
   Write,
 } from "@millrace/core";
 import { crc32c, jsCodecs, TIER_NONCE_BYTES } from "@millrace/wire";
+import { DirectSideWork } from "../../../test/fixtures/direct-side-work.ts";
 import { appendAll, openTestLog, testBatch } from "../../../test/fixtures/partition-log.ts";
 import type { TestBatch } from "../../../test/fixtures/partition-log.ts";
 import type { MarkedPartition } from "../partition/partition-items.ts";
@@ -71,6 +72,7 @@ export const smallLimits: TierLimits = checked({
   checkpointEndsMax: 2,
   readCursorsMax: 3,
   uploadReadBytesPerTurn: Number.POSITIVE_INFINITY,
+  asideReadBytesMin: 1,
 });
 
 /** Lets every promise that can run do so. */
@@ -132,6 +134,7 @@ export class CheckpointerRig {
   readonly warnings: string[] = [];
   /** As `0: 3-5`: of partition 0, offsets 3 and 4. */
   readonly lost: string[] = [];
+  readonly sideWork: DirectSideWork = new DirectSideWork();
   readonly slots: Map<Slot, SlotPacks> = new Map<Slot, SlotPacks>();
   /** Called before a checkpoint is registered: may throw. */
   onRegister: (checkpoint: RegisteredCheckpoint) => void = () => undefined;
@@ -182,7 +185,7 @@ export class CheckpointerRig {
     this.#tails = new ImageTails({ wire, limits, readRange, warn });
     this.checkpointer = new Checkpointer<TestOwner>({
       ...{ clock, random, wire, limits, objects, manifest, writer: this.writer },
-      ...{ clusterId, incarnation, buffers: freshBuffers, warn },
+      ...{ clusterId, incarnation, buffers: freshBuffers, sideWork: this.sideWork, warn },
       cover: {
         begin: ({ tiered }) => void this.covered.push(`begin ${tiered.partition}`),
         end: ({ tiered }) => void this.covered.push(`end ${tiered.partition}`),

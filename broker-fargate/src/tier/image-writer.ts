@@ -65,9 +65,9 @@ export class ImageWriter {
     return splitBatches(run).starts.find(isTooMuch) ?? run.length;
   }
 
-  /** Takes whole batches that follow those before. */
-  add(run: Uint8Array): void {
-    const { crcOfBatches, format } = this.#wire;
+  /** Takes whole batches that follow those before; `crc`: theirs, where it is known. */
+  add(run: Uint8Array, crc: number = this.#wire.crcOfBatches(run)): void {
+    const { format } = this.#wire;
     const view = viewOf(run);
     for (const at of splitBatches(run).starts) {
       const batch = summarizeBatch(format, view, at);
@@ -75,7 +75,7 @@ export class ImageWriter {
       const { baseOffset: startOffset, leaderEpoch: epoch } = batch;
       if (epoch > (this.#epochs.at(-1)?.epoch ?? -1)) this.#epochs.push({ epoch, startOffset });
     }
-    this.#crc = combineCrc32c(this.#crc, crcOfBatches(run), run.length);
+    this.#crc = combineCrc32c(this.#crc, crc, run.length);
     this.#runs.push(run);
   }
 

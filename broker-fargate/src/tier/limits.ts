@@ -27,6 +27,8 @@ export interface TierLimits {
   readonly uploadsInFlightMax: number;
   /** Bytes that are read for uploads before others have a turn of the event loop. */
   readonly uploadReadBytesPerTurn: number;
+  /** So many at once are read and checked beside it, unless somebody waits for the round. */
+  readonly asideReadBytesMin: number;
   /** No round reads more slowly, however slowly its bytes came. */
   readonly uploadReadBytesPerSecondMin: number;
   /** A checkpoint is written at this size; what is left goes into the next one. */
@@ -77,6 +79,7 @@ export const tierLimits: TierLimits = checked({
   segmentsPerCommitMax: 64,
   uploadsInFlightMax: 2,
   uploadReadBytesPerTurn: mebibyte,
+  asideReadBytesMin: mebibyte / 8,
   uploadReadBytesPerSecondMin: 32 * mebibyte,
   checkpointBytesMax: 32 * mebibyte,
   checkpointDueBytes: 64 * mebibyte,

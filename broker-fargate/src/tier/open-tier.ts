@@ -1,6 +1,6 @@
 import type { Clock, MetadataStore, ObjectStore, Random, ReadBuffers } from "@millrace/core";
 import { MetadataError, ObjectError } from "@millrace/core";
-import type { Slot, Source } from "@millrace/core";
+import type { SideWork, Slot, Source } from "@millrace/core";
 import { Metrics } from "../metrics/registry.ts";
 import type { Cluster } from "../cluster/cluster.ts";
 import type { JournalItems } from "../journal/files/journal-item.ts";
@@ -22,6 +22,7 @@ export interface OpenTierDeps<Owner extends TieredOwner> {
   /** Undefined: no object store is configured. */
   readonly objects?: ObjectStore;
   readonly buffers?: ReadBuffers;
+  readonly sideWork: SideWork;
   readonly tierLimits?: TierLimits;
   readonly cluster: Pick<
     Cluster,

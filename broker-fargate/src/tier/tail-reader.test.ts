@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest";
-import { CheckpointerRig, smallLimits, turn, wire } from "./fixtures.ts";
+import { CheckedReads } from "./checked-reads.ts";
+import { CheckpointerRig, freshBuffers, smallLimits, turn, wire } from "./fixtures.ts";
 import { TailGoneError, TailReader } from "./tail-reader.ts";
 import type { ImageWish } from "./tail-reader.ts";
 import { UploadPace } from "./upload-pace.ts";
@@ -12,7 +13,8 @@ function rigWith(batches: number) {
   rig.append(owner, batches);
   const limits = { ...smallLimits, uploadReadBytesPerTurn: 1 };
   const pace = new UploadPace(clock, limits);
-  const reader = new TailReader({ random, wire, limits, pace });
+  const reads = new CheckedReads({ sideWork: rig.sideWork, buffers: freshBuffers, limits });
+  const reader = new TailReader({ random, wire, limits, pace, reads });
   const whole: ImageWish = {
     ...{ from: 0, to: owner.log.endOffset, targetBytes: Number.POSITIVE_INFINITY },
     producers: new Uint8Array(0),

@@ -2,6 +2,7 @@ import { DiskError, viewOf } from "@millrace/core";
 import type { ColdPart, LogRead, PartitionLog, Random, ReadRange, Tail } from "@millrace/core";
 import { TIER_NONCE_BYTES } from "@millrace/wire";
 import type { WireFormat } from "../partition/wire-format.ts";
+import type { CheckedReads } from "./checked-reads.ts";
 import { CheckpointDamagedError } from "./former-checkpoints.ts";
 import { ImageWriter } from "./image-writer.ts";
 import type { WrittenImage } from "./image-writer.ts";
@@ -53,6 +54,7 @@ export interface TailReaderDeps {
   readonly wire: WireFormat;
   readonly limits: TierLimits;
   readonly pace: UploadPace;
+  readonly reads: CheckedReads;
 }
 
 /** Which batches an image is made of. */
@@ -106,9 +108,10 @@ export class TailReader {
         const baseOffset = Math.min(from, runOffset);
         image ??= new ImageWriter({ topicId, partition, baseOffset }, wire);
         const room = image.roomFor(bytes, run.nextOffset);
-        if (room > 0) image.add(bytes.subarray(0, room));
+        const isWhole = room === bytes.length;
+        if (room > 0) image.add(bytes.subarray(0, room), isWhole ? run.crc : undefined);
         leftBytes -= room;
-        if (room === bytes.length) continue;
+        if (isWhole) continue;
         // It ends here; one that has no batch at all leaves out what nothing lies in.
         next = image.batchesBytes === 0 ? runOffset : image.nextOffset;
         leftBytes = 0;
@@ -122,16 +125,17 @@ export class TailReader {
   }
 
   /** Whole batches from `from` on, hot or cold; cold, too, where the hot copy is damaged. */
-  async #read({ log, tiered }: TailOwner, range: ReadRange, whole: WholePart): Promise<TailRun> {
+  async #read(owner: TailOwner, range: ReadRange, whole: WholePart): Promise<TailRun> {
+    const { tiered } = owner;
     const { from, upTo } = range;
     for (;;) {
-      const hot = readHot(log, range);
+      const hot = await this.#readHot(owner, range);
       if (hot instanceof DiskError) {
         if (from >= (tiered.cold.endOffset ?? 0)) throw hot;
       } else if (hot.kind === "ok") {
         // Nothing is left below `upTo`: compaction took it.
         const nextOffset = hot.records.length === 0 ? upTo : hot.nextOffset;
-        return { records: hot.records, nextOffset };
+        return { ...hot, nextOffset };
       }
       const part = tiered.cold.find(from);
       if (part === undefined) throw new TailGoneError(from);
@@ -142,6 +146,30 @@ export class TailReader {
         whole.batches = batches;
       }
       return this.#runOf(part, whole.batches, range);
+    }
+  }
+
+  /**
+   * Every batch's CRC is checked: what goes into the object store wrong is wrong for good, once its hot
+   * copy is deleted. Unless somebody waits for the image, a thread does that.
+   */
+  async #readHot(owner: TailOwner, range: ReadRange): Promise<HotRead | DiskError> {
+    const { pace, reads } = this.#deps;
+    const { log } = owner;
+    const checked = { ...range, checkedBelow: Number.POSITIVE_INFINITY };
+    try {
+      if (pace.isHurried) return log.read(checked);
+      const ahead = await reads.ahead(log, checked);
+      if (owner.isOver) throw new TailGoneError(range.from);
+      if (ahead === undefined) return log.read(checked);
+      const read = log.read({ ...checked, ahead });
+      const isWhole = read.kind === "ok" && read.records[0]?.length === ahead.soundBytes;
+      return isWhole && read.records[0]?.buffer === ahead.bytes.buffer
+        ? { ...read, crc: ahead.crc }
+        : read;
+    } catch (error) {
+      if (error instanceof DiskError) return error;
+      throw error;
     }
   }
 
@@ -195,25 +223,16 @@ function bytesIn({ records }: TailRun): number {
 interface TailRun {
   readonly records: readonly Uint8Array[];
   readonly nextOffset: number;
+  /** Theirs, where it is known. */
+  readonly crc?: number;
 }
+
+type HotRead = LogRead & Pick<TailRun, "crc">;
 
 /** The cold part that was read last. */
 interface WholePart {
   part?: ColdPart;
   batches: Uint8Array;
-}
-
-/**
- * Every batch's CRC is checked: what goes into the object store wrong is wrong for good, once its hot
- * copy is deleted.
- */
-function readHot(log: PartitionLog, range: ReadRange): LogRead | DiskError {
-  try {
-    return log.read({ ...range, checkedBelow: Number.POSITIVE_INFINITY });
-  } catch (error) {
-    if (error instanceof DiskError) return error;
-    throw error;
-  }
 }
 
 export function tailOf({ log, tiered }: TailOwner): Tail {

@@ -5,6 +5,7 @@ import type {
   Head,
   IncarnationId,
   ReadBuffers,
+  SideWork,
   Slot,
   Source,
   TopicId,
@@ -66,6 +67,7 @@ export interface TierDeps<Owner extends TieredOwner> extends StoreAccess {
   readonly writes: SlotWrites;
   readonly wire: WireFormat;
   readonly buffers: ReadBuffers;
+  readonly sideWork: SideWork;
   readonly cover: Cover<Owner>;
   readonly limits?: TierLimits;
   readonly journalItems: JournalItems;
@@ -123,7 +125,7 @@ export class Tier<Owner extends TieredOwner> {
     this.#released = new ReleasedSlots({ ...deps, incarnation, writer });
     this.checkpointer = new Checkpointer({
       ...{ ...ids, clock: deps.clock, random, wire, limits, objects, buffers, cover, warn },
-      onLost: deps.onLost,
+      ...{ onLost: deps.onLost, sideWork: deps.sideWork },
       manifest: this.#manifest,
       ...{ writer, released: this.#released },
       slots: () => this.#slots.values(),

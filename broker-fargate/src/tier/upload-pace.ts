@@ -34,6 +34,11 @@ export class UploadPace {
     this.#beganMs = clock.monotonicMs();
   }
 
+  /** Whether somebody waits for the round that is under way. */
+  get isHurried(): boolean {
+    return this.#bytesPerMs === Number.POSITIVE_INFINITY;
+  }
+
   /** A round begins that reads so many bytes, or fewer. */
   begin(bytes: number): void {
     const nowMs = this.#clock.monotonicMs();

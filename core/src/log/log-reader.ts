@@ -1,9 +1,11 @@
+import type { DiskFile } from "../ports/disk.ts";
 import { viewOf } from "./batch-format.ts";
 import { readCursorsMax } from "./limits.ts";
 import type { LogConfig } from "./log-config.ts";
 import { damaged, type LogFiles } from "./log-files.ts";
 import type { Segment } from "./segment.ts";
 import type { SegmentList } from "./segment-list.ts";
+import { isSound } from "./sound-batches.ts";
 
 export interface ReadRange {
   /** The batch that holds it comes first, whole. */
@@ -19,6 +21,26 @@ export interface ReadRange {
    * the segment does so in its offsets, too, which no CRC covers. None by default.
    */
   readonly checkedBelow?: number;
+  /** Used if it is still what lies there. */
+  readonly ahead?: ReadAhead;
+}
+
+/** Where a read would read, for who reads that beside the event loop before it. */
+export interface ReadPlace {
+  readonly file: DiskFile;
+  readonly position: number;
+  readonly bytes: number;
+  /** Of the reader: positions are what they were as long as this is. */
+  readonly generation: number;
+}
+
+/** What was read at a place, for a read of the same range. */
+export interface ReadAhead {
+  readonly place: ReadPlace;
+  /** As many as the place has, in memory that `ReadBuffers` gave. It is the read's from then on. */
+  readonly bytes: Uint8Array;
+  /** The first of them, so many, are whole batches whose CRC holds. */
+  readonly soundBytes: number;
 }
 
 export type LogRead =
@@ -72,6 +94,7 @@ export class LogReader {
   readonly #buffers: ReadBuffers;
   /** By offset, the least recently used first. */
   readonly #cursors = new Map<number, Place>();
+  #generation = 0;
 
   constructor(
     segments: SegmentList,
@@ -83,6 +106,15 @@ export class LogReader {
     this.#buffers = buffers;
   }
 
+  /** Where `read` would begin; undefined: there is nothing to read. */
+  placeOf(range: ReadRange, config: LogConfig): ReadPlace | undefined {
+    const found = range.from < range.upTo ? this.#find(range.from, config) : undefined;
+    if (found === undefined) return undefined;
+    const { position, segment } = found;
+    const generation = this.#generation;
+    return { file: segment.file(), position, bytes: this.#wantedAt(found, range), generation };
+  }
+
   /** `upTo` is at most the log's end, which is `endOffset`; `from` at least its start. */
   read(range: ReadRange, endOffset: number, config: LogConfig): LogRead {
     if (range.from >= range.upTo) return nothing(range.from);
@@ -92,17 +124,12 @@ export class LogReader {
     const { all } = this.#segments;
     const following = all[this.#segments.indexOf(segment.baseOffset) + 1];
     const place = { segment, position, endOffset: following?.baseOffset ?? endOffset };
-    const available = segment.sizeBytes - position;
-    const header = this.#files.format.BATCH_HEADER_BYTES;
-    if (available < header) throw damaged(segment.path, position);
-    const wanted = Math.min(available, Math.max(range.maxBytes, header));
-    let bytes = this.#buffers.take(wanted);
-    segment.read(position, bytes);
-    let run = this.#wholeBatches(bytes, place, range);
+    const ahead = this.#stillThere(found, range);
+    let bytes = ahead?.bytes ?? this.#readAt(found, this.#wantedAt(found, range));
+    let run = this.#wholeBatches(bytes, place, range, ahead?.soundBytes);
     if (run.bytes === 0 && run.firstBytes > 0 && range.atLeastOneBatch) {
       this.#buffers.giveBack(bytes);
-      bytes = this.#buffers.take(run.firstBytes);
-      segment.read(position, bytes);
+      bytes = this.#readAt(found, run.firstBytes);
       run = this.#wholeBatches(bytes, place, { ...range, maxBytes: run.firstBytes });
     }
     if (run.bytes === 0) {
@@ -118,6 +145,29 @@ export class LogReader {
   /** Positions may have changed. */
   forget(): void {
     this.#cursors.clear();
+    this.#generation += 1;
+  }
+
+  #wantedAt({ position, segment }: Place, { maxBytes }: ReadRange): number {
+    const available = segment.sizeBytes - position;
+    const header = this.#files.format.BATCH_HEADER_BYTES;
+    if (available < header) throw damaged(segment.path, position);
+    return Math.min(available, Math.max(maxBytes, header));
+  }
+
+  #readAt({ position, segment }: Place, length: number): Uint8Array {
+    const bytes = this.#buffers.take(length);
+    segment.read(position, bytes);
+    return bytes;
+  }
+
+  #stillThere({ position, segment }: Place, { ahead }: ReadRange): ReadAhead | undefined {
+    if (ahead === undefined) return undefined;
+    const { file, generation, position: was } = ahead.place;
+    const isSame = generation === this.#generation && was === position && file === segment.file();
+    if (isSame) return ahead;
+    this.#buffers.giveBack(ahead.bytes);
+    return undefined;
   }
 
   #find(from: number, config: LogConfig): Place | undefined {
@@ -132,8 +182,16 @@ export class LogReader {
     return undefined;
   }
 
-  /** The first batches in `bytes` that are whole, within the bytes asked for, and below `upTo`. */
-  #wholeBatches(bytes: Uint8Array, place: PlaceToEnd, range: ReadRange): BatchRun {
+  /**
+   * The first batches in `bytes` that are whole, within the bytes asked for, and below `upTo`. Of the
+   * first `soundBytes` it is known that their CRCs hold.
+   */
+  #wholeBatches(
+    bytes: Uint8Array,
+    place: PlaceToEnd,
+    range: ReadRange,
+    soundBytes: number = 0,
+  ): BatchRun {
     const { format } = this.#files;
     const view = viewOf(bytes);
     const end = Math.min(bytes.length, range.maxBytes);
@@ -156,8 +214,8 @@ export class LogReader {
       if (lastOffset >= range.upTo) break;
       if (at === 0) run.firstBytes = batchBytes;
       if (at + batchBytes > end) break;
-      const isChecked = lastOffset < (range.checkedBelow ?? 0);
-      if (isChecked && !this.#isSound(bytes.subarray(at, at + batchBytes), view, at)) {
+      const isKnown = at + batchBytes <= soundBytes || lastOffset >= (range.checkedBelow ?? 0);
+      if (!isKnown && !isSound(this.#files, { bytes, view }, at, at + batchBytes)) {
         if (at > 0) break;
         throw damaged(place.segment.path, place.position);
       }
@@ -185,12 +243,6 @@ export class LogReader {
     return { ...run, bytes: run.bytes - run.lastBytes, nextOffset: run.lastStart };
   }
 
-  #isSound(batch: Uint8Array, view: DataView, at: number): boolean {
-    const { crc32c, format } = this.#files;
-    if (format.readMagic(view, at) !== magic) return false;
-    return crc32c(batch.subarray(format.CRC_COVERS_FROM)) === format.readCrc(view, at);
-  }
-
   #remember(offset: number, place: Place): void {
     this.#cursors.delete(offset);
     this.#cursors.set(offset, place);
@@ -212,8 +264,6 @@ interface BatchRun {
   readonly firstOffset: number;
   readonly nextOffset: number;
 }
-
-const magic = 2;
 
 function startingAt(offset: number): Record<"firstOffset" | "lastStart" | "nextOffset", number> {
   return { firstOffset: offset, lastStart: offset, nextOffset: offset };

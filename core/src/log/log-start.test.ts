@@ -72,6 +72,31 @@ test("so do hot copies of what is in the object store, while what is not stays",
   }
 });
 
+test("so does a cut one of them, if it is the last that came back: nobody has what ends below the start", () => {
+  const recoveries = [
+    { kind: "clean" },
+    { kind: "verifyFrom", offset: 40 },
+    { kind: "truncateTo", offset: 40 },
+  ] as const;
+  for (const recovery of recoveries) {
+    const disk = new MemoryDisk();
+    const log = filled(disk);
+    const bases = basesOf(log);
+    log.close();
+    for (const name of logFiles(disk).slice(2)) disk.remove(`${directory}/${name}`);
+    const last = `${directory}/${logFiles(disk)[1]}`;
+    disk.cut(last, disk.bytesOf(last).length / 2);
+    // All below 40 is in the object store, from the start on.
+    const startOffset = (bases[2] ?? 0) - 1;
+    const again = openTestLog(disk, {
+      ...{ recovery, startOffset, coldEndOffset: 40 },
+      isCovered: ({ from }) => from >= startOffset,
+    });
+    expect(again.logStartOffset).toBe(startOffset);
+    expect(again.endOffset).toBeLessThanOrEqual(40);
+  }
+});
+
 test("deletes older segments first, so that a full disk has room for the empty one", () => {
   const disk = new MemoryDisk();
   const log = filled(disk);

@@ -169,11 +169,12 @@ function recover(segments: SegmentList, options: LogOptions): Recovered {
 
 /** What was to be trusted ends in bytes that are no batch: as much is kept as is sound. */
 function cutTornTail(segments: SegmentList, options: LogOptions): number {
-  const { coldEndOffset: coveredTo = 0, config, isCovered } = options;
+  const { coldEndOffset: coveredTo = 0, config, isCovered, startOffset } = options;
   const active = segments.active;
   if (active === undefined || isWhole(active, options)) return 0;
   const from = Math.max(active.baseOffset, coveredTo);
-  const rules = { from, beyond: "verify", leaderEpochMax, coveredTo, isCovered } as const;
+  const covered = { coveredTo, startOffset, isCovered };
+  const rules = { ...covered, from, beyond: "verify", leaderEpochMax } as const;
   return active.recover(rules, config);
 }
 
@@ -189,14 +190,15 @@ function isWhole(active: Segment, { coldEndOffset = 0, config }: LogOptions): bo
 
 /** Cuts at `offset` without a look at what lies there: it may be any bytes. */
 function cutAt(segments: SegmentList, options: LogOptions, offset: number): Recovered {
-  const { coldEndOffset = 0, config, isCovered } = options;
+  const { coldEndOffset = 0, config, isCovered, startOffset } = options;
   // Where the object store has more, the log goes on there.
   const coveredTo = coldEndOffset <= offset ? coldEndOffset : 0;
   const holder = segments.indexOf(offset);
   let cutBytes = segments.removeFrom(holder + 1);
   // A log that begins later than it is to end keeps its end in the name of an empty segment.
   const active = segments.active ?? segments.truncateTo(offset, config).active;
-  const rules = { from: offset, beyond: "cut", leaderEpochMax, coveredTo, isCovered } as const;
+  const covered = { coveredTo, startOffset, isCovered };
+  const rules = { ...covered, from: offset, beyond: "cut", leaderEpochMax } as const;
   cutBytes += active.recover(rules, config);
   const unsynced = cutBytes > 0 ? [active] : [];
   return { cutBytes, trustedTo: undefined, unsynced };
@@ -212,7 +214,7 @@ function verifyFrom(segments: SegmentList, options: LogOptions, from: number): R
   const verifiedFrom = Math.max(from, coldEndOffset);
   const rules: SegmentRecovery = {
     ...{ from: verifiedFrom, beyond: "verify" as const, coveredTo: coldEndOffset },
-    isCovered,
+    ...{ startOffset, isCovered },
     leaderEpochMax: limit ?? leaderEpochMax,
   };
   let cutBytes = 0;

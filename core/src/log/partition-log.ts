@@ -6,7 +6,7 @@ import type { LogConfig } from "./log-config.ts";
 import type { LogFiles } from "./log-files.ts";
 import type { LogOptions, RecoveryReport } from "./log-options.ts";
 import { LogCompaction } from "./log-compaction.ts";
-import { type LogRead, LogReader, type ReadRange } from "./log-reader.ts";
+import { type LogRead, LogReader, type ReadPlace, type ReadRange } from "./log-reader.ts";
 import { findByTimestamp, findMaxTimestamp } from "./log-search.ts";
 import { batchesHere, openLog } from "./open-log.ts";
 import type { ProducerSnapshots } from "./producer-snapshots.ts";
@@ -170,17 +170,16 @@ export class PartitionLog {
     return this.#reader.read({ ...range, upTo }, this.#endOffset, this.config);
   }
 
+  /** Where `read` would read; undefined: nothing, or not here. */
+  placeOf(range: ReadRange): ReadPlace | undefined {
+    if (range.from < this.localStartOffset) return undefined;
+    const upTo = Math.min(range.upTo, this.#endOffset);
+    return this.#reader.placeOf({ ...range, upTo }, this.config);
+  }
+
   /** Bytes of the batches from the one that holds `offset` on, as far as they are here. */
   bytesFrom(offset: number): number {
-    let bytes = 0;
-    for (const segment of this.#segments.all.toReversed()) {
-      if (segment.baseOffset <= offset) {
-        const position = segment.locate(offset, this.config);
-        return position === undefined ? bytes : bytes + segment.sizeBytes - position;
-      }
-      bytes += segment.sizeBytes;
-    }
-    return bytes;
+    return this.#segments.bytesFrom(offset, this.config);
   }
 
   /** The first record below `upTo` with at least this timestamp (ListOffsets by time). */

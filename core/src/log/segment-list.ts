@@ -39,6 +39,19 @@ export class SegmentList {
     return this.#segments[this.indexOf(offset)]?.baseOffset === offset;
   }
 
+  /** Bytes of the batches from the one that holds `offset` on. */
+  bytesFrom(offset: number, config: LogConfig): number {
+    let bytes = 0;
+    for (const segment of this.#segments.toReversed()) {
+      if (segment.baseOffset <= offset) {
+        const position = segment.locate(offset, config);
+        return position === undefined ? bytes : bytes + segment.sizeBytes - position;
+      }
+      bytes += segment.sizeBytes;
+    }
+    return bytes;
+  }
+
   add(segment: Segment): void {
     assert((this.active?.baseOffset ?? -1) < segment.baseOffset, "segments begin in order");
     this.#segments.push(segment);

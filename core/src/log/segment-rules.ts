@@ -24,6 +24,8 @@ export interface SegmentRecovery {
    * on with the batch that begins here, wherever in the file that is.
    */
   readonly coveredTo: number;
+  /** Of the log: what lies below is not needed, and nothing else has it. */
+  readonly startOffset: number;
   /** Asked before bytes are cut that lie below. */
   readonly isCovered?: LogOptions["isCovered"] | undefined;
 }
@@ -58,10 +60,10 @@ export function isSoundBatch(
 
 /** Whether what lies behind `tail` may go: nothing, or what the object store gives back as well. */
 export function mayCut(tail: SegmentTail, fileBytes: number, rules: SegmentRecovery): boolean {
-  const { nextOffset: end, sizeBytes } = tail;
-  const { coveredTo, isCovered } = rules;
-  if (sizeBytes >= fileBytes || end >= coveredTo) return true;
-  return isCovered?.({ from: end, damagedFrom: end, to: coveredTo }) ?? true;
+  const { coveredTo, isCovered, startOffset } = rules;
+  const from = Math.max(tail.nextOffset, startOffset);
+  if (tail.sizeBytes >= fileBytes || from >= coveredTo) return true;
+  return isCovered?.({ from, damagedFrom: from, to: coveredTo }) ?? true;
 }
 
 /** The batch's first record that the query wants. */

@@ -61,14 +61,14 @@ export class Segment {
   static create(files: LogFiles, baseOffset: number): Segment {
     const segment = new Segment(files, baseOffset);
     segment.#file = files.disk.open(segment.path, { create: "ifAbsent" });
-    segment.#open().resize(0);
+    segment.file().resize(0);
     segment.#beginIndex();
     segment.#tail = tailAt("none", baseOffset);
     return segment;
   }
 
   get sizeBytes(): number {
-    return this.#tail?.damagedAt === -1 ? this.#tail.sizeBytes : this.#open().size();
+    return this.#tail?.damagedAt === -1 ? this.#tail.sizeBytes : this.file().size();
   }
 
   /** Whether the file, its own or its index's, is this segment's. */
@@ -84,7 +84,7 @@ export class Segment {
   /** Of its batches, ms; where none has a timestamp, when the file was last written to. */
   largestTimestamp(config: LogConfig): number {
     const { maxTimestamp } = this.tail(config);
-    return maxTimestamp >= 0 ? maxTimestamp : this.#open().modifiedMs();
+    return maxTimestamp >= 0 ? maxTimestamp : this.file().modifiedMs();
   }
 
   /**
@@ -109,7 +109,7 @@ export class Segment {
     assert(tail !== undefined && tail.damagedAt === -1, "append past damaged bytes");
     const index = this.#loadIndex(config);
     index.flushIfDue();
-    const file = this.#open();
+    const file = this.file();
     if (this.#remnant) this.#cutRemnant(file, tail.sizeBytes);
     this.#remnant = true;
     try {
@@ -133,7 +133,7 @@ export class Segment {
 
   /** Fills `into` from `position` on; a file that ends before is damaged. */
   read(position: number, into: Uint8Array): void {
-    if (this.#open().read(position, into) !== into.length) throw damaged(this.path, position);
+    if (this.file().read(position, into) !== into.length) throw damaged(this.path, position);
   }
 
   /** The first record at or after `startOffset` with at least this timestamp. */
@@ -175,7 +175,7 @@ export class Segment {
     index.cutTo(start.scanner.position + 1);
     const tail = tailAt(start.point, this.baseOffset);
     this.#coveredTo = rules.coveredTo;
-    const file = this.#open();
+    const file = this.file();
     const isSound = (scanner: BatchScanner): boolean =>
       isSoundBatch(this.#files, { file, scanner }, tail, rules);
     for (let scan: Scan | undefined = start; scan !== undefined; scan = this.#resume(tail)) {
@@ -203,7 +203,7 @@ export class Segment {
   /** Nothing is left to sync of a segment that was removed meanwhile. */
   async sync(): Promise<void> {
     if (this.#removed) return;
-    await this.#open().sync();
+    await this.file().sync();
     if (this.#index?.needsSync) await this.#index.sync();
   }
 
@@ -222,7 +222,7 @@ export class Segment {
     removeIndexFiles(this.#files, this.baseOffset);
   }
 
-  #open(): DiskFile {
+  file(): DiskFile {
     this.#file ??= this.#files.disk.open(this.path, { create: "never" });
     if (this.#file === undefined) throw missing(this.path);
     return this.#file;
@@ -282,7 +282,7 @@ export class Segment {
     const end = this.sizeBytes;
     const { lastBatchAt, lastBatchDue, sizeBytes } = tail;
     if (lastBatchDue >= baseOffset || sizeBytes >= end) return undefined;
-    const found = find(this.#files, this.#open(), { from: lastBatchAt, end, baseOffset });
+    const found = find(this.#files, this.file(), { from: lastBatchAt, end, baseOffset });
     const isNew = found?.position !== lastBatchAt && found?.position !== sizeBytes;
     if (found === undefined || !isNew) return undefined;
     this.hasDamage = true;
@@ -295,7 +295,7 @@ export class Segment {
 
   #scanFrom(position: number, read: "headers" | "batches" = "headers"): Scan {
     const range = { from: position, end: this.sizeBytes, read };
-    const scanner = new BatchScanner(this.#open(), this.#files.format, range);
+    const scanner = new BatchScanner(this.file(), this.#files.format, range);
     return { scanner, step: scanner.next() };
   }
 
@@ -381,7 +381,7 @@ export class Segment {
   }
 
   #cutFile(sizeBytes: number): number {
-    const file = this.#open();
+    const file = this.file();
     const cut = file.size() - sizeBytes;
     if (cut > 0) file.resize(sizeBytes);
     if (sizeBytes === 0) this.#age.forgetFirst();

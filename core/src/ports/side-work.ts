@@ -1,10 +1,13 @@
+import type { DiskFile } from "./disk.ts";
+
 /**
  * CPU-bound work beside the event loop: opening, checking and compressing batches, compaction.
  *
  * A task is a function of plain values and bytes, known by its name where the work is done; it has
- * no state, no clock and does no I/O. A bounded number of tasks run at the same time, and a bounded
+ * no state, no clock and does no I/O: what it needs of a file is read for it. A bounded number of tasks run at the same time, and a bounded
  * number of calls and bytes wait. `reply` calls, for which a client waits, go before `background`
  * ones, of which one runs at a time: cut background work into calls of some tens of milliseconds.
+ * Where the platform can, a background one has processors only after everybody else.
  *
  * Not promised: that a task is fast or fair; that calls end in the order in which they came; that
  * the work of a call that was rejected was not done.
@@ -34,6 +37,19 @@ export interface SideCall {
    */
   readonly bytes: readonly Uint8Array[];
   readonly bytesAre: "copied" | "moved";
+  /** Read when the work begins, where it is done. The task gets its memory behind `bytes`. */
+  readonly part?: FilePart;
+}
+
+/** A part of a file, and memory that it is read into. */
+export interface FilePart {
+  /** Open as long as the call has not settled; closed before, it can't be read. */
+  readonly file: DiskFile;
+  readonly position: number;
+  /** All of them are read. */
+  readonly bytes: number;
+  /** Has room for them, and gets them at its beginning. Moved, as `bytesAre` says it. */
+  readonly into: Uint8Array;
 }
 
 export type SideUrgency = "reply" | "background";
@@ -74,10 +90,11 @@ export type SideTasks = Readonly<Record<string, SideTask>>;
 
 /**
  * `busy`: too much waits already; nothing was done. `threw`: the task threw, and will again.
+ * `unread`: the file can't be read, or ends before its part does.
  * `unknown`: there is no task of that name. `died`: the thread could not be started, ended, ran out
  * of memory or took too long; this very task may be the reason. `closed`.
  */
-export type SideWorkFailure = "busy" | "threw" | "unknown" | "died" | "closed";
+export type SideWorkFailure = "busy" | "threw" | "unread" | "unknown" | "died" | "closed";
 
 /** An operational failure. A task has no effects, so nothing was ever applied. */
 export class SideWorkError extends Error {

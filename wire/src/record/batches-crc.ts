@@ -13,15 +13,14 @@ const combinedBytesMin = 4096;
 export function crcOfBatches(bytes: Uint8Array, crc32c: Crc32c): number {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   let crc = 0;
+  let readTo = 0;
   for (let at = 0, end = 0; at < bytes.length; at = end) {
     end = at + readBatchBytes(view, at);
-    if (end - at < combinedBytesMin) {
-      crc = crc32c(bytes.subarray(at, end), crc);
-    } else {
-      const covered = at + CRC_COVERS_FROM;
-      crc = crc32c(bytes.subarray(at, covered), crc);
-      crc = combineCrc32c(crc, readCrc(view, at), end - covered);
-    }
+    if (end - at < combinedBytesMin) continue;
+    const covered = at + CRC_COVERS_FROM;
+    crc = crc32c(bytes.subarray(readTo, covered), crc);
+    crc = combineCrc32c(crc, readCrc(view, at), end - covered);
+    readTo = end;
   }
-  return crc;
+  return readTo === bytes.length ? crc : crc32c(bytes.subarray(readTo), crc);
 }

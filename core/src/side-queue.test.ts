@@ -26,6 +26,21 @@ test("one background call runs at a time, and leaves a thread to replies", () =>
   expect(queue.begin()?.name).toBe("b");
 });
 
+test("replies without end let a background call begin now and then", () => {
+  const queue = new SideQueue<ReturnType<typeof reply> | ReturnType<typeof background>>(limits);
+  queue.add(background("a"));
+  const begun: string[] = [];
+  for (let turn = 0; turn < 40; turn += 1) {
+    queue.add(reply("b"));
+    const call = queue.begin();
+    begun.push(call?.name ?? "");
+    if (call?.name === "a") queue.add(background("a"));
+    if (call !== undefined) queue.ended(call);
+  }
+  expect(begun.filter((name) => name === "a")).toHaveLength(2);
+  expect([begun.indexOf("a"), begun.lastIndexOf("a")]).toEqual([16, 33]);
+});
+
 test("waiting calls are bounded by their count and by their bytes, except for one alone", () => {
   const queue = new SideQueue<ReturnType<typeof reply>>(limits);
   expect(queue.add(reply("huge", 1000))).toBe("waiting");

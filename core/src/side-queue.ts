@@ -9,15 +9,19 @@ export interface SideQueueLimits {
   readonly waitingBytesMax: number;
 }
 
+/** So many replies begin while a background call waits that might; then that one does. */
+const repliesBeforeBackgroundMax = 16;
+
 interface Waiting {
   readonly urgency: SideUrgency;
   readonly byteLength: number;
 }
 
 /**
- * Which call of side work begins next: the same for threads and for a simulation. Replies first;
- * within an urgency in the order in which they came; one background call at a time, so that what a
- * client waits for finds a thread.
+ * Which call of side work begins next: the same for threads and for a simulation. Replies first, but
+ * for one in some, which must not keep compaction and uploads waiting for ever; within an urgency in
+ * the order in which they came; one background call at a time, so that what a client waits for finds
+ * a thread.
  */
 export class SideQueue<Call extends Waiting> {
   readonly #limits: SideQueueLimits;
@@ -26,6 +30,8 @@ export class SideQueue<Call extends Waiting> {
   #waitingBytes = 0;
   #running = 0;
   #backgroundRunning = 0;
+  /** Replies that began since a background call waits that might have. */
+  #passedOver = 0;
 
   constructor(limits: SideQueueLimits) {
     assert(limits.threadsMax > 0, "side work needs a thread");
@@ -49,14 +55,23 @@ export class SideQueue<Call extends Waiting> {
   /** The call that may begin now; it runs until `ended`. */
   begin(): Call | undefined {
     if (this.#running === this.#limits.threadsMax) return undefined;
-    const call =
-      this.#replies.shift() ??
-      (this.#backgroundRunning === 0 ? this.#background.shift() : undefined);
+    const call = this.#next();
     if (call === undefined) return undefined;
     this.#waitingBytes -= call.byteLength;
     this.#running += 1;
     if (call.urgency === "background") this.#backgroundRunning += 1;
     return call;
+  }
+
+  #next(): Call | undefined {
+    const mayBegin = this.#background.length > 0 && this.#backgroundRunning === 0;
+    const isItsTurn = this.#passedOver >= repliesBeforeBackgroundMax || this.#replies.length === 0;
+    if (mayBegin && isItsTurn) {
+      this.#passedOver = 0;
+      return this.#background.shift();
+    }
+    if (mayBegin) this.#passedOver += 1;
+    return this.#replies.shift();
   }
 
   ended(call: Call): void {

@@ -1,6 +1,6 @@
 /** Bounds of the node adapters. */
 
-/** Of threads that nobody waits for. With it, one gets a quarter of what each other thread gets. */
+/** Of the thread for background work: it gets a quarter of what each other thread gets. */
 export const backgroundNiceness = 6;
 /** Files that the disk holds open at once; least recently used ones are closed and reopened. */
 export const openFilesMax = 2048;
@@ -12,7 +12,10 @@ export const removalsMax = 128;
 export const writevPartsMax = 512;
 /** Zeros written at once to reserve room for a file. */
 export const zeroFillBytes = 1_048_576;
-/** Threads for side work: one more than background work takes, so that replies find one. */
+/**
+ * Tasks of side work at a time: one more than background work takes, so that replies find a thread. As
+ * background work has a thread of its own, there may be one thread more, idle.
+ */
 export const sideThreadsMax = 2;
 /** Calls of side work that wait for a thread; one more is refused. */
 export const sideWaitingCallsMax = 4096;

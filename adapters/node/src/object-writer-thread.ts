@@ -16,7 +16,6 @@ import {
   writtenBlockBytes,
 } from "./limits.ts";
 import { codeOf } from "./object-files-calls.ts";
-import { yieldToOthers } from "./thread-priority.ts";
 
 /** What a thread that writes objects is started with. */
 export interface WriterStart {
@@ -207,7 +206,6 @@ export function writesObjects(): boolean {
 export function serveObjectWrites(staged: Uint8Array = pagesOf(writerPieceBytes)): void {
   const port = parentPort;
   assert(port !== null, "objects are written in a thread");
-  yieldToOthers();
   const writer = new PieceWriter(staged);
   port.on("message", (piece: WrittenPiece) => {
     writer.write(piece, (answer) => port.postMessage(answer, [answer.memory]));

@@ -1,4 +1,4 @@
-import { setPriority } from "node:os";
+import { getPriority, setPriority } from "node:os";
 import { backgroundNiceness } from "./limits.ts";
 
 /**
@@ -6,5 +6,11 @@ import { backgroundNiceness } from "./limits.ts";
  * a platform has one for the whole process, nothing changes.
  */
 export function yieldToOthers(): void {
-  if (process.platform === "linux") setPriority(backgroundNiceness);
+  if (process.platform !== "linux") return;
+  try {
+    // Of a process that was started with a lower one, it would be raised, or refused.
+    if (getPriority() < backgroundNiceness) setPriority(backgroundNiceness);
+  } catch {
+    // A sandbox may refuse it; the work is done all the same.
+  }
 }

@@ -105,10 +105,10 @@ describe("a part of a file", () => {
   });
   afterEach(() => rmSync(root, { recursive: true }));
 
-  function written(name: string): DiskFile {
+  function written(name: string, bytes: Uint8Array = content): DiskFile {
     const opened = disk.open(name, { create: "ifAbsent" });
     if (opened === undefined) throw new Error("not made");
-    opened.write(0, [content]);
+    opened.write(0, [bytes]);
     return opened;
   }
 
@@ -141,8 +141,9 @@ describe("a part of a file", () => {
     await pool.run(call("echo"));
     const reading = pool.run(partOf(opened));
     opened.close();
+    expect(disk.openFiles).toBe(1);
     disk.remove("file");
-    const other = written("other");
+    const other = written("other", content.toReversed());
     expect((await reading).bytes[0]?.subarray(0, 200_000)).toEqual(
       content.subarray(70_000, 270_000),
     );
@@ -152,9 +153,11 @@ describe("a part of a file", () => {
 
   test("gives its descriptor back when the thread dies", async () => {
     const opened = written("file");
-    const dying = partOf(opened);
-    expect(await reasonOf(poolOf(file).run({ ...dying, task: "exit" }))).toBe("died");
+    const dying = reasonOf(poolOf(file).run({ ...partOf(opened), task: "exit" }));
+    await Promise.resolve();
     opened.close();
+    expect(disk.openFiles).toBe(1);
+    expect(await dying).toBe("died");
     expect(disk.openFiles).toBe(0);
   });
 });

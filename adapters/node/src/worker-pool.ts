@@ -49,7 +49,8 @@ interface Pending {
 /**
  * Side work on threads of Node. A thread is started when a call finds none idle, and ended when it
  * had nothing to do for a while, or when its task takes too long; the next call then starts another
- * one. Background calls have a thread of their own, whose priority is lower. Threads and timers have no reference: they never keep the process alive.
+ * one. Background calls have a thread of their own, whose priority is lower. Threads and timers have
+ * no reference: they never keep the process alive.
  */
 export class WorkerPool implements SideWork {
   readonly #deps: WorkerPoolDeps;

@@ -1,4 +1,4 @@
-import { type PlainValue, type SideTask, soundBytesOf } from "@millrace/core";
+import { type SideTask, soundBytesOf } from "@millrace/core";
 import * as wire from "@millrace/wire";
 import type { Crc32c } from "@millrace/wire";
 
@@ -25,6 +25,6 @@ export function checkBatchesTask({ crc32c }: { readonly crc32c: Crc32c }): SideT
     const soundBytes = soundBytesOf({ crc32c, format: wire }, batches);
     const crc = wire.crcOfBatches(batches.subarray(0, soundBytes), crc32c);
     const said: CheckSaid = { soundBytes, crc };
-    return { says: said as unknown as PlainValue, bytes: [memory] };
+    return { says: said, bytes: [memory] };
   };
 }

@@ -1,4 +1,4 @@
-import { SideWorkError } from "@millrace/core";
+import { assert, SideWorkError } from "@millrace/core";
 import type { PartitionLog, ReadAhead, ReadBuffers, ReadRange, SideWork } from "@millrace/core";
 import { type CheckAsk, checkBatchesName, type CheckSaid } from "../side-work/check-batches.ts";
 import type { TierLimits } from "./limits.ts";
@@ -40,9 +40,12 @@ export class CheckedReads {
         ...{ bytes: [], bytesAre: "moved", part: { file, position, bytes, into } },
       });
       const { crc, soundBytes } = outcome.says as unknown as CheckSaid;
-      const [memory = new Uint8Array(0)] = outcome.bytes;
+      const [memory] = outcome.bytes;
+      assert(memory !== undefined && memory.length >= bytes, "the memory comes back");
       return { place, bytes: memory.subarray(0, bytes), soundBytes, crc };
     } catch (error) {
+      // It was not moved: no thread has it, or will.
+      if (into.length > 0) buffers.giveBack(into);
       // The log's own read tells what is wrong with the file, if it is that.
       if (error instanceof SideWorkError) return undefined;
       throw error;

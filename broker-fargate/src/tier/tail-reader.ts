@@ -158,13 +158,12 @@ export class TailReader {
     const { log } = owner;
     const checked = { ...range, checkedBelow: Number.POSITIVE_INFINITY };
     try {
-      if (pace.isHurried) return log.read(checked);
-      const ahead = await reads.ahead(log, checked);
+      const ahead = await pace.unlessHurried(() => reads.ahead(log, checked));
       if (owner.isOver) throw new TailGoneError(range.from);
       if (ahead === undefined) return log.read(checked);
       const read = log.read({ ...checked, ahead });
-      const isWhole = read.kind === "ok" && read.records[0]?.length === ahead.soundBytes;
-      return isWhole && read.records[0]?.buffer === ahead.bytes.buffer
+      const isKnown = read.kind === "ok" && read.ahead === ahead;
+      return isKnown && read.records[0]?.length === ahead.soundBytes
         ? { ...read, crc: ahead.crc }
         : read;
     } catch (error) {

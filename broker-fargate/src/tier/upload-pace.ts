@@ -27,16 +27,13 @@ export class UploadPace {
   #nextMs = 0;
   #beganMs: number;
   readonly #pauses = new Set<Pause>();
+  /** Lets go of each thing that takes its time. */
+  readonly #slow = new Set<() => void>();
 
   constructor(clock: Clock, limits: PaceLimits) {
     this.#clock = clock;
     this.#limits = limits;
     this.#beganMs = clock.monotonicMs();
-  }
-
-  /** Whether somebody waits for the round that is under way. */
-  get isHurried(): boolean {
-    return this.#bytesPerMs === Number.POSITIVE_INFINITY;
   }
 
   /** A round begins that reads so many bytes, or fewer. */
@@ -58,6 +55,26 @@ export class UploadPace {
       go();
     }
     this.#pauses.clear();
+    for (const letGo of this.#slow) letGo();
+    this.#slow.clear();
+  }
+
+  /**
+   * What takes its time, while nobody waits for the round; undefined where somebody does, or comes to:
+   * then nobody waits for it any more.
+   */
+  async unlessHurried<Result>(begin: () => Promise<Result>): Promise<Result | undefined> {
+    if (this.#bytesPerMs === Number.POSITIVE_INFINITY) return undefined;
+    let letGo = (): void => undefined;
+    const hurried = new Promise<undefined>((resolve) => {
+      letGo = () => resolve(undefined);
+    });
+    this.#slow.add(letGo);
+    try {
+      return await Promise.race([begin(), hurried]);
+    } finally {
+      this.#slow.delete(letGo);
+    }
   }
 
   /** So many bytes were read: resolves when the next ones may be. */

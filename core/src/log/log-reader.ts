@@ -37,7 +37,7 @@ export interface ReadPlace {
 /** What was read at a place, for a read of the same range. */
 export interface ReadAhead {
   readonly place: ReadPlace;
-  /** As many as the place has, in memory that `ReadBuffers` gave. It is the read's from then on. */
+  /** As many as the place has, in memory that `ReadBuffers` gave. From then on it is the read's. */
   readonly bytes: Uint8Array;
   /** The first of them, so many, are whole batches whose CRC holds. */
   readonly soundBytes: number;
@@ -52,6 +52,8 @@ export type LogRead =
       readonly firstOffset: number;
       /** Where the next read goes on. */
       readonly nextOffset: number;
+      /** What was read ahead, where the records are its first bytes. */
+      readonly ahead?: ReadAhead;
     }
   | { readonly kind: "outOfRange" }
   /** Of the log, and not on this disk. */
@@ -112,6 +114,7 @@ export class LogReader {
     if (found === undefined) return undefined;
     const { position, segment } = found;
     const generation = this.#generation;
+    this.#remember(range.from, found);
     return { file: segment.file(), position, bytes: this.#wantedAt(found, range), generation };
   }
 
@@ -139,7 +142,9 @@ export class LogReader {
     if (run.nextOffset <= (range.checkedBelow ?? 0)) run = this.#beforeGap(run, place);
     this.#remember(run.nextOffset, { segment, position: position + run.bytes });
     const { firstOffset, nextOffset } = run;
-    return { kind: "ok", records: [bytes.subarray(0, run.bytes)], firstOffset, nextOffset };
+    const read = { kind: "ok", firstOffset, nextOffset } as const;
+    const records = [bytes.subarray(0, run.bytes)];
+    return bytes === ahead?.bytes ? { ...read, records, ahead } : { ...read, records };
   }
 
   /** Positions may have changed. */

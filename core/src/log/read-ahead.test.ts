@@ -10,7 +10,7 @@ import {
   testBatch,
 } from "../../../test/fixtures/partition-log.ts";
 import { DiskError } from "../ports/disk.ts";
-import type { ReadAhead, ReadRange } from "./log-reader.ts";
+import type { LogRead, ReadAhead, ReadRange } from "./log-reader.ts";
 import type { PartitionLog } from "./partition-log.ts";
 import { soundBytesOf } from "./sound-batches.ts";
 
@@ -36,7 +36,9 @@ function readAhead(log: PartitionLog, range: ReadRange): ReadAhead | undefined {
 
 function outcome(log: PartitionLog, range: ReadRange): unknown {
   try {
-    return log.read(range);
+    const { ahead, ...read }: LogRead & { readonly ahead?: unknown } = log.read(range);
+    expect(ahead === undefined || ahead === range.ahead).toBe(true);
+    return read;
   } catch (error) {
     return error instanceof DiskError ? error.message : error;
   }
@@ -71,6 +73,7 @@ it("is what the read gives, in the memory that it came in", () => {
   const ahead = readAhead(log, wholeLog);
   const read = log.read({ ...wholeLog, ...(ahead && { ahead }) });
   expect(read.kind === "ok" && read.records[0]?.buffer).toBe(ahead?.bytes.buffer);
+  expect(read).toHaveProperty("ahead", ahead);
 });
 
 it("is not used once positions are others: what lay there was cut, and other batches came", () => {

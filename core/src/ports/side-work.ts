@@ -4,10 +4,11 @@ import type { DiskFile } from "./disk.ts";
  * CPU-bound work beside the event loop: opening, checking and compressing batches, compaction.
  *
  * A task is a function of plain values and bytes, known by its name where the work is done; it has
- * no state, no clock and does no I/O: what it needs of a file is read for it. A bounded number of tasks run at the same time, and a bounded
- * number of calls and bytes wait. `reply` calls, for which a client waits, go before `background`
- * ones, of which one runs at a time: cut background work into calls of some tens of milliseconds.
- * Where the platform can, a background one has processors only after everybody else.
+ * no state, no clock and does no I/O: what it needs of a file is read for it. A bounded number of
+ * tasks run at the same time, and a bounded number of calls and bytes wait. `reply` calls, for which
+ * a client waits, go before `background` ones, but for one of these now and then, of which one runs
+ * at a time: cut background work into calls of some tens of milliseconds. Where the platform can, it
+ * has processors after everybody else.
  *
  * Not promised: that a task is fast or fair; that calls end in the order in which they came; that
  * the work of a call that was rejected was not done.

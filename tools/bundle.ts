@@ -80,16 +80,20 @@ interface BinarySearch {
   path(packageFolder: string): string;
 }
 
-/** Modules of Node's that a start does not need, though something that it loads imports them. */
-const nodeModulesWhenUsed: Plugin = {
-  name: "modules of Node's, loaded when used",
+/** What a start does not need, though something that it loads imports it. */
+const modulesWhenUsed: Plugin = {
+  name: "modules that are loaded when used",
   setup(building) {
     const namespace = "when-used";
     building.onResolve(
-      { filter: /^node:(fs\/promises|zlib)$/ },
+      { filter: /^node:(fs\/promises|http|zlib)$/ },
       ({ path, namespace: importing }) =>
         importing === namespace ? { path, external: true } : { path, namespace },
     );
+    building.onResolve({ filter: /^@node-rs\/crc32$/ }, ({ importer, path }) => ({
+      path: createRequire(importer).resolve(path),
+      namespace,
+    }));
     building.onLoad({ filter: /.*/, namespace }, ({ path }) => {
       const names = Object.keys(createRequire(import.meta.url)(path));
       const getters = names.map((name) => `get ${name}() { return (loaded ??= load()).${name}; }`);
@@ -157,7 +161,7 @@ function bundleSources(entry: string, plugins: readonly Plugin[]): Promise<Bundl
     entryPoints: [entry],
     sourcemap: "linked",
     banner: { js: `${url} let bundleShared;` },
-    plugins: [nativePackages, nodeModulesWhenUsed, ...plugins],
+    plugins: [nativePackages, modulesWhenUsed, ...plugins],
   });
 }
 

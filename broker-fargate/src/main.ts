@@ -5,6 +5,7 @@
 import { readFileSync } from "node:fs";
 import { flushCompileCache } from "node:module";
 import { resolve } from "node:path";
+import { setTimeout as wait } from "node:timers/promises";
 import type { TlsOptions } from "node:tls";
 import { setFlagsFromString } from "node:v8";
 import { lockDirectory, readProcessUsage, watchTurns } from "@millrace/adapter-node";
@@ -35,6 +36,8 @@ const exitFailure = 1;
 const exitUsage = 2;
 const starting: readonly string[] = ["the broker is starting"];
 const httpOpensWithinMs = 300;
+/** What HTTP stands on takes milliseconds to load: who waits for Kafka's port goes first. */
+const httpAfterMs = 10;
 
 void main();
 
@@ -91,14 +94,15 @@ async function run(options: Options): Promise<void> {
   };
   const { clock } = life.opened.broker;
   const endSignals = logSignals({ ...{ clock, log, serving }, settings });
-  const http = await openHttpNow();
   setFlagsFromString("--regexp-optimization");
+  const readyMs = performance.now();
+  const openingHttp = wait(httpAfterMs).then(openHttpNow);
   const close = async (): Promise<void> => {
     readiness.reasons = ["the broker is shutting down"];
     endSignals();
     await lives.end();
     await node.close();
-    await http?.close();
+    await (await openingHttp)?.close();
     await lock.release();
   };
   closeOnSignals(close, log);
@@ -108,6 +112,7 @@ async function run(options: Options): Promise<void> {
   };
   if (membership === undefined) ready();
   else void whenServed(membership, clock).then(ready);
+  const http = await openingHttp;
   process.stdout.write(
     startScreen({
       version: manifest.version,
@@ -115,7 +120,7 @@ async function run(options: Options): Promise<void> {
       httpAddress: http === undefined ? undefined : `${host ?? "localhost"}:${http.port}`,
       dataDirectory,
       durability: settings.durability,
-      readyMs: performance.now(),
+      readyMs,
     }),
   );
   // Kept now and not at the exit: who is killed leaves its compiled code for the next start, too, and

@@ -10,6 +10,7 @@ export interface Timing {
   readonly recordBytes: number;
   readonly recordsPerSecond: number;
   readonly measuredSeconds: number;
+  readonly lingerMs: number;
 }
 
 /** Into `fixedRateTopic`, which exists. */
@@ -30,7 +31,7 @@ export function saturationOf(
     await warmUp(bench, broker, warmUpBytes);
     await makeTopic(broker, fixedRateTopic);
     const measuredSeconds = bench.scale.saturationSeconds;
-    const timing = { recordBytes, recordsPerSecond: 0, measuredSeconds };
+    const timing = { recordBytes, recordsPerSecond: 0, measuredSeconds, lingerMs: 0 };
     const { arrivedPerSecond } = await runAtRate(bench, broker, timing);
     bench.say(`  saturation of ${subject}: ${arrivedPerSecond} records a second`);
     return arrivedPerSecond;

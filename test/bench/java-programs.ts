@@ -32,6 +32,8 @@ export interface FixedRateLoad {
   readonly recordsPerSecond: number;
   readonly warmUpSeconds: number;
   readonly measuredSeconds: number;
+  /** `linger.ms` of the producer. */
+  readonly lingerMs: number;
 }
 
 export interface FixedRateResult {
@@ -52,13 +54,13 @@ export async function runFixedRate(
 ): Promise<FixedRateResult> {
   const { warmUpSeconds, measuredSeconds } = load;
   const numbers = [load.partitionCount, load.recordBytes, load.recordsPerSecond];
-  const seconds = [warmUpSeconds, measuredSeconds];
+  const times = [warmUpSeconds, measuredSeconds, load.lingerMs];
   const output = await runOrThrow(
     {
       file: "java",
       args: [
         ...programArguments(bench, "FixedRate"),
-        ...[`127.0.0.1:${broker.port}`, load.topic, ...[...numbers, ...seconds].map(String)],
+        ...[`127.0.0.1:${broker.port}`, load.topic, ...[...numbers, ...times].map(String)],
       ],
       cwd: bench.scratch,
     },

@@ -60,7 +60,7 @@ const commandLines: readonly string[] = [
   `  --command-property bootstrap.servers=HOST:PORT ${producerSettings.join(" ")}`,
   `${tools}.ConsumerPerformance --bootstrap-server HOST:PORT --topic T --num-records N`,
   "node test/bench/node-clients/main.ts CLIENT INSTALLATION produce|consume HOST:PORT T BYTES WARM_UP MEASURED",
-  `java ${toolJvm} ${classPath} FixedRate HOST:PORT T PARTITIONS BYTES RATE WARM_UP_S MEASURED_S`,
+  `java ${toolJvm} ${classPath} FixedRate HOST:PORT T PARTITIONS BYTES RATE WARM_UP_S MEASURED_S LINGER_MS`,
 ];
 
 function chosenFigures(only: readonly string[] | undefined): readonly Figure[] {

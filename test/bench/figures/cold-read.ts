@@ -46,6 +46,7 @@ async function tailBeside(
       recordsPerSecond: tailRecordsPerSecond,
       warmUpSeconds: bench.scale.latencyWarmUpSeconds,
       measuredSeconds: bench.scale.tailSeconds,
+      lingerMs: 0,
     });
     return p99;
   } finally {

@@ -50,7 +50,7 @@ export const latency: Figure = {
         await makeTopic(broker, fixedRateTopic);
         const recordsPerSecond = rates[subject];
         const measuredSeconds = bench.scale.latencySeconds;
-        const timing = { recordBytes, recordsPerSecond, measuredSeconds };
+        const timing = { recordBytes, recordsPerSecond, measuredSeconds, lingerMs: 0 };
         const { p50, p99, p999 } = await runAtRate(bench, broker, timing);
         return { p50, p99, "p99.9": p999, "records a second": recordsPerSecond };
       }),

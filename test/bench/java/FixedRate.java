@@ -18,7 +18,8 @@ import org.apache.kafka.common.serialization.ByteArrayDeserializer;
 import org.apache.kafka.common.serialization.ByteArraySerializer;
 
 /**
- * End-to-end latency at a fixed rate: FixedRate BOOTSTRAP TOPIC PARTITIONS BYTES RATE WARM_UP_S MEASURED_S.
+ * End-to-end latency at a fixed rate: FixedRate BOOTSTRAP TOPIC PARTITIONS BYTES RATE WARM_UP_S MEASURED_S
+ * LINGER_MS.
  *
  * <p>Every record carries the time at which the schedule wanted it sent, and its latency counts from there
  * to its arrival at a consumer in the same process. A send that is late, because the broker or the client
@@ -38,6 +39,7 @@ public final class FixedRate {
   private final long rate;
   private final long warmUpNanos;
   private final long measuredNanos;
+  private final String lingerMs;
   private final Histogram latencies = new Histogram(LATENCY_NANOS_MAX, 3);
   /** Of the answers; written by the producer's own thread only. */
   private final Histogram answers = new Histogram(LATENCY_NANOS_MAX, 3);
@@ -56,6 +58,7 @@ public final class FixedRate {
     rate = Long.parseLong(args[4]);
     warmUpNanos = Duration.ofSeconds(Long.parseLong(args[5])).toNanos();
     measuredNanos = Duration.ofSeconds(Long.parseLong(args[6])).toNanos();
+    lingerMs = args[7];
   }
 
   public static void main(String[] args) throws Exception {
@@ -94,7 +97,7 @@ public final class FixedRate {
     settings.put("key.serializer", ByteArraySerializer.class);
     settings.put("value.serializer", ByteArraySerializer.class);
     settings.put("acks", "all");
-    settings.put("linger.ms", "0");
+    settings.put("linger.ms", lingerMs);
     try (KafkaProducer<byte[], byte[]> producer = new KafkaProducer<>(settings)) {
       producer.partitionsFor(topic);
       long begin = System.nanoTime();

@@ -1,10 +1,10 @@
-import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { added, noOutcome, type Outcome } from "./campaign.ts";
 import { clusterHits } from "./cluster-hits.ts";
-import { codeHash, codeIn } from "./code-hash.ts";
+import { codeHash, codeOf } from "./code-hash.ts";
 import { Report } from "./report.ts";
 
 const of = { code: "a", command: "npm run simulate -- --events 9" };
@@ -72,11 +72,18 @@ describe("the code's hash", () => {
     expect(await codeHash()).toBe(hash);
   });
 
-  test("is of what runs: not of comments, types and layout", async () => {
-    const code = await codeIn("export const a: number = 1;");
-    expect(await codeIn("/** A number. */\nexport const a = 1; // one\n")).toBe(code);
-    expect(await codeIn("interface B {}\nexport const a: B & 1\n = 1;")).toBe(code);
-    expect(await codeIn("export const a = 2;")).not.toBe(code);
-    expect(await codeIn("export const b = 1;")).not.toBe(code);
+  test("is of what runs: not of comments, types and layout, nor of what nothing imports", async () => {
+    writeFileSync(join(folder, "run.ts"), 'import { a } from "./a.ts";\nconsole.log(a);');
+    const codeWith = (source: string): Promise<string> => {
+      writeFileSync(join(folder, "a.ts"), source);
+      return codeOf("run.ts", folder);
+    };
+    const code = await codeWith("export const a: number = 1;");
+    expect(await codeWith("/** A number. */\nexport const a = 1; // one\n")).toBe(code);
+    expect(await codeWith("interface B {}\nexport const a: B & 1\n = 1;")).toBe(code);
+    expect(await codeWith("export const a = 2;")).not.toBe(code);
+    expect(await codeWith('console.log("!");\nexport const a = 1;')).not.toBe(code);
+    writeFileSync(join(folder, "b.ts"), "export const b = 1;");
+    expect(await codeWith("export const a: number = 1;")).toBe(code);
   });
 });

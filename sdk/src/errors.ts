@@ -26,6 +26,7 @@ export type SdkErrorCode =
   | "INVALID_ARGUMENT"
   | "DELIVERY_TIMED_OUT"
   | "BUFFER_EXHAUSTED"
+  | "OPERATION_FAILED"
   | "CLOSED";
 
 interface Failure {

@@ -39,7 +39,7 @@ export function renderSoak(outcome: Outcome): string {
   const { violations } = outcome;
   const verdict =
     violations.length === 0
-      ? "**Nothing grew, nothing was left behind, and every acknowledged record was read.**"
+      ? "**Nothing grew by more than is allowed, nothing was left behind, and every acknowledged record was read.**"
       : `**${violations.length} violations:**\n\n${violations.map((line) => `- ${line}`).join("\n")}`;
   return `# Soak
 

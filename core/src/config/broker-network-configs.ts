@@ -28,7 +28,7 @@ export const brokerNetworkConfigs: readonly ConfigDefinition[] = [
     "Which protocol each listener speaks: PLAINTEXT, SSL, SASL_PLAINTEXT or SASL_SSL.",
   ),
   key("string", "inter.broker.listener.name", null).says(
-    "Accepted as in Kafka; there is one broker.",
+    "Accepted as in Kafka; brokers meet in their stores and do not talk to each other.",
   ),
   key("int", "socket.send.buffer.bytes", 102_400).says(
     "Accepted as in Kafka; the operating system sizes the buffers of sockets.",

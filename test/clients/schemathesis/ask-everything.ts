@@ -76,6 +76,7 @@ export async function askEverything(
   const run = await runToEnd({ file: python, args, cwd: directory }, runMsMax);
   expect(run.exitCode, run.stdout.slice(-20_000)).toBe(0);
   const [, generated, passed] = /(\d+) generated, (\d+) passed/u.exec(run.stdout) ?? [];
+  expect(Number(generated), run.stdout.slice(-2_000)).toBeGreaterThan(0);
   expect(passed).toBe(generated);
   const [, operations] = /Tested: (\d+)/u.exec(run.stdout) ?? [];
   return { cases: Number(generated), operations: Number(operations) };

@@ -65,7 +65,7 @@ function snippet(client: string): { readonly text: string; readonly cwd: string 
   return { text: found.text, cwd };
 }
 
-/** What it prints, if it ends well; with the credential, and then to fail with another password. */
+/** With the credential it ends well, and what it prints has the topic. */
 async function saysTopic(command: {
   readonly file: string;
   readonly args: readonly string[];

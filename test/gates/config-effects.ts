@@ -20,24 +20,19 @@ const retention: EffectTest = {
   title: "follow a change of retention at the next check",
 };
 
-const level: EffectTest = {
-  file: "wire/src/record/recompress.test.ts",
-  title: "hands the level to the codec",
-};
-const cleanable = (title: string): EffectTest => {
-  return { file: "core/src/compaction/cleanable.test.ts", title };
+const compaction = (title: string): EffectTest => {
+  return { file: "broker-fargate/src/handlers/compaction-configs-live.test.ts", title };
 };
 
 export const configEffects: Readonly<Record<string, EffectTest>> = {
   "cleanup.policy": live("cleanup.policy=compact takes no records without a key any more"),
-  "compression.gzip.level": level,
-  "compression.lz4.level": level,
+  "compression.gzip.level": live("compression.gzip.level sets what gzip makes of the next batches"),
+  "compression.lz4.level": live("compression.lz4.level sets what lz4 makes of the next batches"),
   "compression.type": live("compression.type sets how batches are stored"),
-  "compression.zstd.level": level,
-  "delete.retention.ms": {
-    file: "core/src/compaction/clean-batches.test.ts",
-    title: "stays where delete.retention.ms is for ever, in batches that do not change",
-  },
+  "compression.zstd.level": live("compression.zstd.level sets what zstd makes of the next batches"),
+  "delete.retention.ms": compaction(
+    "delete.retention.ms says for how long the tombstones stay that are compacted from then on",
+  ),
   "flush.messages": live("flush.messages syncs before the reply that reaches it"),
   "flush.ms": live("flush.ms syncs what is as old"),
   "index.interval.bytes": live("index.interval.bytes sets how closely the index is woven"),
@@ -49,8 +44,8 @@ export const configEffects: Readonly<Record<string, EffectTest>> = {
     file: "broker-fargate/src/retention/tiered.test.ts",
     title: "local.retention.ms drops hot copies of what is tiered, and nothing of the log",
   },
-  "max.compaction.lag.ms": cleanable(
-    "when a dirty segment's first record waits longer than max.compaction.lag.ms",
+  "max.compaction.lag.ms": compaction(
+    "max.compaction.lag.ms has records compacted that are older, however little is dirty",
   ),
   "max.message.bytes": live("max.message.bytes refuses larger batches"),
   "message.timestamp.after.max.ms": timeBounds,
@@ -63,9 +58,11 @@ export const configEffects: Readonly<Record<string, EffectTest>> = {
   "millrace.record.validation": live(
     "millrace.record.validation says whether compressed records are opened",
   ),
-  "min.cleanable.dirty.ratio": cleanable("when more than the wanted share is dirty"),
-  "min.compaction.lag.ms": cleanable(
-    "ends before a segment with a record that is younger than min.compaction.lag.ms",
+  "min.cleanable.dirty.ratio": compaction(
+    "min.cleanable.dirty.ratio says how much of a log has to be dirty before it is compacted",
+  ),
+  "min.compaction.lag.ms": compaction(
+    "min.compaction.lag.ms keeps records that are younger from compaction",
   ),
   "remote.log.copy.disable": {
     file: "broker-fargate/src/retention/tiered.test.ts",

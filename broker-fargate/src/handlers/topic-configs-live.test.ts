@@ -1,4 +1,6 @@
 /** A topic's config takes effect on partitions that are in use, from the next append on. */
+import { SeededRandom } from "@millrace/adapter-memory";
+import { loadCodecs } from "@millrace/adapter-node";
 import type { TopicId } from "@millrace/core";
 import {
   buildBatch,
@@ -9,8 +11,10 @@ import {
   type NewRecord,
   readCompressionId,
 } from "@millrace/wire";
-import { beforeEach, expect, it } from "vitest";
+import { beforeEach, describe, expect, it } from "vitest";
 import type { AppendResult } from "../partition/append.ts";
+import { Rig } from "../partition/fixtures.ts";
+import { partitionLimits } from "../partition/limits.ts";
 import type { PartitionOwner } from "../partition/owner.ts";
 import { incrementalAlterConfigsHandler } from "./44-incremental-alter-configs.ts";
 import { HandlerKit } from "./partition-kit.ts";
@@ -22,7 +26,7 @@ let topicId: TopicId;
 let owner: PartitionOwner;
 
 beforeEach(async () => {
-  kit = await HandlerKit.start();
+  kit = HandlerKit.over(await new Rig({ codecs: loadCodecs().codecs }).start());
   topicId = await kit.rig.createTopic("t");
   owner = await kit.rig.partitions.open(topicId, 0);
 });
@@ -152,6 +156,57 @@ it("compression.type sets how batches are stored", async () => {
   await alter("compression.type", "snappy");
   await append();
   expect(storedCodec()).toBe(2);
+});
+
+describe("the level of the codec that compression.type names:", () => {
+  /** Words that come again at irregular distances: who looks for longer finds more of them. */
+  function prose(bytes: number): Uint8Array {
+    const random = new SeededRandom(7);
+    const word = (): number[] =>
+      Array.from({ length: 3 + random.below(9) }, () => 97 + random.below(26));
+    const words = Array.from({ length: 500 }, word);
+    const text: number[] = [];
+    while (text.length < bytes) text.push(...(words[random.below(words.length)] ?? []), 32);
+    return Uint8Array.from(text.slice(0, bytes));
+  }
+
+  const { turnReencodedBytesMax } = partitionLimits;
+  /** One is compressed in the turn that it comes in, the other beside the event loop. */
+  const values = [prose(turnReencodedBytesMax - 1000), prose(4 * turnReencodedBytesMax)];
+
+  async function storedBytes(): Promise<readonly number[]> {
+    const sizes: number[] = [];
+    for (const value of values) {
+      const before = owner.sizeBytes;
+      expect(reasonOf(await append({ value }))).toBe("appended");
+      sizes.push(owner.sizeBytes - before);
+    }
+    return sizes;
+  }
+
+  async function expectSmaller(codec: string, low: number, high: number): Promise<void> {
+    const key = `compression.${codec}.level`;
+    await alter("compression.type", codec);
+    await alter(key, String(low));
+    const atLow = await storedBytes();
+    await alter(key, String(high));
+    const atHigh = await storedBytes();
+    await alter(key, String(low));
+    expect(await storedBytes()).toEqual(atLow);
+    for (const [i, bytes] of atHigh.entries()) expect(bytes).toBeLessThan(atLow[i] ?? 0);
+  }
+
+  it("compression.gzip.level sets what gzip makes of the next batches", async () => {
+    await expectSmaller("gzip", 1, 9);
+  });
+
+  it("compression.lz4.level sets what lz4 makes of the next batches", async () => {
+    await expectSmaller("lz4", 1, 17);
+  });
+
+  it("compression.zstd.level sets what zstd makes of the next batches", async () => {
+    await expectSmaller("zstd", 1, 19);
+  });
 });
 
 it("message.timestamp.type gives records the time of their append", async () => {

@@ -10,6 +10,7 @@ import {
 import type { SideCall, TopicId } from "@millrace/core";
 import {
   buildBatch,
+  type CodecSet,
   crc32c,
   jsCodecs,
   readRecords,
@@ -53,6 +54,7 @@ export class Rig {
   /** Undefined: topics are not tiered. */
   objects: MemoryObjectStore | undefined;
   readonly #tierLimits: TierLimits | undefined;
+  readonly #codecs: CodecSet;
   /** What becomes of calls of side work; by default they end in the next turn of virtual time. */
   fate: (call: SideCall) => SideFate = () => ({ delayMs: 0, dies: "no" });
   #cluster: Cluster | undefined;
@@ -66,11 +68,14 @@ export class Rig {
       readonly schedule?: (run: () => void) => void;
       /** Set: topics are tiered. */
       readonly tierLimits?: TierLimits;
+      /** By default those that are written in JavaScript. */
+      readonly codecs?: CodecSet;
     } = {},
   ) {
     this.random = new SeededRandom(options.seed ?? 1);
     this.limits = options.limits ?? smallLimits;
     this.#tierLimits = options.tierLimits;
+    this.#codecs = options.codecs ?? jsCodecs;
     this.objects = options.tierLimits === undefined ? undefined : new MemoryObjectStore();
     const { schedule } = options;
     const wallMs = (): number => this.clock.wallMs();
@@ -80,6 +85,7 @@ export class Rig {
   async start(): Promise<this> {
     const { buffers, clock, disk, limits, objects, random, store } = this;
     const tierLimits = this.#tierLimits;
+    const codecs = this.#codecs;
     const configs = new Map([["remote.log.storage.system.enable", String(objects !== undefined)]]);
     const cluster = await Cluster.open({ store, clock, random, brokerId: 1, slots: 8, configs });
     this.#cluster = cluster;
@@ -87,10 +93,10 @@ export class Rig {
       ...{ buffers, clock, cluster, crc32c, disk, limits, random, store },
       ...(objects === undefined ? {} : { objects }),
       ...(tierLimits === undefined ? {} : { tierLimits }),
-      codecs: jsCodecs,
+      codecs,
       sideWork: new MemorySideWork({
         clock,
-        tasks: sideTasks({ codecs: jsCodecs, crc32c }),
+        tasks: sideTasks({ codecs, crc32c }),
         fate: (call) => this.fate(call),
       }),
       log: {

@@ -56,6 +56,7 @@ final class TieredScenarios {
                 "tiered/earliest-local",
                 "isAboveEarliest",
                 offset(context, partition, OffsetSpec.earliestLocal()) > 0);
+        emitTiers(context, partition);
         readFromTheBeginning(context, partition);
         readFromTheMiddle(context, partition);
     }
@@ -108,6 +109,21 @@ final class TieredScenarios {
         } catch (InterruptedException | ExecutionException failure) {
             throw new IllegalStateException(failure);
         }
+    }
+
+    /** Asked for from below, for what lies above may move on meanwhile. */
+    private static void emitTiers(Context context, TopicPartition partition) {
+        long local = offset(context, partition, OffsetSpec.earliestLocal());
+        long tiered = offset(context, partition, OffsetSpec.latestTiered());
+        long pending = offset(context, partition, OffsetSpec.earliestPendingUpload());
+        emit(
+                "tiered/tiers",
+                "isTiered",
+                tiered >= 0,
+                "reachesLocal",
+                tiered >= local - 1,
+                "isPendingAbove",
+                pending > tiered);
     }
 
     /** Every record once, in order and as it was sent; what is wrong first is told. */

@@ -14,6 +14,7 @@ const quick = new Set([
   "lying lengths",
   "half-closed",
   "frames full of elements",
+  "records that are broken inside",
 ]);
 
 let subject: Subject;

@@ -1,6 +1,7 @@
 import type { Attack } from "../attack.ts";
 import { absurdValues } from "./absurd-values.ts";
 import { bombAttacks } from "./bombs.ts";
+import { brokenInsides } from "./broken-insides.ts";
 import { frameAttacks } from "./frames.ts";
 import { httpAttack } from "./http.ts";
 import { connectionAttacks } from "./many-connections.ts";
@@ -14,6 +15,7 @@ export const allAttacks: readonly Attack[] = [
   lyingLengths,
   ...longLists,
   ...bombAttacks,
+  brokenInsides,
   ...slowClientAttacks,
   ...connectionAttacks,
   httpAttack,

@@ -1,5 +1,14 @@
 import { spawnSync } from "node:child_process";
-import { mkdtempSync, readdirSync, readFileSync, readlinkSync, rmSync, statSync } from "node:fs";
+import {
+  existsSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  readlinkSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, expect, test } from "vitest";
@@ -193,4 +202,26 @@ test("removes more large files at once than wait for their blocks to be freed", 
   expect(disk.list("")).toEqual([]);
   expect(descriptorsBelow(root).length).toBeLessThanOrEqual(removalsMax);
   await expect.poll(() => descriptorsBelow(root)).toEqual([]);
+});
+
+/** Writing there fails as on a disk without a free block: ENOSPC. */
+test.runIf(existsSync("/dev/full"))("says that the disk is full, and not that it failed", () => {
+  const root = newRoot();
+  symlinkSync("/dev/full", join(root, "full"));
+  const disk = new NodeDisk(root);
+  const file = disk.open("full", { create: "never" });
+  if (file === undefined) throw new Error("no /dev/full");
+  const bytes = Uint8Array.of(1, 2, 3);
+  const full = { reason: "full", path: "full", applied: "maybe", retriable: true };
+  const writes = [
+    () => file.write(0, [bytes]),
+    () => file.write(0, [bytes, bytes]),
+    () => file.resize(10),
+  ];
+  for (const write of writes) expect(write).toThrow(expect.objectContaining(full));
+  file.close();
+  // An error of another kind, by which "full" shows that it is one of its own.
+  expect(() => disk.open("full/inside", { create: "ifAbsent" })).toThrow(
+    expect.objectContaining({ reason: "io" }),
+  );
 });

@@ -1,6 +1,7 @@
 import type { ClusterRecord } from "@millrace/control-api";
 import { clusterId, type ObservedBroker } from "@millrace/core";
 import { expect, it } from "vitest";
+import { clustersPage } from "./limits.ts";
 import { missingBrokers } from "./missing-brokers.ts";
 
 const ids = ["cl_0000000000000001", "cl_0000000000000002", "cl_0000000000000003"].map(clusterId);
@@ -42,4 +43,26 @@ it("brokers are missing that an active cluster wants and that are not ready, on 
     },
   );
   expect(missing).toBe(2);
+});
+
+it("more clusters than one page has are all looked at, a page at a time", async () => {
+  const count = 2 * clustersPage + 1;
+  const all = Array.from({ length: count }, (_, at): ClusterRecord => {
+    return { ...record(0, "active"), id: clusterId(`cl_${String(at).padStart(16, "0")}`) };
+  });
+  const pages: number[] = [];
+  const missing = await missingBrokers(
+    {
+      list: async ({ after, limit }) => {
+        const from = all.findIndex(({ id }) => id === after) + 1;
+        const items = all.slice(from, from + limit);
+        pages.push(items.length);
+        const last = items.at(-1);
+        return last === undefined || from + limit >= count ? { items } : { items, next: last.id };
+      },
+    },
+    { observe: async () => ({ store: "ready", secrets: [], names: [], brokers: [] }) },
+  );
+  expect(missing).toBe(3 * count);
+  expect(pages).toEqual([clustersPage, clustersPage, 1]);
 });

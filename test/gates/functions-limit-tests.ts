@@ -25,5 +25,9 @@ export const functionsLimitTests: Readonly<Record<string, LimitTest>> = {
     "functions/src/provisioner-events.test.ts",
     "run the operation that a record names, until a moment before the invocation's end",
   ),
-  clustersPage: { tuning: "how many records one question brings; all are asked for" },
+  clustersPage: met(
+    "the others are asked for next",
+    "functions/src/missing-brokers.test.ts",
+    "more clusters than one page has are all looked at, a page at a time",
+  ),
 };

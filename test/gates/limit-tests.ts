@@ -129,7 +129,11 @@ export const limitTests: Readonly<Record<string, Readonly<Record<string, LimitTe
       "wire/src/record/validate-records.test.ts",
       "names a bounded number of records, however many are bad",
     ),
-    indexEntriesPendingMax: { tuning: "how many index entries are written together" },
+    indexEntriesPendingMax: met(
+      "they are written before the next batch",
+      "core/src/log/segment-index.test.ts",
+      "holds a bounded number of entries in memory before they are due on the disk",
+    ),
     cleanedSyncBytes: { tuning: "how much is written before a sync" },
     scanWindowBytes: { tuning: "how much is read at once" },
     verifyWindowBytes: { tuning: "how much is read at once" },
@@ -294,7 +298,11 @@ export const limitTests: Readonly<Record<string, Readonly<Record<string, LimitTe
     ),
     turnMsMax: { tuning: "how work is cut up into turns of the event loop" },
     journalGrowBytes: { tuning: "steps of preallocation" },
-    journalObjectBytes: { tuning: "when a group commit closes; a larger append is one of its own" },
+    journalObjectBytes: met(
+      "the next append is in another commit",
+      "broker-fargate/src/journal/files/journal.test.ts",
+      "closes a commit before it is larger than an object may be; a larger append is one of its own",
+    ),
     journalBytesMax: met(
       "appends wait, then journalFull",
       "broker-fargate/src/journal/files/journal.test.ts",

@@ -73,7 +73,11 @@ export const sdkLimitTests: Readonly<Record<string, LimitTest>> = {
     tuning: "how old a leader's name may be; a broker that leads no more says so at once",
   },
   backoffMsMin: { tuning: "the first of the waits between tries; how long they go on is a limit" },
-  backoffMsMax: { tuning: "the longest of these waits" },
+  backoffMsMax: met(
+    "no wait is longer",
+    "sdk/src/control/asking.test.ts",
+    "a control plane that is overloaded is asked again, until the time for that is over",
+  ),
   fetchBytesMax: { tuning: "how a broker cuts its answers; a batch that is larger comes whole" },
   partitionFetchBytesMax: { tuning: "the same for one partition" },
   consumerBufferBytesMax: met(
@@ -107,7 +111,11 @@ export const sdkLimitTests: Readonly<Record<string, LimitTest>> = {
     control,
     "fails in time where nobody answers, and at once by the caller's signal",
   ),
-  controlRetryMsMax: { tuning: "how long what passes is tried again" },
+  controlRetryMsMax: met(
+    "ControlPlaneError",
+    "sdk/src/control/asking.test.ts",
+    "a control plane that is overloaded is asked again, until the time for that is over",
+  ),
   operationLookMsMin: { tuning: "how soon an operation is looked at again" },
   operationLookMsMax: { tuning: "the longest of these waits" },
 };

@@ -4,7 +4,11 @@ import { type LimitTest, met } from "./limit-test.ts";
 const takeover = "broker-fargate/src/takeover";
 
 export const takeoverLimitTests: Readonly<Record<string, LimitTest>> = {
-  headReadsInFlightMax: { tuning: "the others are read next; nothing is refused" },
+  headReadsInFlightMax: met(
+    "the others are read next",
+    `${takeover}/slot-heads.test.ts`,
+    "reads a bounded number of heads at the same time, and the others after them",
+  ),
   claimsAtOnceMax: met(
     "the other heads go into further transactions",
     `${takeover}/move.test.ts`,
@@ -48,6 +52,10 @@ export const takeoverLimitTests: Readonly<Record<string, LimitTest>> = {
     `${takeover}/stop-without-stores.test.ts`,
     "ends in time while %s, and loses nothing",
   ),
-  drainMsMax: { tuning: "how long a stopping process waits; then others take its slots by force" },
+  drainMsMax: met(
+    "the process stops; the others take its slots by force",
+    `${takeover}/drain.test.ts`,
+    "ends when its time is over, though the others have not taken the slots, who then take them by force",
+  ),
   drainPollMs: { tuning: "how often it looks" },
 };

@@ -14,6 +14,7 @@ import {
   offsetEntryBytes,
   timeEntryBytes,
 } from "./index-entry.ts";
+import { indexEntriesPendingMax } from "./limits.ts";
 import { type IndexPlace, SegmentIndex } from "./segment-index.ts";
 
 const name = `${directory}/${"100".padStart(20, "0")}`;
@@ -144,4 +145,22 @@ test("gets a point for each interval of log bytes, not for each batch", () => {
   const expected = log.endOffset * testBatch({ baseOffset: 0 }).bytes.length;
   expect(points).toBeGreaterThan(expected / 1200);
   expect(points).toBeLessThan(expected / 1000);
+});
+
+test("holds a bounded number of entries in memory before they are due on the disk", () => {
+  const at = place();
+  const index = SegmentIndex.empty(at);
+  const stored = (): number => {
+    const file = at.disk.paths().find((path) => path.endsWith(".index"));
+    if (file === undefined) return 0;
+    return (at.disk.bytesOf(file).length - indexHeaderBytes) / offsetEntryBytes;
+  };
+  for (let i = 0; i < indexEntriesPendingMax; i++) {
+    index.flushIfDue();
+    expect(stored()).toBe(0);
+    index.add(point(i));
+  }
+  index.flushIfDue();
+  expect(stored()).toBe(indexEntriesPendingMax);
+  index.close();
 });

@@ -88,6 +88,29 @@ describe("a partition under journal durability", () => {
     expect(settled).toEqual([0, 1, 2, 3, 4]);
   });
 
+  it("closes a commit before it is larger than an object may be; a larger append is one of its own", async () => {
+    const held = heldRig();
+    const { rig, syncs } = held;
+    await rig.start();
+    const owner = await rig.partitions.open(await rig.createTopic("t", { configs: journal }), 0);
+    held.hold = true;
+    const first = durable(owner, batchOf([0]));
+    await turn();
+    const written = rig.partitions.journal;
+    const large = batchOf([2], { padding: rig.limits.journalObjectBytes });
+    const seqs = [written.nextSeq];
+    const next = [batchOf([1]), large, batchOf([3])].map((batch) => durable(owner, batch));
+    const answers = [first, ...next];
+    const settled = watch(answers);
+    while (settled.length < answers.length) {
+      await letGo(syncs);
+      if (written.nextSeq !== seqs.at(-1)) seqs.push(written.nextSeq);
+    }
+    expect((await Promise.all(answers)).map(offsetOf)).toEqual([0, 1, 2, 3]);
+    // Before it, it alone, and after it.
+    expect(seqs).toEqual([1, 2, 3, 4]);
+  });
+
   it("holds back a duplicate's and a refused batch's reply until what they reveal is durable", async () => {
     const held = heldRig();
     const { rig, syncs } = held;

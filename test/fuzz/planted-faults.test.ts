@@ -4,6 +4,7 @@ import { expect, test } from "vitest";
 import { batchFormat, openTestLog } from "../fixtures/partition-log.ts";
 import { type Decoder, valueOr } from "./decoders/decoder.ts";
 import { DecoderTarget } from "./decoders/decoders.ts";
+import { mutateJson } from "./mutate-json.ts";
 import type { Plant } from "./handlers/fuzz-broker.ts";
 import { HandlerTarget } from "./handlers/handlers.ts";
 import type { Reopen } from "./recovery/log-case.ts";
@@ -24,6 +25,18 @@ function decoderThat(name: string, read: (reader: Reader) => unknown): Decoder {
     samples: [Uint8Array.of(0, 0, 0, 2, 0, 0, 0, 7, 0, 0, 0, 9)],
     read: (bytes) => valueOr(DecodeError, () => read(new Reader(bytes))),
   };
+}
+
+function jsonBytes(json: unknown): Uint8Array {
+  return new TextEncoder().encode(JSON.stringify(json));
+}
+
+function jsonOf(bytes: Uint8Array): unknown {
+  try {
+    return JSON.parse(new TextDecoder().decode(bytes));
+  } catch {
+    return undefined;
+  }
 }
 
 const decoders: readonly { readonly decoder: Decoder; readonly what: RegExp }[] = [
@@ -47,6 +60,20 @@ const decoders: readonly { readonly decoder: Decoder; readonly what: RegExp }[] 
       return sum;
     }),
     what: /took/u,
+  },
+  {
+    decoder: {
+      name: "takes what lies in a list for what is written there",
+      samples: [jsonBytes({ slots: [{ slot: 3 }, { slot: 9 }] })],
+      mutate: (sample, chance) => jsonBytes(mutateJson(jsonOf(sample), chance)),
+      read: async (bytes) => {
+        const { slots } = (jsonOf(bytes) ?? {}) as { readonly slots?: unknown };
+        if (!Array.isArray(slots)) return "refused";
+        const known = slots.map(({ slot }: { readonly slot: number }) => slot);
+        return known.every(Number.isSafeInteger) ? "value" : "refused";
+      },
+    },
+    what: /threw TypeError/u,
   },
 ];
 

@@ -1,5 +1,7 @@
 import type { Chance } from "../chance.ts";
 
+export type ReadOutcome = "value" | "refused";
+
 /** Something that reads bytes from outside. */
 export interface Decoder {
   readonly name: string;
@@ -9,7 +11,9 @@ export interface Decoder {
    * Reads any bytes: a value, or the one error that is declared for them. Throws whatever else
    * comes out, which is a finding.
    */
-  read(bytes: Uint8Array): "value" | "refused";
+  read(bytes: Uint8Array): ReadOutcome | Promise<ReadOutcome>;
+  /** Changes a sample in a way of its own, in most cases; `mutateBytes` does in the others. */
+  readonly mutate?: (sample: Uint8Array, chance: Chance) => Uint8Array;
   /**
    * Makes checksums hold again, as far as the input has them, so that what lies behind them is
    * reached. Absent where there is none.
@@ -19,10 +23,10 @@ export interface Decoder {
   readonly outputBytesMax?: number;
 }
 
-type ErrorClass = abstract new (...args: never[]) => Error;
+export type ErrorClass = abstract new (...args: never[]) => Error;
 
 /** Runs `decode`; an error of the class is a refusal, any other one goes on. */
-export function valueOr(Declared: ErrorClass, decode: () => unknown): "value" | "refused" {
+export function valueOr(Declared: ErrorClass, decode: () => unknown): ReadOutcome {
   try {
     decode();
     return "value";

@@ -3,8 +3,10 @@ import { Chance } from "../chance.ts";
 import { mutateBytes } from "../mutate-bytes.ts";
 import type { Target } from "../target.ts";
 import type { Decoder } from "./decoder.ts";
+import { itemDecoders } from "./items.ts";
 import { logFileDecoders } from "./log-files.ts";
 import { messageDecoders } from "./messages.ts";
+import { metadataHostDecoders } from "./metadata-host.ts";
 import { recordDecoders } from "./records.ts";
 import { textDecoders } from "./texts.ts";
 import { tierObjectDecoders } from "./tier-objects.ts";
@@ -39,7 +41,10 @@ export class DecoderTarget implements Target {
   static async all(): Promise<DecoderTarget> {
     const [messages, files] = await Promise.all([messageDecoders(), logFileDecoders()]);
     // Messages are many and alike: the others come as often as all of them together.
-    const others = [...[...recordDecoders(), ...files, ...textDecoders()], ...tierObjectDecoders()];
+    const others = [
+      ...[...recordDecoders(), ...files, ...textDecoders(), ...tierObjectDecoders()],
+      ...[...itemDecoders(), ...metadataHostDecoders()],
+    ];
     const times = Math.ceil(messages.length / others.length);
     const woven = messages.flatMap((message, index) => {
       const other = others[index % others.length];
@@ -54,31 +59,28 @@ export class DecoderTarget implements Target {
     return new Set(this.#decoders.map(({ name }) => name)).size;
   }
 
-  run(seed: number): Promise<readonly string[]> {
+  async run(seed: number): Promise<readonly string[]> {
     const { decoder, index } = this.#decoderOf(seed);
     const input = inputOf(decoder, seed);
     const seen = this.#seen[index];
     if (seen !== undefined) seen.cases += 1;
-    const outcome = measured(decoder, input);
+    const outcome = await measured(decoder, input);
     if (outcome.kind === "value" && seen !== undefined) seen.values += 1;
-    const faults = faultsOf(decoder, input, outcome);
-    return Promise.resolve(
-      faults.length === 0
-        ? []
-        : [...faults.map((fault) => `${decoder.name}: ${fault}`), hex(input)],
-    );
+    const faults = await faultsOf(decoder, input, outcome);
+    if (faults.length === 0) return [];
+    return [...faults.map((fault) => `${decoder.name}: ${fault}`), hex(input)];
   }
 
   /** The shortest input in which, byte by byte, nothing more can be left out. */
   async shrink(seed: number): Promise<readonly string[]> {
     const { decoder } = this.#decoderOf(seed);
-    const fails = (input: Uint8Array): boolean =>
-      faultsOf(decoder, input, measured(decoder, input)).length > 0;
+    const fails = async (input: Uint8Array): Promise<boolean> =>
+      (await faultsOf(decoder, input, await measured(decoder, input))).length > 0;
     let input = inputOf(decoder, seed);
     for (let step = Math.ceil(input.length / 2); step >= 1; step = Math.floor(step / 2)) {
       for (let at = 0; at < input.length; ) {
         const rest = new Uint8Array([...input.subarray(0, at), ...input.subarray(at + step)]);
-        if (fails(rest)) input = rest;
+        if (await fails(rest)) input = rest;
         else at += step;
       }
     }
@@ -134,7 +136,9 @@ function inputOf(decoder: Decoder, seed: number): Uint8Array {
   if (chance.perThousand(60)) return chance.bytes(chance.below(randomBytesMax));
   const sample = chance.pick(decoder.samples);
   if (chance.perThousand(20)) return new Uint8Array(sample);
-  const mutated = mutateBytes(sample, chance);
+  const { mutate } = decoder;
+  const isOwn = mutate !== undefined && chance.perThousand(800);
+  const mutated = isOwn ? mutate(sample, chance) : mutateBytes(sample, chance);
   if (decoder.seal !== undefined && chance.perThousand(700)) decoder.seal(mutated, chance);
   return mutated;
 }
@@ -143,14 +147,14 @@ type Outcome =
   | { readonly kind: "value" | "refused"; readonly ms: number; readonly allocatedBytes: number }
   | { readonly kind: "threw"; readonly error: unknown };
 
-function measured(decoder: Decoder, input: Uint8Array): Outcome {
+async function measured(decoder: Decoder, input: Uint8Array): Promise<Outcome> {
   // The decoder gets bytes of its own: some of them write in place.
   const bytes = new Uint8Array(input);
   const before = heapBytes();
   // The thread's own time, whatever else runs on the machine.
   const start = process.threadCpuUsage();
   try {
-    const kind = decoder.read(bytes);
+    const kind = await decoder.read(bytes);
     const { system, user } = process.threadCpuUsage(start);
     const ms = (system + user) / 1_000;
     return { kind, ms, allocatedBytes: heapBytes() - before };
@@ -164,14 +168,18 @@ function heapBytes(): number {
   return heap + external;
 }
 
-function faultsOf(decoder: Decoder, input: Uint8Array, first: Outcome): readonly string[] {
+async function faultsOf(
+  decoder: Decoder,
+  input: Uint8Array,
+  first: Outcome,
+): Promise<readonly string[]> {
   if (first.kind === "threw") return [`threw ${describe(first.error)}`];
   const bytesMax =
     allocatedBytesMin + allocatedPerByteMax * input.length + (decoder.outputBytesMax ?? 0);
   let { ms, allocatedBytes } = first;
   for (let left = measurementsMax; left > 0; left -= 1) {
     if (ms <= msMax && allocatedBytes <= bytesMax) break;
-    const again = measured(decoder, input);
+    const again = await measured(decoder, input);
     if (again.kind === "threw") return [`threw, when it was run again, ${describe(again.error)}`];
     ms = Math.min(ms, again.ms);
     allocatedBytes = Math.min(allocatedBytes, again.allocatedBytes);

@@ -11,7 +11,16 @@ import { uuidFromBase64, uuidFromHex } from "@millrace/wire";
 import { parseListener, listenerAddresses } from "../../../broker-fargate/src/listener-address.ts";
 import { firstSeqOf } from "../../../broker-fargate/src/journal/files/journal-files.ts";
 import { readOptions, UsageError } from "../../../broker-fargate/src/options.ts";
+import {
+  checkpointIncarnation,
+  readSegmentKey,
+} from "../../../broker-fargate/src/tier/object-keys.ts";
+import { parseSlots } from "../../../core/src/cluster/slot-list.ts";
 import { parseFileName } from "../../../core/src/log/file-names.ts";
+import { parseBesideName } from "../../../core/src/log/replacement.ts";
+import { readJaas } from "../../../core/src/security/jaas.ts";
+import { readPlain } from "../../../core/src/security/plain.ts";
+import { readClientFinal, readClientFirst } from "../../../core/src/security/scram-messages.ts";
 import { type Decoder, valueOr } from "./decoder.ts";
 
 /** What a person or an environment writes: every byte string is a text, if an odd one. */
@@ -102,6 +111,35 @@ function readConfig(text: string): "value" | "refused" {
 const isDefined = (value: unknown): "value" | "refused" =>
   value === undefined ? "refused" : "value";
 
+const segmentKeySample = `c/data/0a1b/${"7b".repeat(16)}/2/${"0".repeat(18)}40-7-3-5a5a`;
+
+/** What a client sends to log in, and what an operator writes for it. */
+function loginDecoders(): readonly Decoder[] {
+  const bytesDecoder = (
+    name: string,
+    samples: readonly string[],
+    read: (bytes: Uint8Array) => unknown,
+  ): Decoder => ({
+    name,
+    samples: samples.map((sample) => encoder.encode(sample)),
+    read: (bytes) => isDefined(read(bytes)),
+  });
+  const jaas = 'a.b.ScramLoginModule required username="carol" password="a\\"b";';
+  return [
+    bytesDecoder("PLAIN's message", ["\0carol\0secret", "me\0carol\0secret"], (bytes) => {
+      const message = readPlain(bytes);
+      return message.ok ? message : undefined;
+    }),
+    bytesDecoder(
+      "SCRAM's first message",
+      ["n,,n=carol,r=abcdef", "n,a=me,n=a=2Cb=3Dc,r=abc,tokenauth=true"],
+      readClientFirst,
+    ),
+    bytesDecoder("SCRAM's final message", ["c=biws,r=abcdef,p=AAAA"], readClientFinal),
+    textDecoder("JAAS entry", [jaas], (text) => (readJaas(text).ok ? "value" : "refused")),
+  ];
+}
+
 export function textDecoders(): readonly Decoder[] {
   const zeros = "0".repeat(20);
   return [
@@ -135,5 +173,16 @@ export function textDecoders(): readonly Decoder[] {
     textDecoder("name of a journal's file", [`${zeros}.journal`], (text) =>
       isDefined(firstSeqOf(text)),
     ),
+    textDecoder("name of a replacement's file", [`${zeros}-${zeros}.cleaned`], (text) =>
+      isDefined(parseBesideName(text)),
+    ),
+    textDecoder("list of slots", ["0,3,6-9", "", "15"], (text) => isDefined(parseSlots(text, 16))),
+    textDecoder("key of a cold segment", [segmentKeySample], (text) =>
+      isDefined(readSegmentKey("c", text)),
+    ),
+    textDecoder("key of a checkpoint", [`c/checkpoint/3-${"5a".repeat(16)}/${zeros}`], (text) =>
+      isDefined(checkpointIncarnation("c", text)),
+    ),
+    ...loginDecoders(),
   ];
 }

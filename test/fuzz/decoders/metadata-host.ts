@@ -90,7 +90,7 @@ function firstFrame(bytes: Uint8Array): Frame {
 function changeHeader(sample: Uint8Array, chance: Chance): Uint8Array {
   const { header, values } = firstFrame(sample);
   const changed = mutateJson(header, chance);
-  return new Uint8Array(encodeFrame((changed ?? {}) as object, [values]));
+  return new Uint8Array(encodeFrame(changed ?? {}, [values]));
 }
 
 /** The lengths in front, and that of the header where it can be told. */

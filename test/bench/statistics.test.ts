@@ -3,6 +3,7 @@ import {
   bucketsIn,
   bucketsSince,
   quantileBound,
+  quantileOf,
   ratioOf,
   type Spread,
   spreadOf,
@@ -15,6 +16,13 @@ it("takes the middle of an odd number of samples, in whatever order they came", 
 
 it("takes the mean of the two in the middle of an even number", () => {
   expect(spreadOf([10, 1, 2, 4]).median).toBe(3);
+});
+
+it("takes as a quantile a sample that was measured, the least and the largest included", () => {
+  const samples = [30, 10, 50, 20, 40, 60, 70, 80, 90, 100];
+  const shares = [0, 0.1, 0.11, 0.5, 0.9, 1];
+  expect(shares.map((share) => quantileOf(samples, share))).toEqual([10, 10, 20, 50, 90, 100]);
+  expect(() => quantileOf([], 0.5)).toThrow("of 0 samples");
 });
 
 it("refuses a figure without a measurement", () => {

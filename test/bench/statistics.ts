@@ -20,6 +20,14 @@ export function spreadOf(samples: readonly number[]): Spread {
   return { min: at(0), median, max: at(sorted.length - 1), count: sorted.length };
 }
 
+/** The smallest sample that this share of all of them does not exceed: always one that was measured. */
+export function quantileOf(samples: readonly number[], share: number): number {
+  const sorted = samples.toSorted((left, right) => left - right);
+  const found = sorted[Math.max(1, Math.ceil(share * sorted.length)) - 1];
+  if (found === undefined) throw new Error(`no quantile ${share} of ${samples.length} samples`);
+  return found;
+}
+
 /** Of the medians; throws where the second is zero, which is no measurement to compare with. */
 export function ratioOf(ours: Spread, theirs: Spread): number {
   if (theirs.median === 0) throw new Error("a ratio to a median of zero");

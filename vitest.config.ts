@@ -20,7 +20,7 @@ const config: ViteUserConfig = defineConfig({
           sequence: { groupOrder: 0 },
           include: [
             "{core,wire,adapters,broker-fargate,cli,sdk,control-api,functions,infra,tools,examples}/**/*.test.ts",
-            "test/{bench,cluster,contract,cost,simulation,model,gates,fuzz,compat,durability,soak}/**/*.test.ts",
+            "test/{bench,cluster,contract,cost,simulation,model,gates,fuzz,compat,durability,localstack,soak}/**/*.test.ts",
           ],
           exclude: [
             ...exclude,

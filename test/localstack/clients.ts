@@ -28,8 +28,9 @@ export async function sendAll(
   login: Login,
   topic: string,
   values: readonly string[],
+  mechanism: Mechanism = "SCRAM-SHA-512",
 ): Promise<readonly string[]> {
-  await using client = sdkClient(login);
+  await using client = sdkClient(login, mechanism);
   const to = client.topic(topic, { value: string() });
   const acknowledged: string[] = [];
   for (const value of values) {
@@ -39,26 +40,34 @@ export async function sendAll(
   return acknowledged;
 }
 
-/** Everything in the topic, until as many different values have come. */
-export async function readAll(
-  login: Login,
-  topic: string,
-  count: number,
-): Promise<ReadonlySet<string>> {
+export interface FoundRecord {
+  readonly partition: number;
+  readonly offset: number;
+  readonly value: string;
+}
+
+/** Every partition of the topic, from its beginning to where it ends now. */
+export async function readAll(login: Login, topic: string): Promise<readonly FoundRecord[]> {
   await using client = sdkClient(login, "PLAIN");
-  const values = new Set<string>();
+  const found: FoundRecord[] = [];
+  const ends = await client.admin.offsets(topic, "latest");
+  const unread = new Map(
+    ends.filter(({ offset }) => offset > 0).map((end) => [end.partition, end.offset]),
+  );
   const signal = AbortSignal.timeout(readMsMax);
   const from = client.topic(topic, { value: string() });
+  if (unread.size === 0) return found;
   try {
-    for await (const { value } of from.consume({ from: "earliest", signal })) {
-      values.add(value);
-      if (values.size >= count) break;
+    for await (const { offset, partition, value } of from.consume({ from: "earliest", signal })) {
+      found.push({ partition, offset, value });
+      if (offset + 1 >= (unread.get(partition) ?? 0)) unread.delete(partition);
+      if (unread.size === 0) break;
     }
   } catch (error) {
     // What did not come in time is missing in what is returned.
     if (!signal.aborted) throw error;
   }
-  return values;
+  return found;
 }
 
 /** Java's own client; what it printed. */

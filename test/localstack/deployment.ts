@@ -14,6 +14,8 @@ import { assembleImage } from "../fixtures/broker-image.ts";
 import { DynamoDb, StreamPump } from "./dynamodb.ts";
 import { Gateway } from "./gateway.ts";
 import { LambdaFunction } from "./lambda.ts";
+import { inBucket } from "./left-overs.ts";
+import { sleep } from "./steps.ts";
 import type { Endpoints } from "./stand-ins.ts";
 
 const region = "us-east-1";
@@ -86,19 +88,18 @@ export class LocalDeployment {
   async killAndTakeDisk(cluster: string, broker: number): Promise<void> {
     const pid = this.brokerPid(cluster, broker);
     process.kill(pid, "SIGKILL");
-    while (isAlive(pid)) await new Promise((resolve) => setTimeout(resolve, lookMs));
+    while (isAlive(pid)) await sleep(lookMs);
     rmSync(join(this.folder, cluster, `broker-${broker}`), { recursive: true, force: true });
   }
 
-  /** What is left of clusters, by where it is: tables, objects, files of processes. */
+  /** What is left of clusters, by where it is: tables, objects, uploads, files of processes. */
   async leftOvers(): Promise<readonly string[]> {
     const tables = await this.dynamodb.tableNames();
-    const listing = await fetch(`${this.#endpoints.s3}/${bucket}?list-type=2`);
-    const keys = [...(await listing.text()).matchAll(/<Key>([^<]*)<\/Key>/gu)];
+    const stored = await inBucket(this.#endpoints.s3, bucket);
     const files = readdirSync(this.folder, { recursive: true, withFileTypes: true });
     return [
       ...tables.filter((name) => name.startsWith(tablePrefix)).map((name) => `table ${name}`),
-      ...keys.map(([, key = ""]) => `object ${key}`),
+      ...stored,
       ...files
         .filter((entry) => entry.isFile())
         .map(({ name, parentPath }) => `file ${join(parentPath, name)}`),

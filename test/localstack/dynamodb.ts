@@ -1,3 +1,9 @@
+interface TablePage {
+  readonly TableNames: readonly string[];
+  /** Absent from the last page. */
+  readonly LastEvaluatedTableName?: string;
+}
+
 /** DynamoDB's own requests, by name: for what the project asks of it nowhere else. */
 export class DynamoDb {
   readonly #endpoint: string;
@@ -28,7 +34,14 @@ export class DynamoDb {
   }
 
   async tableNames(): Promise<readonly string[]> {
-    return (await this.ask<{ TableNames: string[] }>("ListTables", {})).TableNames;
+    const names: string[] = [];
+    for (let after: string | undefined, isLast = false; !isLast; isLast = after === undefined) {
+      const start = after === undefined ? {} : { ExclusiveStartTableName: after };
+      const page = await this.ask<TablePage>("ListTables", start);
+      names.push(...page.TableNames);
+      after = page.LastEvaluatedTableName;
+    }
+    return names;
   }
 
   /** The control table as the template has it; its stream's ARN. */

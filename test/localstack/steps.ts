@@ -19,9 +19,34 @@ export function stepsDone(): number {
   return done;
 }
 
+/** Who reads the run must not take for tried what was not. */
+export function leaveOut(what: string): void {
+  process.stdout.write(`left out: ${what}\n`);
+}
+
 export function equal(found: unknown, wanted: unknown): void {
   if (!Object.is(found, wanted)) {
     throw new Error(`wanted ${JSON.stringify(wanted)}, found ${JSON.stringify(found)}`);
+  }
+}
+
+export function sleep(ms: number): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, ms));
+}
+
+const lookMs = 5;
+const untilMsMax = 60_000;
+
+/** Looks until it is so; throws where it is not in time. */
+export async function until(
+  what: string,
+  isSo: () => boolean | Promise<boolean>,
+  { withinMs = untilMsMax }: { readonly withinMs?: number } = {},
+): Promise<void> {
+  const endsAt = performance.now() + withinMs;
+  while (!(await isSo())) {
+    if (performance.now() > endsAt) throw new Error(`not within ${withinMs} ms: ${what}`);
+    await sleep(lookMs);
   }
 }
 
@@ -34,14 +59,26 @@ export async function refusedLogin(
 ): Promise<void> {
   const endsAt = performance.now() + withinMs;
   for (;;) {
-    const said = await run().then(
-      () => "served",
-      (error: unknown) => causes(error).join(" ← "),
-    );
+    const said = await outcomeOf(run);
     if (/authenticat/iu.test(said)) return;
     if (performance.now() > endsAt) throw new Error(`wanted a refused login, found: ${said}`);
-    await new Promise((resolve) => setTimeout(resolve, betweenMs));
+    await sleep(betweenMs);
   }
+}
+
+/** Nothing is answered: the broker ends the connection of who should have logged in. */
+export async function endedConnection(run: () => Promise<unknown>): Promise<void> {
+  const said = await outcomeOf(run);
+  if (!said.startsWith("ConnectionError")) {
+    throw new Error(`wanted an ended connection, found: ${said}`);
+  }
+}
+
+function outcomeOf(run: () => Promise<unknown>): Promise<string> {
+  return run().then(
+    () => "served",
+    (error: unknown) => causes(error).join(" ← "),
+  );
 }
 
 function causes(error: unknown): readonly string[] {

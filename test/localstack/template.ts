@@ -1,7 +1,9 @@
+import { randomBytes } from "node:crypto";
 import type { Resources } from "../../infra/src/fixtures.ts";
 import { Aws } from "./aws.ts";
 
-const stackName = "millrace";
+/** Its own at each run: an endpoint that was named may have those of others. */
+const stackName = `millrace-${randomBytes(4).toString("hex")}`;
 const version = "2010-05-15";
 const assets = "cdk-hnb659fds-assets-123456789012-us-east-1";
 /** A zip archive of nothing: what is in a function's is not looked at here. */
@@ -115,7 +117,8 @@ function isRead(type: string): boolean {
 /** What `cdk bootstrap` leaves: its version, and the bucket with the bundles. */
 async function bootstrap(aws: Aws, text: string): Promise<void> {
   const Name = "/cdk-bootstrap/hnb659fds/version";
-  await aws.json("ssm", "AmazonSSM.PutParameter", { Name, Value: "30", Type: "String" });
+  const parameter = { Name, Value: "30", Type: "String", Overwrite: true };
+  await aws.json("ssm", "AmazonSSM.PutParameter", parameter);
   await aws.put("s3", `/${assets}`);
   const keys = new Set([...text.matchAll(/"S3Key": "([^"]+)"/gu)].map(([, key = ""]) => key));
   for (const key of keys) await aws.put("s3", `/${assets}/${key}`, emptyZip);

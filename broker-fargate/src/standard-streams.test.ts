@@ -75,3 +75,8 @@ test("a log that nobody reads is kept up to a bound: further lines are dropped u
   expect(before).toEqual(before.map((_, i) => String(i).padEnd(lineBytes - 1, ".")));
   expect(lines.length).toBeGreaterThan(before.length);
 });
+
+test("a log that was not read is written again once it is, with lines as long as those before", async () => {
+  const lines = await restOf(await stalled(), lineBytes);
+  expect(lines.at(-1)).toMatch(/^after\.+$/u);
+});

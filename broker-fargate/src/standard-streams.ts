@@ -13,6 +13,8 @@ export function logToStandardError(
   const retryEAGAIN = (): boolean => false;
   const log = destination({ dest: 2, sync: true, maxLength: keptLogBytesMax, retryEAGAIN });
   log.on("error", () => undefined);
+  // A line that finds no room is not tried, nor is what is kept: nothing would be written ever again.
+  log.on("drop", () => log.write(""));
   for (const stream of streams) stream.on("error", () => undefined);
   return log;
 }

@@ -57,4 +57,6 @@ export const controlTimeoutMsDefault: number = 30_000;
 export const controlRetryMsMax: number = 20_000;
 /** How often an operation that is waited for is looked at: at first, and after a while. */
 export const operationLookMsMin: number = 250;
+/** From one wait to the next: who waits hears of the end a third later than it came, at most. */
+export const operationLookGrowth = 1.3;
 export const operationLookMsMax: number = 5_000;

@@ -117,5 +117,6 @@ export const sdkLimitTests: Readonly<Record<string, LimitTest>> = {
     "a control plane that is overloaded is asked again, until the time for that is over",
   ),
   operationLookMsMin: { tuning: "how soon an operation is looked at again" },
+  operationLookGrowth: { tuning: "how much each of these waits is longer than the one before" },
   operationLookMsMax: { tuning: "the longest of these waits" },
 };

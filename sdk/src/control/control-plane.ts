@@ -1,5 +1,5 @@
 import { MillraceError } from "../errors.ts";
-import { operationLookMsMax, operationLookMsMin } from "../limits.ts";
+import { operationLookGrowth, operationLookMsMax, operationLookMsMin } from "../limits.ts";
 import { type Abortable, sleep } from "../timing.ts";
 import { Asking, type ControlPlaneOptions } from "./asking.ts";
 import { ClusterControl } from "./cluster-control.ts";
@@ -206,7 +206,7 @@ export class ControlOperations {
       if (operation.state === "succeeded") return operation;
       if (operation.state === "failed") throw failedOperation(operation);
       await sleep(lookMs, options.signal);
-      lookMs = Math.min(operationLookMsMax, lookMs * 2);
+      lookMs = Math.min(operationLookMsMax, lookMs * operationLookGrowth);
     }
   }
 }

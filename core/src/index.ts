@@ -43,6 +43,7 @@ export * from "./cluster/version-item.ts";
 export * from "./cluster/watch.ts";
 export * from "./cluster/slots.ts";
 export * from "./cluster/topic.ts";
+export * from "./cluster/unreadable-item.ts";
 export * from "./cluster/topic-name.ts";
 export * from "./cluster/limits.ts";
 export * from "./cluster/topic-changes.ts";

@@ -7,6 +7,7 @@ import {
   keysUnder,
   type Slot,
   slot as slotOf,
+  readingItem,
   UnreadableItemError,
 } from "@millrace/core";
 import { readAll, retried, type StoreAccess } from "../cluster/persist.ts";
@@ -40,13 +41,14 @@ export async function loadSlot(
   for (const [first, ...further] of itemsByName.values()) {
     if (first === undefined) continue;
     const { groupId, snapshot } = readGroup(first, further);
-    const classic = ClassicGroup.restore(groupId, snapshot);
+    const classic = readingItem(first.key, () => ClassicGroup.restore(groupId, snapshot));
     groups.hold(groupId, { classic, itemCount: 1 + further.length });
   }
   for await (const item of readAll(access, keysUnder(offsetsRange(groups.slot), pageLimit))) {
     writer.learn(item);
     const { groupId, offsets } = readBlock(item);
-    groups.hold(groupId).offsets.restore(blockOf(item), offsets, unwrittenMs);
+    const held = groups.hold(groupId).offsets;
+    readingItem(item.key, () => held.restore(blockOf(item), offsets, unwrittenMs));
   }
   for (const held of groups.groups.values()) groups.resume(held);
 }

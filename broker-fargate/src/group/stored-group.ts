@@ -9,6 +9,7 @@ import {
   type StoredOffset,
   type TopicId,
   topicId,
+  readingItem,
   UnreadableItemError,
 } from "@millrace/core";
 import { groupItemBytes } from "./limits.ts";
@@ -128,6 +129,10 @@ export function readBlock(item: Item): {
   readonly groupId: string;
   readonly offsets: readonly (readonly [TopicId, readonly StoredOffset[]])[];
 } {
+  return readingItem(item.key, () => blockOf(item));
+}
+
+function blockOf(item: Item): ReturnType<typeof readBlock> {
   const { groupId, offsets } = item.value;
   if (typeof offsets !== "object" || offsets === null || Array.isArray(offsets)) {
     throw new UnreadableItemError(item.key, "offsets is not an object");

@@ -1,4 +1,4 @@
-import { assert, keys, keysUnder } from "@millrace/core";
+import { keys, keysUnder, UnreadableItemError } from "@millrace/core";
 import type { ColdPart, Item, ItemValue, LeaderEpochStart, Write } from "@millrace/core";
 import { read, readAll } from "../cluster/persist.ts";
 import type { StoreAccess } from "../cluster/persist.ts";
@@ -102,14 +102,22 @@ function valueOf(part: ColdPart, epoch: number): ItemValue {
 function partOf(item: Item): ColdPart {
   const { object, bytes, batchesBytes, nextOffset, maxTimestamp, leaderEpochs } = item.value;
   const baseOffset = Number(item.key.slice(item.key.lastIndexOf("/") + 1));
-  assert(typeof object === "string" && typeof bytes === "number", "a segment names its object");
-  assert(typeof batchesBytes === "number", "a segment has batches");
-  assert(typeof nextOffset === "number" && nextOffset > baseOffset, "a segment has offsets");
-  assert(typeof maxTimestamp === "number" && Array.isArray(leaderEpochs), "a segment is complete");
-  const starts = (leaderEpochs as readonly unknown[]).map((pair): LeaderEpochStart => {
-    assert(Array.isArray(pair), "an epoch has a start");
-    const [epoch, startOffset]: readonly unknown[] = pair;
-    assert(typeof epoch === "number" && typeof startOffset === "number", "an epoch has a start");
+  if (
+    typeof object !== "string" ||
+    typeof bytes !== "number" ||
+    typeof batchesBytes !== "number" ||
+    typeof nextOffset !== "number" ||
+    typeof maxTimestamp !== "number" ||
+    !Array.isArray(leaderEpochs)
+  ) {
+    throw new UnreadableItemError(item.key, "a segment is not complete");
+  }
+  if (nextOffset <= baseOffset) throw new UnreadableItemError(item.key, "no offset is in it");
+  const starts = leaderEpochs.map((pair): LeaderEpochStart => {
+    const [epoch, startOffset]: readonly unknown[] = Array.isArray(pair) ? pair : [];
+    if (typeof epoch !== "number" || typeof startOffset !== "number") {
+      throw new UnreadableItemError(item.key, "a leader epoch has no start");
+    }
     return { epoch, startOffset };
   });
   const facts = { bytes, batchesBytes, baseOffset, nextOffset, maxTimestamp };

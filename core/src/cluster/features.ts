@@ -1,5 +1,5 @@
 import type { Item, ItemValue } from "../ports/metadata-store.ts";
-import { UnreadableItemError } from "./topic.ts";
+import { UnreadableItemError } from "./unreadable-item.ts";
 
 /** Levels of `millrace.version`, inclusive. */
 export interface SupportedVersions {

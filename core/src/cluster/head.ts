@@ -1,8 +1,7 @@
-import { assert } from "../assert.ts";
 import { type Epoch, epoch, type IncarnationId, incarnationId, type Slot } from "../ids.ts";
 import type { Item, ItemValue, Write } from "../ports/metadata-store.ts";
 import { keys } from "./keys.ts";
-import { UnreadableItemError } from "./topic.ts";
+import { readingItem, UnreadableItemError } from "./unreadable-item.ts";
 
 /**
  * A slot's head: who owns it, at which epoch, and where something of the slot lies that the owner
@@ -199,6 +198,10 @@ function headItem(head: Head): ItemValue {
 
 /** Throws UnreadableItemError. */
 export function readHead(item: Item): Head {
+  return readingItem(item.key, () => headOf(item));
+}
+
+function headOf(item: Item): Head {
   const { owner, epoch: given } = item.value;
   const sources: unknown = item.value["sources"];
   if (typeof given !== "number" || !Array.isArray(sources)) {
@@ -209,7 +212,9 @@ export function readHead(item: Item): Head {
     epoch: epoch(given),
     sources: sources.map((source: Record<string, unknown>) => {
       const { incarnation, epoch: from, released } = source;
-      assert(typeof incarnation === "string" && typeof from === "number", "a source is complete");
+      if (typeof incarnation !== "string" || typeof from !== "number") {
+        throw new UnreadableItemError(item.key, "a source is not complete");
+      }
       const read = { incarnation: incarnationId(incarnation), epoch: epoch(from) };
       return released === true ? { ...read, released } : read;
     }),

@@ -1,7 +1,7 @@
 import { type IncarnationId, incarnationId, type Slot } from "../ids.ts";
 import type { Item, ItemValue } from "../ports/metadata-store.ts";
 import { hotSlotsMax } from "./limits.ts";
-import { UnreadableItemError } from "./topic.ts";
+import { readingItem, UnreadableItemError } from "./unreadable-item.ts";
 
 /**
  * What a member says every `heartbeatMs`, put unconditionally by it alone. Only that the counter
@@ -45,6 +45,10 @@ export function heartbeatItem(heartbeat: Omit<Heartbeat, "incarnation">): ItemVa
 
 /** Throws UnreadableItemError. */
 export function readHeartbeat(item: Item): Heartbeat {
+  return readingItem(item.key, () => heartbeatOf(item));
+}
+
+function heartbeatOf(item: Item): Heartbeat {
   const { alone, counter, durable, load, slots, seen, draining } = item.value;
   if (typeof counter !== "number" || typeof durable !== "number" || typeof load !== "number") {
     throw new UnreadableItemError(item.key, "counter, durable or load is missing");

@@ -2,7 +2,7 @@ import { assert } from "../assert.ts";
 import { type IncarnationId, incarnationId } from "../ids.ts";
 import type { Item, ItemValue, JsonValue, Write } from "../ports/metadata-store.ts";
 import { keys } from "./keys.ts";
-import { UnreadableItemError } from "./topic.ts";
+import { readingItem, UnreadableItemError } from "./unreadable-item.ts";
 
 /**
  * The journal's part of an incarnation's item (ownership rules 3 and 11):
@@ -43,6 +43,10 @@ export type JournalChange =
 
 /** Throws UnreadableItemError. */
 export function readJournalItem(item: Item): JournalItem {
+  return readingItem(item.key, () => journalItemOf(item));
+}
+
+function journalItemOf(item: Item): JournalItem {
   const { state, trim, end, checkpoint, journal } = item.value;
   if (state !== "open" && state !== "closing" && state !== "closed") {
     throw new UnreadableItemError(item.key, "state is not one of a journal");

@@ -2,7 +2,7 @@ import { type BrokerId, epoch, type IncarnationId, incarnationId, type Slot } fr
 import type { Item, ItemValue, JsonValue } from "../ports/metadata-store.ts";
 import { type Leadership, type Move, noLeadership, type SlotLeader } from "./leadership.ts";
 import { formatSlots, parseSlots } from "./slot-list.ts";
-import { UnreadableItemError } from "./topic.ts";
+import { readingItem, UnreadableItemError } from "./unreadable-item.ts";
 
 /** From this level of `millrace.version` on, an assignment lists all slots of an epoch. */
 export const slotListsLevel = 2;
@@ -30,7 +30,7 @@ export function leadershipItem(leadership: Leadership, level: number): ItemValue
 /** The item with one incarnation more, and all else as it is, in whatever form that may be. */
 export function countedItem(item: Item | undefined): ItemValue {
   if (item === undefined) return { epoch: 0, incarnations: 1, assignments: [] };
-  return { ...item.value, incarnations: readCounts(item).incarnations + 1 };
+  return { ...item.value, incarnations: readWithoutLeaders(item, 0).incarnations + 1 };
 }
 
 /**
@@ -38,11 +38,15 @@ export function countedItem(item: Item | undefined): ItemValue {
  * version knows, nobody leads anything. Throws UnreadableItemError.
  */
 export function readWithoutLeaders(item: Item, slots: number): Leadership {
-  return { ...noLeadership(slots), ...readCounts(item) };
+  return { ...noLeadership(slots), ...readingItem(item.key, () => readCounts(item)) };
 }
 
 /** Throws UnreadableItemError. `slots`: how many the cluster has, from its format. */
 export function readLeadership(item: Item, slots: number): Leadership {
+  return readingItem(item.key, () => leadershipOf(item, slots));
+}
+
+function leadershipOf(item: Item, slots: number): Leadership {
   const { controller, assignments, moves } = item.value;
   const leaders = Array.from<SlotLeader | undefined>({ length: slots });
   for (const entry of listOf(item, assignments, "assignments")) assign(item, leaders, entry);

@@ -1,7 +1,7 @@
 import { type BrokerId, brokerId, type Epoch, type IncarnationId } from "../ids.ts";
 import type { Item, ItemValue, JsonValue } from "../ports/metadata-store.ts";
 import { incarnationOfKey, type JournalState, readJournalItem } from "./journal-item.ts";
-import { UnreadableItemError } from "./topic.ts";
+import { readingItem, UnreadableItemError } from "./unreadable-item.ts";
 
 /** A broker of the cluster, as its incarnation's item tells of it. */
 export interface Member {
@@ -44,6 +44,10 @@ export function memberItem(
 
 /** Throws UnreadableItemError. An item of a broker that is alone has no listeners. */
 export function readMember(item: Item): Member {
+  return readingItem(item.key, () => memberOf(item));
+}
+
+function memberOf(item: Item): Member {
   const { broker, listeners, rack, versions } = item.value;
   if (typeof broker !== "number") throw new UnreadableItemError(item.key, "broker is missing");
   const list: readonly unknown[] = Array.isArray(listeners) ? listeners : [];

@@ -1,5 +1,6 @@
 import { type TopicId, topicId } from "../ids.ts";
 import type { Item, ItemValue, JsonValue } from "../ports/metadata-store.ts";
+import { readingItem, UnreadableItemError } from "./unreadable-item.ts";
 
 /** A topic as the catalog holds it. A change makes a new object; partitions have none. */
 export interface Topic {
@@ -21,14 +22,6 @@ export interface StoredTopic {
   readonly stamp: string;
 }
 
-/** An item that this version cannot read: the broker must not start, or go on, with it. */
-export class UnreadableItemError extends Error {
-  override readonly name = "UnreadableItemError";
-  constructor(key: string, reason: string) {
-    super(`metadata item ${key} cannot be read: ${reason}`);
-  }
-}
-
 export function topicItem(topic: Topic, stamp: string): ItemValue {
   return {
     name: topic.name,
@@ -41,7 +34,12 @@ export function topicItem(topic: Topic, stamp: string): ItemValue {
   };
 }
 
+/** Throws UnreadableItemError. */
 export function readTopic(item: Item): StoredTopic {
+  return readingItem(item.key, () => storedTopicOf(item));
+}
+
+function storedTopicOf(item: Item): StoredTopic {
   const { name, id, partitions, replicationFactor, internal, configs, stamp } = item.value;
   if (typeof name !== "string" || typeof id !== "string" || typeof stamp !== "string") {
     throw new UnreadableItemError(item.key, "name, id or stamp is missing");

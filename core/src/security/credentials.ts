@@ -2,7 +2,7 @@
  * A user's credentials as they are stored: for each mechanism what SCRAM needs to check a password,
  * never the password. One item for each user, `user/{name}`; a user without credentials has none.
  */
-import { UnreadableItemError } from "../cluster/topic.ts";
+import { UnreadableItemError } from "../cluster/unreadable-item.ts";
 import type { Item, ItemValue, JsonValue } from "../ports/metadata-store.ts";
 import { type ScramMechanism, scramMechanisms } from "./mechanisms.ts";
 import type { ScramKeys } from "./scram.ts";

@@ -1,5 +1,4 @@
 import {
-  AssertionError,
   brokerId,
   ClassicGroup,
   decideClaim,
@@ -22,6 +21,7 @@ import {
   readFormat,
   readHead,
   readHeartbeat,
+  readingItem,
   readJournalItem,
   readLeadership,
   readMember,
@@ -45,7 +45,7 @@ import { SlotWrites } from "../../../broker-fargate/src/partition/slot-writes.ts
 import { ManifestItems } from "../../../broker-fargate/src/tier/manifest-items.ts";
 import type { Chance } from "../chance.ts";
 import { mutateJson } from "../mutate-json.ts";
-import { type Decoder, type ErrorClass, type ReadOutcome, valueOr } from "./decoder.ts";
+import { type Decoder, type ReadOutcome, valueOr } from "./decoder.ts";
 
 /**
  * The metadata store's items: JSON that this or another version wrote, as a store gives it back. An
@@ -58,11 +58,6 @@ interface ItemDecoder {
   readonly name: string;
   readonly samples: readonly (readonly Item[])[];
   readonly read: (first: Item, further: readonly Item[]) => unknown;
-  /**
-   * What it throws besides UnreadableItemError, which it declares: RangeError for an id that is none,
-   * AssertionError for what no owner writes, TypeError for a null in a list. Known, and no more.
-   */
-  readonly undeclared?: readonly ErrorClass[];
 }
 
 function isItem(value: unknown): value is Item {
@@ -90,19 +85,7 @@ function mutate(sample: Uint8Array, chance: Chance): Uint8Array {
   return bytesOf(mutateJson(JSON.parse(utf8.decode(sample)), chance));
 }
 
-/** Of the reader; a refusal as `valueOr` counts it, with what the reader throws undeclared. */
-function outcomeOf(undeclared: readonly ErrorClass[], read: () => unknown): ReadOutcome {
-  return valueOr(UnreadableItemError, () => {
-    try {
-      read();
-    } catch (error) {
-      const isKnown = undeclared.some((Known) => error instanceof Known);
-      throw isKnown ? new UnreadableItemError("item", String(error)) : error;
-    }
-  });
-}
-
-function decoderOf({ name, read, samples, undeclared = [] }: ItemDecoder): Decoder {
+function decoderOf({ name, read, samples }: ItemDecoder): Decoder {
   return {
     name: `item: ${name}`,
     samples: samples.map(bytesOf),
@@ -110,7 +93,7 @@ function decoderOf({ name, read, samples, undeclared = [] }: ItemDecoder): Decod
     read: (bytes) => {
       const [first, ...further] = itemsOf(bytes) ?? [];
       if (first === undefined) return "refused";
-      return outcomeOf(undeclared, () => read(first, further));
+      return valueOr(UnreadableItemError, () => read(first, further));
     },
   };
 }
@@ -235,7 +218,7 @@ async function readSegments(bytes: Uint8Array): Promise<ReadOutcome> {
   const manifest = new ManifestItems(access, new SlotWrites(access));
   const read = manifest.segments({ slot: slot(7), topicId: topic, partition: 2 });
   const [outcome] = await Promise.allSettled([read]);
-  return outcomeOf([AssertionError], () => {
+  return valueOr(UnreadableItemError, () => {
     if (outcome.status === "rejected") throw outcome.reason;
   });
 }
@@ -247,14 +230,12 @@ const readers: readonly ItemDecoder[] = [
     name: "head",
     samples: each(heads()),
     read: readHead,
-    undeclared: [RangeError, AssertionError, TypeError],
   },
-  { name: "journal", samples: each(members()), read: readJournalItem, undeclared: [RangeError] },
+  { name: "journal", samples: each(members()), read: readJournalItem },
   {
     name: "member",
     samples: each(members()),
     read: readMember,
-    undeclared: [RangeError, AssertionError],
   },
   {
     name: "heartbeat",
@@ -266,11 +247,9 @@ const readers: readonly ItemDecoder[] = [
       }),
     ),
     read: readHeartbeat,
-    undeclared: [RangeError],
   },
   {
     name: "leadership",
-    undeclared: [RangeError, TypeError],
     samples: each(leaderships),
     read: (item) => {
       const { leaders } = readLeadership(item, slots);
@@ -279,13 +258,11 @@ const readers: readonly ItemDecoder[] = [
   },
   {
     name: "leadership's counts",
-    undeclared: [RangeError],
     samples: each(leaderships),
     read: (item) => readWithoutLeaders(item, slots),
   },
   {
     name: "topic",
-    undeclared: [RangeError],
     samples: each([
       itemAt(
         keys.topic("orders"),
@@ -334,18 +311,19 @@ const readers: readonly ItemDecoder[] = [
   },
   {
     name: "group",
-    undeclared: [AssertionError],
     samples: [group(5), group(9_000), emptyGroup],
     read: (first, further) => {
       const { groupId, snapshot } = readGroup(first, further);
-      ClassicGroup.restore(groupId, snapshot);
+      readingItem(first.key, () => ClassicGroup.restore(groupId, snapshot));
     },
   },
   {
     name: "committed offsets",
-    undeclared: [RangeError, AssertionError],
     samples: [[block]],
-    read: (item) => new GroupOffsets().restore(0, readBlock(item).offsets, 0),
+    read: (item) => {
+      const { offsets } = readBlock(item);
+      readingItem(item.key, () => new GroupOffsets().restore(0, offsets, 0));
+    },
   },
 ];
 

@@ -1,7 +1,7 @@
 /** What `cdk deploy` runs first: the command of cdk.json, as it stands there. */
 import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { delimiter, join } from "node:path";
 import { expect, test } from "vitest";
 import { runToEnd } from "../compat/processes.ts";
 
@@ -21,8 +21,8 @@ interface Synthesis {
 
 function synthesise({ command, into, told }: Synthesis) {
   const env = {
-    // Nobody's: no account is looked at.
-    PATH: process.env["PATH"] ?? "",
+    // As npm has it, and nothing else: no account is looked at.
+    PATH: [join(root, "node_modules/.bin"), process.env["PATH"]].join(delimiter),
     CDK_OUTDIR: into,
     CDK_CONTEXT_JSON: JSON.stringify({ millrace: told }),
   };

@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { pooledBytesMax, pooledBytesMin } from "./limits.ts";
+import { pooledBytesMax, pooledBytesMin, pooledSharedBytesMax } from "./limits.ts";
 import { BufferPool } from "./buffer-pool.ts";
 
 describe("the memory of frames", () => {
@@ -33,6 +33,19 @@ describe("the memory of frames", () => {
     for (const view of held) buffers.giveBack(view);
     const known = new Set(held.map((view) => view.buffer));
     const again = Array.from({ length: count + 5 }, () => buffers.take(mebibyte));
+    expect(again.filter((view) => known.has(view.buffer)).length).toBe(count);
+  });
+
+  test("that threads share is another's, and bounded by itself", () => {
+    const buffers = new BufferPool();
+    const mebibyte = 1024 * 1024;
+    const count = pooledSharedBytesMax / mebibyte;
+    const held = Array.from({ length: count + 5 }, () => buffers.takeShared(mebibyte - 1));
+    for (const view of held) buffers.giveBack(view);
+    const known = new Set(held.map((view) => view.buffer));
+    expect(known.has(buffers.take(mebibyte).buffer)).toBe(false);
+    const again = Array.from({ length: count + 5 }, () => buffers.takeShared(mebibyte));
+    expect(again.every((view) => view.buffer instanceof SharedArrayBuffer)).toBe(true);
     expect(again.filter((view) => known.has(view.buffer)).length).toBe(count);
   });
 

@@ -157,6 +157,11 @@ export const brokerLimitTests: Readonly<Record<string, LimitTest>> = {
     "broker-fargate/src/buffer-pool.test.ts",
     "that is kept for use again is bounded",
   ),
+  pooledSharedBytesMax: met(
+    "left to the garbage collector",
+    "broker-fargate/src/buffer-pool.test.ts",
+    "that threads share is another's, and bounded by itself",
+  ),
   fetchedBytesPerTurnMax: met(
     "the rest is read in another turn",
     `${handlers}/fetch-handler.test.ts`,

@@ -9,6 +9,7 @@ import {
 } from "node:fs";
 import { parentPort, workerData } from "node:worker_threads";
 import { assert } from "@millrace/core";
+import { copyShared } from "./copy-shared.ts";
 import {
   objectSyncBytes,
   objectWriteBytes,
@@ -26,9 +27,12 @@ export interface WriterStart {
 export interface WrittenPiece {
   readonly file: number;
   readonly path: string;
-  /** `bytes` from its beginning are the piece. It is sent back with the answer. */
-  readonly memory: ArrayBuffer;
+  /** What it is made of, one after another, in memory that is shared until the answer. */
+  readonly spans: readonly Uint8Array[];
+  /** In all of them. */
   readonly bytes: number;
+  /** Told again with the answer. */
+  readonly ticket: number;
   /** In the file. */
   readonly position: number;
   /** All but the last are whole blocks. */
@@ -38,7 +42,7 @@ export interface WrittenPiece {
 /** To each piece, once it is written; to the last one once the file is durable and closed. */
 export interface PieceAnswer {
   readonly file: number;
-  readonly memory: ArrayBuffer;
+  readonly ticket: number;
   readonly isLast: boolean;
   /** The system call failed: no more of this file is written. */
   readonly failure?: { readonly code: string; readonly message: string };
@@ -58,19 +62,19 @@ interface NewFile {
  * `writeObject` has them.
  */
 class PieceWriter {
-  readonly #staged: Uint8Array;
+  readonly #staged: Buffer;
   readonly #files = new Map<number, NewFile>();
   /** False once the file system refused. */
   #isDirect = true;
 
   constructor(staged: Uint8Array) {
-    this.#staged = staged;
+    this.#staged = Buffer.from(staged.buffer, staged.byteOffset, staged.byteLength);
   }
 
   /** Answers when the piece is written, or need not be. */
   write(piece: WrittenPiece, answer: (answer: PieceAnswer) => void): void {
-    const { file, isLast, memory, position } = piece;
-    const done = { file, isLast, memory };
+    const { file, isLast, position, ticket } = piece;
+    const done = { file, isLast, ticket };
     // It failed before: of what is on its way of it, nothing is written.
     if (position > 0 && !this.#files.has(file)) {
       answer(done);
@@ -116,24 +120,31 @@ class PieceWriter {
     return found;
   }
 
-  #append(file: NewFile, { bytes, memory, path, position }: WrittenPiece): void {
+  #append(file: NewFile, { bytes, path, position, spans }: WrittenPiece): void {
+    this.#stage(spans);
     if (file.isDirect) {
       const padded = Math.ceil(bytes / writtenBlockBytes) * writtenBlockBytes;
-      this.#staged.set(new Uint8Array(memory, 0, bytes));
       this.#staged.fill(0, bytes, padded);
       if (this.#appendDirectly(file, { bytes: padded, position })) return;
       reopen(file, path);
     }
-    const piece = new Uint8Array(memory, 0, bytes);
     for (let done = 0; done < bytes; ) {
       const length = Math.min(objectWriteBytes, bytes - done);
-      done += writeSync(file.descriptor, piece, done, length, position + done);
+      done += writeSync(file.descriptor, this.#staged, done, length, position + done);
     }
     file.unsyncedBytes += bytes;
     if (file.unsyncedBytes < objectSyncBytes) return;
     // In one go at the end it would keep everybody else's syncs waiting.
     fdatasyncSync(file.descriptor);
     file.unsyncedBytes = 0;
+  }
+
+  #stage(spans: readonly Uint8Array[]): void {
+    let at = 0;
+    for (const span of spans) {
+      copyShared(span, this.#staged, at);
+      at += span.length;
+    }
   }
 
   /** False: the file system can't, as where its blocks are larger than ours. */
@@ -208,7 +219,7 @@ export function serveObjectWrites(staged: Uint8Array = pagesOf(writerPieceBytes)
   assert(port !== null, "objects are written in a thread");
   const writer = new PieceWriter(staged);
   port.on("message", (piece: WrittenPiece) => {
-    writer.write(piece, (answer) => port.postMessage(answer, [answer.memory]));
+    writer.write(piece, (answer) => port.postMessage(answer));
   });
 }
 

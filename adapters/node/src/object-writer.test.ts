@@ -24,9 +24,18 @@ afterEach(async () => {
   rmSync(folder, { recursive: true, force: true });
 });
 
-/** Parts of these sizes, each of other bytes than the next one's. */
+/**
+ * Parts of these sizes, each of other bytes than the next one's. Of each two one lies in shared memory,
+ * at an odd address.
+ */
 function partsOf(sizes: readonly number[]): readonly Uint8Array[] {
-  return sizes.map((size, at) => Uint8Array.from({ length: size }, (_, byte) => byte * 7 + at));
+  return sizes.map((size, at) => {
+    const bytes = Uint8Array.from({ length: size }, (_, byte) => byte * 7 + at);
+    if (at % 2 === 0) return bytes;
+    const shared = new Uint8Array(new SharedArrayBuffer(size + at), at);
+    shared.set(bytes);
+    return shared;
+  });
 }
 
 async function written(sizes: readonly number[]): Promise<void> {

@@ -1,5 +1,6 @@
 import type { Worker } from "node:worker_threads";
-import { assert } from "@millrace/core";
+import { assert, isShared } from "@millrace/core";
+import { copyShared } from "./copy-shared.ts";
 import {
   writerHeapMebibytesMax,
   writerIdleMsMax,
@@ -15,9 +16,10 @@ interface WrittenFile {
 }
 
 /**
- * Writes new files on a thread of its own. The bytes go there in a few large pieces of memory, which go
- * to and fro: to wake a thread takes as long as to copy a megabyte, and on libuv's threads each of a
- * file's system calls wakes one. Files are written side by side, a piece of each in turn.
+ * Writes new files on a thread of its own, in a few large pieces: to wake a thread takes as long as to
+ * copy a megabyte, and on libuv's threads each of a file's system calls wakes one. What lies in shared
+ * memory is written from where it lies, all else copied. Files are written side by side, a piece of
+ * each in turn.
  *
  * The thread is started by the first file, and ends after some idle seconds. It keeps the process
  * alive while there is something to write.
@@ -74,13 +76,13 @@ export class ObjectWriter {
     const bytesInAll = parts.reduce((sum, { length }) => sum + length, 0);
     const source = new PartsReader(parts);
     for (let position = 0; ; ) {
-      const memory = await thread.memory();
+      const ticket = await thread.ticket();
       // It failed, or the thread did: whoever waits knows.
-      if (!this.#files.has(file) || !thread.isAlive) return thread.giveBack(memory);
+      if (!this.#files.has(file) || !thread.isAlive) return thread.giveBack(ticket);
       const bytes = Math.min(writerPieceBytes, bytesInAll - position);
-      source.copy(new Uint8Array(memory, 0, bytes));
+      const spans = source.take(bytes, thread.memoryOf(ticket));
       const isLast = position + bytes === bytesInAll;
-      thread.send({ file, path, memory, bytes, position, isLast });
+      thread.send({ file, path, spans, bytes, ticket, position, isLast });
       position += bytes;
       if (isLast) return;
     }
@@ -114,12 +116,14 @@ export class ObjectWriter {
   }
 }
 
-/** The thread, and the memory of pieces. Once dead it stays so. */
+/** The thread, and a ticket for each piece that may be on its way there. Once dead it stays so. */
 class WriterThread {
   readonly #worker: Worker;
   readonly #onDeath: (error: Error) => void;
-  readonly #free: ArrayBuffer[];
-  readonly #waiting: ((memory: ArrayBuffer) => void)[] = [];
+  readonly #free: number[] = Array.from({ length: writerPieces }, (_, ticket) => ticket);
+  /** By ticket: a piece's memory, for what is not shared already. */
+  readonly #memory: Buffer[] = [];
+  readonly #waiting: ((ticket: number) => void)[] = [];
   #isAlive = true;
 
   constructor(
@@ -129,12 +133,11 @@ class WriterThread {
       readonly onDeath: (error: Error) => void;
     },
   ) {
-    this.#free = Array.from({ length: writerPieces }, () => new ArrayBuffer(writerPieceBytes));
     this.#onDeath = on.onDeath;
     const start: WriterStart = { role: "writes objects" };
     this.#worker = startWorker(entry, { heapMebibytesMax: writerHeapMebibytesMax, start });
     this.#worker.on("message", (answer: PieceAnswer) => {
-      this.giveBack(answer.memory);
+      this.giveBack(answer.ticket);
       on.onAnswer(answer);
     });
     this.#worker.on("error", (error) => this.#died(error));
@@ -145,21 +148,26 @@ class WriterThread {
     return this.#isAlive;
   }
 
-  /** A piece's memory for whoever asked first; of a dead thread, some of no use. */
-  memory(): Promise<ArrayBuffer> {
+  /** A ticket for whoever asked first; of a dead thread, one of no use. */
+  ticket(): Promise<number> {
     const free = this.#isAlive ? this.#free.pop() : none;
     if (free !== undefined) return Promise.resolve(free);
     return new Promise((resolve) => this.#waiting.push(resolve));
   }
 
-  giveBack(memory: ArrayBuffer): void {
+  giveBack(ticket: number): void {
     const next = this.#waiting.shift();
-    if (next === undefined) this.#free.push(memory);
-    else next(memory);
+    if (next === undefined) this.#free.push(ticket);
+    else next(ticket);
+  }
+
+  memoryOf(ticket: number): Buffer {
+    this.#memory[ticket] ??= Buffer.from(new SharedArrayBuffer(writerPieceBytes));
+    return this.#memory[ticket];
   }
 
   send(piece: WrittenPiece): void {
-    this.#worker.postMessage(piece, [piece.memory]);
+    this.#worker.postMessage(piece, []);
   }
 
   /** From now on it keeps the process alive. */
@@ -199,20 +207,23 @@ class PartsReader {
     this.#parts = parts;
   }
 
-  /** The next bytes, as many as fit. */
-  copy(into: Uint8Array): void {
-    for (let done = 0; done < into.length; ) {
+  /** The next bytes: where they lie if they are shared, else copied into `memory`, which has room. */
+  take(bytes: number, memory: Buffer): readonly Uint8Array[] {
+    const spans: Uint8Array[] = [];
+    for (let done = 0; done < bytes; ) {
       const part = this.#parts[this.#part];
       assert(part !== undefined, "there are as many bytes as are asked for");
-      const taken = part.subarray(this.#at, this.#at + into.length - done);
-      into.set(taken, done);
+      const taken = part.subarray(this.#at, this.#at + bytes - done);
+      if (!isShared(taken)) copyShared(taken, memory, done);
+      spans.push(isShared(taken) ? taken : memory.subarray(done, done + taken.length));
       done += taken.length;
       this.#at += taken.length;
       if (this.#at < part.length) continue;
       this.#part += 1;
       this.#at = 0;
     }
+    return spans;
   }
 }
 
-const none = new ArrayBuffer(0);
+const none = -1;

@@ -113,7 +113,7 @@ export class WorkerThread {
     const { part, task } = sent;
     try {
       const moved = sent.bytes.filter((each) => !isShared(each));
-      if (part !== undefined) moved.push(part.into);
+      if (part !== undefined && !isShared(part.into)) moved.push(part.into);
       this.#worker.postMessage(
         sent,
         moved.map(({ buffer }) => buffer as ArrayBuffer),

@@ -77,7 +77,7 @@ export class WorkerPool implements SideWork {
     if (this.#isClosed) return Promise.reject(closed());
     const own = call.bytes.filter((each) => !isShared(each));
     if (call.bytesAre === "moved") own.forEach(assertMovable);
-    if (call.part !== undefined) assertMovable(call.part.into);
+    if (call.part !== undefined && !isShared(call.part.into)) assertMovable(call.part.into);
     const byteLength = own.reduce((sum, { length }) => sum + length, call.part?.bytes ?? 0);
     const { urgency } = call;
     return new Promise((resolve, reject) => {

@@ -1,6 +1,6 @@
-import { assert, SideWorkError } from "@millrace/core";
+import { SideWorkError } from "@millrace/core";
 import type { PartitionLog, ReadAhead, ReadBuffers, ReadRange, SideWork } from "@millrace/core";
-import { type CheckAsk, checkBatchesName, type CheckSaid } from "../side-work/check-batches.ts";
+import { checkBatchesName, type CheckSaid } from "../side-work/check-batches.ts";
 import type { TierLimits } from "./limits.ts";
 
 export interface CheckedReadsDeps {
@@ -32,21 +32,17 @@ export class CheckedReads {
     const place = log.placeOf(range);
     if (place === undefined || place.bytes < limits.asideReadBytesMin) return undefined;
     const { bytes, file, position } = place;
-    const into = new Uint8Array(buffers.take(bytes).buffer);
-    const told: CheckAsk = { bytes };
+    const into = buffers.takeShared(bytes);
     try {
-      const outcome = await sideWork.run({
-        ...{ task: checkBatchesName, urgency: "background", told },
+      const { says } = await sideWork.run({
+        ...{ task: checkBatchesName, urgency: "background", told: undefined },
         ...{ bytes: [], bytesAre: "moved", part: { file, position, bytes, into } },
       });
-      const { crc, soundBytes } = outcome.says as unknown as CheckSaid;
-      const [memory] = outcome.bytes;
-      assert(memory !== undefined && memory.length >= bytes, "the memory comes back");
-      return { place, bytes: memory.subarray(0, bytes), soundBytes, crc };
+      const { crc, soundBytes } = says as unknown as CheckSaid;
+      return { place, bytes: into, soundBytes, crc };
     } catch (error) {
-      // It was not moved: no thread has it, or will.
-      if (into.length > 0) buffers.giveBack(into);
-      // The log's own read tells what is wrong with the file, if it is that.
+      // The log's own read tells what is wrong with the file, if it is that. The memory is the
+      // collector's: a thread that is being ended may write into it for a while.
       if (error instanceof SideWorkError) return undefined;
       throw error;
     }

@@ -94,6 +94,29 @@ describe("the writer of checkpoints", () => {
     }
   });
 
+  it("gives the memory of runs back once they are stored, could not be, or are dropped", async () => {
+    const { givenBack, writer } = rig;
+    const images = [image(20), image(30), image(40), image(50)] as const;
+    const [first, second, third, fourth] = images.map(({ parts }) => parts.slice(0, -1));
+    const [expected] = first ?? [];
+    const copy = expected?.slice();
+    writer.addImage(images[0]);
+    writer.addImage(images[1]);
+    await rig.run(writer.flush());
+    expect(givenBack.splice(0)).toEqual([...(first ?? []), ...(second ?? [])]);
+    // Whoever had it again wrote into it at once.
+    const range = { from: 0, bytes: copy?.length ?? 0 };
+    expect(await rig.memory.readRange(keyOf(0), range)).toEqual(copy);
+    writer.addImage(images[2]);
+    rig.objectFaults.plan("put", ...manyTimes("requestLost", objectTriesMax));
+    await expect(rig.run(writer.flush())).rejects.toBeInstanceOf(ObjectError);
+    expect(givenBack.splice(0)).toEqual(third);
+    writer.addImage(images[3]);
+    writer.drop();
+    await rig.run(writer.flush());
+    expect(givenBack).toEqual(fourth);
+  });
+
   it("is full when another image would pass the limit, and never for the first one", () => {
     expect(rig.writer.isFullFor(10 * smallLimits.checkpointBytesMax)).toBe(false);
     const { bytes } = image();

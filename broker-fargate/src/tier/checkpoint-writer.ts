@@ -1,5 +1,5 @@
 import { assert } from "@millrace/core";
-import type { ColdPart, Epoch, IncarnationId, Random, Slot } from "@millrace/core";
+import type { ColdPart, Epoch, IncarnationId, Random, ReadBuffers, Slot } from "@millrace/core";
 import { encodeCheckpoint, encodeSlotSection, TIER_NONCE_BYTES } from "@millrace/wire";
 import type { CheckpointSlot, Crc32c, EncodedSlotSection, SlotSection } from "@millrace/wire";
 import type { RegisteredCheckpoint } from "./former-checkpoints.ts";
@@ -15,6 +15,8 @@ export interface CheckpointWriterDeps {
   readonly clusterId: string;
   readonly incarnation: IncarnationId;
   readonly limits: TierLimits;
+  /** Gets back what images were read into. */
+  readonly buffers: ReadBuffers;
   /** Names it as the incarnation's newest, on condition that its journal is open. */
   readonly register: (checkpoint: RegisteredCheckpoint) => Promise<void>;
 }
@@ -40,6 +42,8 @@ export class CheckpointWriter {
   /** The one that the incarnation's item names; -1: none. */
   #registered = -1;
   #images: Uint8Array[] = [];
+  /** Of those, runs of batches, which are nobody else's. */
+  #runs: Uint8Array[] = [];
   #imageBytes = 0;
   #sections: EncodedSlotSection[] = [];
 
@@ -79,10 +83,14 @@ export class CheckpointWriter {
     return this.#imageBytes > 0 && this.#imageBytes + bytes > this.#deps.limits.checkpointBytesMax;
   }
 
-  /** Takes the image into the checkpoint that collects; the part exists once `flush` resolved. */
+  /**
+   * Takes the image into the checkpoint that collects, with the memory of its runs; the part exists
+   * once `flush` resolved.
+   */
   addImage(image: Pick<WrittenImage, "parts" | "bytes" | "at">): ColdPart {
     const part = image.at(this.#key(this.#nextNumber), this.#imageBytes);
     this.#images.push(...image.parts);
+    this.#runs.push(...image.parts.slice(0, -1));
     this.#imageBytes += image.bytes;
     return part;
   }
@@ -99,21 +107,24 @@ export class CheckpointWriter {
   async flush(): Promise<void> {
     const images = this.#images;
     const sections = this.#sections;
+    const runs = this.#runs;
     if (images.length === 0 && sections.length === 0) return;
     const number = this.#nextNumber;
     this.#nextNumber += 1;
-    this.#images = [];
-    this.#imageBytes = 0;
-    this.#sections = [];
-    const { crc32c, incarnation, objects, random, register } = this.#deps;
+    this.#clear();
+    const { buffers, crc32c, incarnation, objects, random, register } = this.#deps;
     const changed = new Set(sections.map(({ slot }) => slot));
     const carried = this.#slots.filter(({ slot }) => !changed.has(slot));
     const nonce = random.bytes(TIER_NONCE_BYTES);
     const draft = { incarnation, number, nonce, imageParts: images, sections, carried };
     const encoded = encodeCheckpoint(draft, crc32c);
     this.#numbers.set(number, encoded.bytes);
-    const outcome = await objects.put(this.#key(number), encoded.parts);
-    assert(outcome === "stored", "an incarnation's numbers are its own");
+    try {
+      const outcome = await objects.put(this.#key(number), encoded.parts);
+      assert(outcome === "stored", "an incarnation's numbers are its own");
+    } finally {
+      for (const run of runs) buffers.giveBack(run);
+    }
     // It carries the lines of the one that was registered when it was begun.
     assert(number > this.#registered, "checkpoints are registered in their order");
     await register({ number, bytes: encoded.bytes });
@@ -124,7 +135,13 @@ export class CheckpointWriter {
   /** Drops what has collected since the last flush. */
   drop(): void {
     if (this.#images.length > 0) this.#nextNumber += 1;
+    for (const run of this.#runs) this.#deps.buffers.giveBack(run);
+    this.#clear();
+  }
+
+  #clear(): void {
     this.#images = [];
+    this.#runs = [];
     this.#imageBytes = 0;
     this.#sections = [];
   }

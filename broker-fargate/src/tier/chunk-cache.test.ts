@@ -26,6 +26,7 @@ class Rig {
   readonly cache = new ChunkCache({
     buffers: {
       take: (bytes) => this.buffers.take(bytes),
+      takeShared: (bytes) => this.buffers.takeShared(bytes),
       giveBack: (view) => this.buffers.giveBack(view),
     },
     readRange: (object, { from, into = new Uint8Array() }) => {

@@ -128,6 +128,8 @@ export class CheckpointerRig {
   readonly writer: CheckpointWriter;
   readonly checkpointer: Checkpointer<TestOwner>;
   readonly registered: RegisteredCheckpoint[] = [];
+  /** By the writer of checkpoints, the oldest first. */
+  readonly givenBack: Uint8Array[] = [];
   /** As `begin 0` and `end 0`, by partition. */
   readonly covered: string[] = [];
   readonly copied: Slot[] = [];
@@ -168,6 +170,13 @@ export class CheckpointerRig {
     const { objects, manifest } = this;
     this.writer = new CheckpointWriter({
       ...{ objects, random, crc32c, clusterId, incarnation, limits },
+      buffers: {
+        ...spoiledBuffers,
+        giveBack: (view) => {
+          this.givenBack.push(view);
+          spoiledBuffers.giveBack(view);
+        },
+      },
       register: async (checkpoint) => {
         this.onRegister(checkpoint);
         this.registered.push(checkpoint);
@@ -307,13 +316,16 @@ const defaultSettings: TopicSettings = topicSettings(new Map([["remote.storage.e
 /** What is given back has other content at once: whoever still reads it gets no batches. */
 export const spoiledBuffers: ReadBuffers = {
   take: (bytes) => new Uint8Array(bytes),
+  takeShared: (bytes) => new Uint8Array(new SharedArrayBuffer(bytes)),
   giveBack: (view) => void view.fill(0xee),
 };
 
 export const freshBuffers: {
   readonly take: (bytes: number) => Uint8Array;
+  readonly takeShared: (bytes: number) => Uint8Array;
   readonly giveBack: () => void;
 } = {
   take: (bytes) => new Uint8Array(bytes),
+  takeShared: (bytes) => new Uint8Array(new SharedArrayBuffer(bytes)),
   giveBack: () => undefined,
 };

@@ -13,6 +13,7 @@ import {
   incarnation,
   smallLimits,
   topic,
+  spoiledBuffers,
 } from "./fixtures.ts";
 import { CheckpointDamagedError, FormerCheckpoints } from "./former-checkpoints.ts";
 import type { RegisteredCheckpoint } from "./former-checkpoints.ts";
@@ -59,7 +60,15 @@ describe("what former incarnations' checkpoints hold of slots", () => {
     const limits = smallLimits;
     const register = (checkpoint: RegisteredCheckpoint): Promise<void> =>
       name(of, checkpoint, state);
-    return new CheckpointWriter({ ...ids, objects, random, crc32c, limits, register });
+    return new CheckpointWriter({
+      ...ids,
+      objects,
+      random,
+      crc32c,
+      limits,
+      buffers: spoiledBuffers,
+      register,
+    });
   }
 
   async function name(

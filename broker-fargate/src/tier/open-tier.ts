@@ -92,6 +92,7 @@ export function openTier<Owner extends TieredOwner>(
 
 const leftToCollector: ReadBuffers = {
   take: (bytes) => new Uint8Array(bytes),
+  takeShared: (bytes) => new Uint8Array(new SharedArrayBuffer(bytes)),
   giveBack: () => undefined,
 };
 

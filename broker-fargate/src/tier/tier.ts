@@ -119,7 +119,7 @@ export class Tier<Owner extends TieredOwner> {
     });
     const ids = { clusterId, incarnation };
     const writer = new CheckpointWriter({
-      ...{ ...ids, objects, random, crc32c, limits },
+      ...{ ...ids, objects, random, crc32c, limits, buffers },
       register: (checkpoint) => this.#register(checkpoint),
     });
     this.#released = new ReleasedSlots({ ...deps, incarnation, writer });

@@ -73,13 +73,16 @@ interface PlaceToEnd extends Place {
 export interface ReadBuffers {
   /** A view of exactly `bytes`, with any content. */
   take(bytes: number): Uint8Array;
-  /** The reader, or whoever got the records, needs what `take` gave no more. */
+  /** The same, in memory that other threads see, too: it is neither moved nor copied to get there. */
+  takeShared(bytes: number): Uint8Array;
+  /** The reader, or whoever got the records, needs what it took no more. */
   giveBack(view: Uint8Array): void;
 }
 
 /** Leaves everything to the garbage collector. */
 const freshBuffers: ReadBuffers = {
   take: (bytes) => new Uint8Array(bytes),
+  takeShared: (bytes) => new Uint8Array(new SharedArrayBuffer(bytes)),
   giveBack: () => undefined,
 };
 

@@ -49,7 +49,7 @@ export interface FilePart {
   readonly position: number;
   /** All of them are read. */
   readonly bytes: number;
-  /** Has room for them, and gets them at its beginning. Moved, as `bytesAre` says it. */
+  /** Has room for them, and gets them at its beginning. Moved unless shared, as `bytesAre` says it. */
   readonly into: Uint8Array;
 }
 

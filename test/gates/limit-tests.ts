@@ -212,7 +212,11 @@ export const limitTests: Readonly<Record<string, Readonly<Record<string, LimitTe
       `${group}/coordinator.test.ts`,
       "not while offsets are committed again unchanged, not even over a restart",
     ),
-    slotsOpeningMax: { tuning: "how many slots with groups are opened at once" },
+    slotsOpeningMax: met(
+      "the other slots are opened next",
+      `${group}/held-slots.test.ts`,
+      "looks for groups in some slots at a time, and in the others after them",
+    ),
     slotReopenMs: met(
       "the slot is loaded again",
       `${group}/coordinator-faults.test.ts`,
@@ -226,7 +230,11 @@ export const limitTests: Readonly<Record<string, Readonly<Record<string, LimitTe
   "broker-fargate/src/compaction/limits.ts": compactionLimitTests,
   "core/src/compaction/limits.ts": keyLimitTests,
   "broker-fargate/src/partition/limits.ts": {
-    slotsApartMax: { tuning: "how many slots are written at once where one holds up the others" },
+    slotsApartMax: met(
+      "the other slots are written next",
+      `${partition}/slot-writes.test.ts`,
+      "is written for some slots at once where they could not be together, then for the others",
+    ),
     removalRetryMs: met(
       "what could not be removed is tried again",
       "broker-fargate/src/tier/tier.test.ts",
@@ -319,7 +327,11 @@ export const limitTests: Readonly<Record<string, Readonly<Record<string, LimitTe
       `${partition}/limits.test.ts`,
       "syncs a partition that is never idle often enough to bound what a restart verifies",
     ),
-    syncsInFlightMax: { tuning: "how many partitions are synced at once" },
+    syncsInFlightMax: met(
+      "the others wait",
+      `${partition}/left-files.test.ts`,
+      "removes some folders at a time; who gets a partition back waits for its own alone",
+    ),
     dutyPauseMs: { tuning: "how often background duties run" },
     replayLogsMax: met(
       "logs are synced and closed",

@@ -47,7 +47,11 @@ export const logLimitTests: Readonly<Record<string, LimitTest>> = {
     "core/src/log/segment-index.test.ts",
     "holds a bounded number of entries in memory before they are due on the disk",
   ),
-  cleanedSyncBytes: { tuning: "how much is written before a sync" },
+  cleanedSyncBytes: met(
+    "it is synced before more is written",
+    "core/src/log/cleaned-segment.test.ts",
+    "a cleaned segment wants a sync whenever so much of it was written",
+  ),
   scanWindowBytes: { tuning: "how much is read at once" },
   verifyWindowBytes: { tuning: "how much is read at once" },
   scanHeaderOnlyFromBytes: { tuning: "which of two ways to read headers is faster" },

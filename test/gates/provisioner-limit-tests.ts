@@ -64,7 +64,11 @@ export const operationLimitTests: LimitTests = {
     "what does not come to its end in time ends the operation",
   ),
   lookMsFirst: { tuning: "how soon it is looked again" },
-  lookMsMax: { tuning: "how seldom it is looked again" },
+  lookMsMax: met(
+    "it is looked at no more seldom",
+    runner,
+    "what takes long is looked at ever more seldom, down to a bound",
+  ),
   storeTriesMax: met(
     "MetadataError",
     "control-api/src/operations/control-store.test.ts",

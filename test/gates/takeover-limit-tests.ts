@@ -15,8 +15,16 @@ export const takeoverLimitTests: Readonly<Record<string, LimitTest>> = {
     "of many slots is completed though the store fails in the middle of the release",
   ),
   takeoverRetryMs: { tuning: "the pause before slots are tried again" },
-  adoptionsAtOnceMax: { tuning: "the other slots are copied next" },
-  copiesAtOnceMax: { tuning: "the other partitions of a crowded slot are copied next" },
+  adoptionsAtOnceMax: met(
+    "the other slots are copied next",
+    `${takeover}/lanes.test.ts`,
+    "copies what former owners have of some slots at a time, and the others after them",
+  ),
+  copiesAtOnceMax: met(
+    "the other partitions of a crowded slot are copied next",
+    `${takeover}/lanes.test.ts`,
+    "copies some partitions of a crowded slot at a time, and the others after them",
+  ),
   adoptionRetryMs: met(
     "what was lost, and is found, is read",
     `${takeover}/sources.test.ts`,

@@ -16,9 +16,12 @@ import {
 import { beforeEach, describe, expect, it } from "vitest";
 import { settled } from "../../../test/fixtures/test-cluster.ts";
 import { FencedError } from "../cluster/slot-claims.ts";
+import { slotsApartMax } from "./limits.ts";
 import { SlotWrites, type WritableSlot } from "./slot-writes.ts";
 
 const owner = incarnationId(`1-${"a".repeat(32)}`);
+
+const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
 
 function at(number: number, of = 1): WritableSlot {
   return { slot: slot(number), openSlot: { epoch: epoch(of) } };
@@ -92,6 +95,33 @@ describe("what an owner writes under its slots", () => {
     const outcomes = await settled(clock, Promise.allSettled(asked));
     expect(outcomes.map(({ status }) => status)).toEqual(["fulfilled", "rejected", "fulfilled"]);
     expect([await valueOf(1), await valueOf(2), await valueOf(3)]).toEqual([5, undefined, 5]);
+  });
+
+  it("is written for some slots at once where they could not be together, then for the others", async () => {
+    const numbers = Array.from({ length: slotsApartMax + 3 }, (_, i) => 10 + i);
+    await memory.transact(numbers.map((number) => head(slot(number), 1)));
+    const transact = store.transact.bind(store);
+    const begun: (() => void)[] = [];
+    store.transact = async (sent) => {
+      if (sent.length > 2) throw new MetadataError("busy", { retriable: true, applied: "no" });
+      await new Promise<void>((resolve) => begun.push(resolve));
+      return transact(sent);
+    };
+    const asked = Promise.all(numbers.map((number) => writes.write(at(number), [put(number, 7)])));
+    for (let turns = 0; turns < 100; turns += 1) {
+      clock.fireNext();
+      await turn();
+    }
+    expect(begun).toHaveLength(slotsApartMax);
+    begun[0]?.();
+    await turn();
+    expect(begun).toHaveLength(slotsApartMax + 1);
+    for (let ended = 1; ended < numbers.length; ended += 1) {
+      begun[ended]?.();
+      await turn();
+    }
+    await asked;
+    for (const number of numbers) expect(await valueOf(number)).toBe(7);
   });
 
   it("is not written at an older epoch beside what a newer one writes", async () => {

@@ -3,7 +3,14 @@ import { MemoryBrokerDriver } from "@millrace/adapter-memory";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { begun, type AtCall, Killed, MortalPorts, wanted, World } from "./fixtures.ts";
-import { deletedObjectsPage, failuresMax, leaseMs, stillMsMax } from "./limits.ts";
+import {
+  deletedObjectsPage,
+  failuresMax,
+  leaseMs,
+  lookMsFirst,
+  lookMsMax,
+  stillMsMax,
+} from "./limits.ts";
 import type { OperationId } from "./operation-record.ts";
 
 /** An operation in a world of its own, and what must be so when it has succeeded. */
@@ -292,6 +299,22 @@ it("what does not come to its end in time ends the operation", async () => {
   expect(world.clock.wallMs() - sinceMs).toBeGreaterThan(stillMsMax);
   const record = await world.operations.find(operation);
   expect(record?.fault).toMatchObject({ code: "step-timed-out", step: "store" });
+});
+
+it("what takes long is looked at ever more seldom, down to a bound", async () => {
+  const world = new World({ driver: new MemoryBrokerDriver({ looks: 1e9 }) });
+  const { operation } = begun(await world.clusters.create(wanted));
+  const pausesMs: number[] = [];
+  const after = world.clock.after.bind(world.clock);
+  world.clock.after = (delayMs, run) => {
+    pausesMs.push(delayMs);
+    return after(delayMs, run);
+  };
+  await world.runner().run(operation);
+  expect(pausesMs[0]).toBe(lookMsFirst);
+  expect(pausesMs.toSorted((a, b) => a - b)).toEqual(pausesMs);
+  expect(pausesMs.filter((ms) => ms === lookMsMax).length).toBeGreaterThan(10);
+  expect(Math.max(...pausesMs)).toBe(lookMsMax);
 });
 
 it("a deletion removes more objects than one go takes", async () => {

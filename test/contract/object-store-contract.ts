@@ -1,6 +1,9 @@
 import { AssertionError, ObjectError, type ObjectPage, type ObjectStore } from "@millrace/core";
 import fc from "fast-check";
 import { afterEach, describe, expect, it } from "vitest";
+import { bytesOf, expectSame, pattern, shared, text } from "./object-bytes.ts";
+
+const all = { from: 0, bytes: 2 ** 40 };
 
 /** One implementation under the contract: `reopen` closes the store and opens what it left. */
 export interface ObjectStoreSubject {
@@ -22,26 +25,6 @@ export function objectStoreContract(subject: ObjectStoreSubject): void {
     itDeletes(subject);
     itRefuses(subject);
   });
-}
-
-/** Bytes that tell where they stand, and in which object. */
-function pattern(bytes: number, seed = 0): Uint8Array {
-  const made = new Uint8Array(bytes);
-  for (let at = 0; at < bytes; at += 1) made[at] = at * 31 + (at >>> 8) * 7 + seed;
-  return made;
-}
-
-function text(found: Uint8Array | undefined): string | undefined {
-  return found === undefined ? undefined : new TextDecoder().decode(found);
-}
-
-const bytesOf = (letters: string): Uint8Array => new TextEncoder().encode(letters);
-const all = { from: 0, bytes: 2 ** 40 };
-
-/** `toEqual` takes minutes for megabytes. */
-function expectSame(found: Uint8Array | undefined, expected: Uint8Array): void {
-  expect(found?.length).toBe(expected.length);
-  expect(Buffer.compare(found ?? new Uint8Array(), expected)).toBe(0);
 }
 
 async function putAll(store: ObjectStore, keys: readonly string[]): Promise<void> {
@@ -118,6 +101,18 @@ function itKeepsObjects(subject: ObjectStoreSubject): void {
     expect((await store.list({ prefix: "", limit: 9 })).objects).toEqual([
       { key: "large", bytes: 25_000_000 },
     ]);
+  });
+
+  it("takes parts that lie in memory which threads share, wherever they lie there", async () => {
+    const store = await subject.open();
+    const whole = pattern(18_000_000);
+    const cuts = [0, 5, 1_000_003, 2_100_000, 2_100_001, 9_000_000, whole.length];
+    const parts = cuts.slice(1).map((to, n) => shared(whole.subarray(cuts[n], to), n));
+    const puts = [parts.slice(1, 2), parts.slice(0, 3), parts].map(async (some, n) => {
+      expect(await store.putIfAbsent(`shared/${n}`, some)).toBe("stored");
+      expectSame(await store.readRange(`shared/${n}`, all), Buffer.concat(some));
+    });
+    await Promise.all(puts);
   });
 
   it("shares no memory with its callers", async () => {

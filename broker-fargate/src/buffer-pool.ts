@@ -1,5 +1,6 @@
 import { isShared } from "@millrace/core";
-import { pooledBytesMax, pooledBytesMin, pooledSharedBytesMax } from "./limits.ts";
+import { pooledBytesMax, pooledBytesMin } from "./limits.ts";
+import { SharedSlabs } from "./shared-slabs.ts";
 
 /**
  * Memory for what passes through: requests' frames, records on their way from a file to a socket,
@@ -12,11 +13,10 @@ import { pooledBytesMax, pooledBytesMin, pooledSharedBytesMax } from "./limits.t
  * `pooledBytesMax` and `pooledSharedBytesMax`. Content is whatever the last user left.
  */
 export class BufferPool {
-  private readonly own = new IdleBuffers((size) => new ArrayBuffer(size), pooledBytesMax);
-  private readonly shared = new IdleBuffers(
-    (size) => new SharedArrayBuffer(size),
-    pooledSharedBytesMax,
-  );
+  private readonly shared = new SharedSlabs();
+  /** By the power of two that is their size. */
+  private readonly idle = new Map<number, ArrayBufferLike[]>();
+  private idleBytes = 0;
   private readonly bytesMin: number;
 
   /** A simulation, whose frames and reads are small, has smaller ones used again. */
@@ -26,7 +26,12 @@ export class BufferPool {
 
   /** A view of exactly `bytes`. */
   take(bytes: number): Uint8Array {
-    return bytes < this.bytesMin ? new Uint8Array(bytes) : this.own.take(bytes);
+    if (bytes < this.bytesMin) return new Uint8Array(bytes);
+    const size = sizeFor(bytes);
+    const buffer = this.idle.get(size)?.pop();
+    if (buffer === undefined) return new Uint8Array(new ArrayBuffer(size), 0, bytes);
+    this.idleBytes -= size;
+    return new Uint8Array(buffer, 0, bytes);
   }
 
   /**
@@ -34,46 +39,23 @@ export class BufferPool {
    * of how much of it is in use.
    */
   takeShared(bytes: number): Uint8Array {
-    if (bytes < this.bytesMin) return new Uint8Array(new SharedArrayBuffer(bytes));
     return this.shared.take(bytes);
   }
 
   /** For a view that was taken, or a part of it: once for each time. */
   giveBack(view: Uint8Array): void {
-    if (view.buffer.byteLength < this.bytesMin) return;
-    if (isShared(view)) this.shared.giveBack(view.buffer);
-    else this.own.giveBack(view.buffer);
-  }
-}
-
-/** Buffers that nobody uses now, up to so many bytes of them. */
-class IdleBuffers {
-  readonly #allocate: (size: number) => ArrayBufferLike;
-  readonly #bytesMax: number;
-  /** By the power of two that is their size. */
-  readonly #idle = new Map<number, ArrayBufferLike[]>();
-  #idleBytes = 0;
-
-  constructor(allocate: (size: number) => ArrayBufferLike, bytesMax: number) {
-    this.#allocate = allocate;
-    this.#bytesMax = bytesMax;
-  }
-
-  take(bytes: number): Uint8Array {
-    const size = sizeFor(bytes);
-    const buffer = this.#idle.get(size)?.pop();
-    if (buffer === undefined) return new Uint8Array(this.#allocate(size), 0, bytes);
-    this.#idleBytes -= size;
-    return new Uint8Array(buffer, 0, bytes);
-  }
-
-  giveBack(buffer: ArrayBufferLike): void {
+    const { buffer } = view;
+    if (isShared(view)) {
+      this.shared.giveBack(buffer);
+      return;
+    }
     const size = buffer.byteLength;
-    if (size !== sizeFor(size) || this.#idleBytes + size > this.#bytesMax) return;
-    const others = this.#idle.get(size);
-    if (others === undefined) this.#idle.set(size, [buffer]);
+    if (size < this.bytesMin || this.idleBytes + size > pooledBytesMax) return;
+    if (size !== sizeFor(size)) return;
+    const others = this.idle.get(size);
+    if (others === undefined) this.idle.set(size, [buffer]);
     else others.push(buffer);
-    this.#idleBytes += size;
+    this.idleBytes += size;
   }
 }
 

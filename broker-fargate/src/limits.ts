@@ -19,8 +19,13 @@ export const frameGrowthFactor = 4;
 export const pooledBytesMin: number = 16 * kibibyte;
 /** Memory that is kept for use again. */
 export const pooledBytesMax: number = 32 * mebibyte;
-/** Memory that threads see as well and that is kept for use again: what two cold segments take. */
+/**
+ * Memory that threads see as well and that is kept for use again: what two cold segments take, or a
+ * checkpoint and the image that did not fit it.
+ */
 export const pooledSharedBytesMax: number = 48 * mebibyte;
+/** Of that, what is allocated at once, and cut into what is asked for. */
+export const sharedSlabBytes: number = 4 * mebibyte;
 /** The smallest request header: key, version, correlation id. */
 export const requestHeaderBytesMin = 8;
 /** Strings of 16,000 bytes and more in one request: whoever keys a map by them looks at them all. */

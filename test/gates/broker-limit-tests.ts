@@ -159,8 +159,13 @@ export const brokerLimitTests: Readonly<Record<string, LimitTest>> = {
   ),
   pooledSharedBytesMax: met(
     "left to the garbage collector",
-    "broker-fargate/src/buffer-pool.test.ts",
-    "that threads share is another's, and bounded by itself",
+    "broker-fargate/src/shared-slabs.test.ts",
+    "is kept for use again up to a bound",
+  ),
+  sharedSlabBytes: met(
+    "a larger view has memory of its own",
+    "broker-fargate/src/shared-slabs.test.ts",
+    "of more than a slab is its own, and left to the garbage collector",
   ),
   fetchedBytesPerTurnMax: met(
     "the rest is read in another turn",

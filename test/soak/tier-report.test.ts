@@ -43,6 +43,15 @@ it.each([
   expect(renderTierSoak(beyond)).toContain("**beyond**");
 });
 
+it("names memory that went past its bound and came back", () => {
+  const flat = outcome();
+  const samples = flat.samples.map((one, i) =>
+    i === 20 ? { ...one, sample: { ...one.sample, "resident memory": 900 } } : one,
+  );
+  const peak = { ...flat, samples };
+  expect(tierFaults(peak)).toEqual([expect.stringContaining("resident memory, MiB: 900")]);
+});
+
 it("names memory that grows, unless the run is too short to tell", () => {
   const leaking = outcome({ "resident memory": 200 });
   expect(tierFaults(leaking)).toEqual([expect.stringContaining("resident memory grows by")]);

@@ -53,6 +53,11 @@ const reported: readonly TierSeries[] = [
   "objects",
   "size of the metadata",
 ];
+/**
+ * 130 of a process without load, 48 more for young objects, 256 of memory that is kept on purpose (the
+ * chunks' cache, both pools, indexes, compaction's keys), and as much again until V8 collects.
+ */
+const residentMebibytesMax = 640;
 const fileDescriptorsMax = openFilesMax + syncsMax + removalsMax + objectFilesOpenMax + 8;
 const warmUpShare = 0.5;
 /** In less time a slope is noise. */
@@ -82,6 +87,11 @@ function boundsOf({ localBytesMax, objectBytesMax, samples }: TierOutcome): read
   const largest = (value: (sample: TierSample) => number): number =>
     Math.max(...samples.map(({ sample }) => value(sample)));
   return [
+    {
+      what: "resident memory, MiB",
+      largest: largest((sample) => sample["resident memory"]),
+      max: residentMebibytesMax,
+    },
     {
       what: "local logs, MiB",
       largest: largest((sample) => sample["local logs"]),
@@ -141,7 +151,7 @@ ${verdict}
 
 ### Bounds
 
-Local logs: of each partition \`local.retention.bytes\` and two segments, and what was written since a check or an upload.
+Resident memory: what is kept on purpose, and as much again until it is collected. Local logs: of each partition \`local.retention.bytes\` and two segments, and what was written since a check or an upload.
 Objects: of each partition \`retention.bytes\` and one part more, what was written since a check, and in packs as much again as counts
 of them. Descriptors of files: what the disk holds open, what it syncs and removes, objects under way, and lmdb's.
 

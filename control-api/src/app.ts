@@ -43,7 +43,9 @@ export function controlApp(deps: ControlDependencies): App {
   mountApiKeys(app, deps);
   app.openAPIRegistry.registerComponent("securitySchemes", "apiKey", {
     ...{ type: "http", scheme: "bearer" },
-    description: "An API key of the control plane, or a token that its gateway knows.",
+    description:
+      "An API key of the control plane, or a token (JWT) that its gateway knows. Requests signed " +
+      "with AWS credentials (SigV4) go to the same paths under /iam, without it.",
   });
   refuseOtherMethods(app);
   app.notFound((context) => {

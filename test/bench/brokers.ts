@@ -43,7 +43,8 @@ export interface Broker extends Place {
   readonly readyMs: number;
 }
 
-const readyMsMax = 300_000;
+/** Kafka reads all that was written since its last checkpoint when it was killed. */
+const readyMsMax = 900_000;
 const shutdownMsMax = 180_000;
 const pollMs = 4;
 

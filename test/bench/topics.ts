@@ -2,7 +2,7 @@
 import type { WireClient } from "../fixtures/wire-client.ts";
 import { pause } from "./processes.ts";
 
-const servedMsMax = 300_000;
+const servedMsMax = 900_000;
 const pollMs = 20;
 const latestTimestamp = -1n;
 

@@ -8,7 +8,7 @@ import { baseOffsetsIn, batchFormat, openTestLog } from "../../../test/fixtures/
 import { BufferPool } from "../buffer-pool.ts";
 import { runRound } from "../compaction/fixtures.ts";
 import { CheckedReads } from "./checked-reads.ts";
-import { bytesIn, CheckpointerRig, freshBuffers, smallLimits, turn, wire } from "./fixtures.ts";
+import { bytesIn, CheckpointerRig, smallLimits, turn, wire } from "./fixtures.ts";
 import type { WrittenImage } from "./image-writer.ts";
 import { TailGoneError, TailReader } from "./tail-reader.ts";
 import { UploadPace } from "./upload-pace.ts";
@@ -20,9 +20,10 @@ function rigWith(changes: { readonly asideReadBytesMin?: number } = {}) {
   const owner = rig.owner(0);
   rig.append(owner, 6);
   const limits = { ...smallLimits, chunkBytes: 10_000, ...changes };
-  const reads = new CheckedReads({ sideWork, buffers: freshBuffers, limits });
+  const { buffers } = rig;
+  const reads = new CheckedReads({ sideWork, buffers, limits });
   const pace = new UploadPace(clock, limits);
-  const tails = new TailReader({ random, wire, limits, pace, reads });
+  const tails = new TailReader({ random, wire, limits, pace, reads, buffers });
   const to = owner.log.endOffset;
   const range: ReadRange = {
     ...{ from: 0, upTo: to, maxBytes: 10_000, atLeastOneBatch: true },
@@ -55,8 +56,8 @@ async function pairsOfKeys() {
   return { buffers, log, rig, owner: { ...rig.owner(0), log } };
 }
 
-function crcOf({ parts }: WrittenImage): number {
-  return crc32c(bytesIn(parts.slice(0, -1)));
+function crcOf({ runs }: WrittenImage): number {
+  return crc32c(bytesIn(runs));
 }
 
 function crcSaidBy({ bytes, parts }: WrittenImage): unknown {
@@ -73,7 +74,7 @@ describe("a tail's part", () => {
     pace.hurry();
     const inTurn = await readImage();
     expect(sideWork.calls).toBe(1);
-    expect(aside.parts.slice(0, -1)).toEqual(inTurn.parts.slice(0, -1));
+    expect(aside.runs).toEqual(inTurn.runs);
     expect(aside.at("", 0)).toEqual(inTurn.at("", 0));
     for (const image of [aside, inTurn]) expect(crcSaidBy(image)).toBe(crcOf(image));
   });
@@ -93,13 +94,13 @@ describe("a tail's part", () => {
     const limits = { ...smallLimits, chunkBytes: 2_048 };
     const reads = new CheckedReads({ sideWork, buffers, limits });
     const pace = new UploadPace(rig.clock, limits);
-    const tails = new TailReader({ random: rig.random, wire, limits, pace, reads });
+    const tails = new TailReader({ random: rig.random, wire, limits, pace, reads, buffers });
     pace.begin(1);
     const wish = { from: 0, to: log.endOffset, targetBytes: 2_000, producers: none };
     const image = await tails.readImage(owner, wish);
     expect(outcome).toBeDefined();
     // The former of each pair is gone.
-    expect(baseOffsetsIn(image.parts.slice(0, -1)).slice(0, 3)).toEqual([1, 3, 5]);
+    expect(baseOffsetsIn(image.runs).slice(0, 3)).toEqual([1, 3, 5]);
     expect(crcSaidBy(image)).toBe(crcOf(image));
   });
 
@@ -113,12 +114,12 @@ describe("a tail's part", () => {
   it("is read in a turn where the thread could not: it died, is busy, or found the file short", async () => {
     const { pace, readImage, sideWork } = rigWith();
     pace.begin(1);
-    const expected = (await readImage()).parts.slice(0, -1);
+    const expected = (await readImage()).runs;
     for (const reason of ["died", "busy", "unread", "closed"] as const) {
       sideWork.onCall = () => {
         throw new SideWorkError(reason, "planted");
       };
-      expect((await readImage()).parts.slice(0, -1)).toEqual(expected);
+      expect((await readImage()).runs).toEqual(expected);
     }
   });
 

@@ -97,7 +97,7 @@ describe("the writer of checkpoints", () => {
   it("gives the memory of runs back once they are stored, could not be, or are dropped", async () => {
     const { givenBack, writer } = rig;
     const images = [image(20), image(30), image(40), image(50)] as const;
-    const [first, second, third, fourth] = images.map(({ parts }) => parts.slice(0, -1));
+    const [first, second, third, fourth] = images.map(({ runs }) => runs);
     const [expected] = first ?? [];
     const copy = expected?.slice();
     writer.addImage(images[0]);

@@ -87,10 +87,10 @@ export class CheckpointWriter {
    * Takes the image into the checkpoint that collects, with the memory of its runs; the part exists
    * once `flush` resolved.
    */
-  addImage(image: Pick<WrittenImage, "parts" | "bytes" | "at">): ColdPart {
+  addImage(image: Pick<WrittenImage, "parts" | "runs" | "bytes" | "at">): ColdPart {
     const part = image.at(this.#key(this.#nextNumber), this.#imageBytes);
     this.#images.push(...image.parts);
-    this.#runs.push(...image.parts.slice(0, -1));
+    this.#runs.push(...image.runs);
     this.#imageBytes += image.bytes;
     return part;
   }

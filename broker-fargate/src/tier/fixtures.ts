@@ -8,7 +8,17 @@ import {
   SeededRandom,
   VirtualClock,
 } from "@millrace/adapter-memory";
-import { ColdLog, epoch, incarnationId, keys, slot, topicId, topicSettings } from "@millrace/core";
+import {
+  assert,
+  ColdLog,
+  epoch,
+  incarnationId,
+  isShared,
+  keys,
+  slot,
+  topicId,
+  topicSettings,
+} from "@millrace/core";
 import type {
   ColdPart,
   MetadataStore,
@@ -130,6 +140,8 @@ export class CheckpointerRig {
   readonly registered: RegisteredCheckpoint[] = [];
   /** By the writer of checkpoints, the oldest first. */
   readonly givenBack: Uint8Array[] = [];
+  /** What uploads are read into. */
+  readonly buffers: HeldBuffers = new HeldBuffers();
   /** As `begin 0` and `end 0`, by partition. */
   readonly covered: string[] = [];
   readonly copied: Slot[] = [];
@@ -174,7 +186,7 @@ export class CheckpointerRig {
         ...spoiledBuffers,
         giveBack: (view) => {
           this.givenBack.push(view);
-          spoiledBuffers.giveBack(view);
+          this.buffers.giveBack(view);
         },
       },
       register: async (checkpoint) => {
@@ -194,7 +206,7 @@ export class CheckpointerRig {
     this.#tails = new ImageTails({ wire, limits, readRange, warn });
     this.checkpointer = new Checkpointer<TestOwner>({
       ...{ clock, random, wire, limits, objects, manifest, writer: this.writer },
-      ...{ clusterId, incarnation, buffers: freshBuffers, sideWork: this.sideWork, warn },
+      ...{ clusterId, incarnation, buffers: this.buffers, sideWork: this.sideWork, warn },
       cover: {
         begin: ({ tiered }) => void this.covered.push(`begin ${tiered.partition}`),
         end: ({ tiered }) => void this.covered.push(`end ${tiered.partition}`),
@@ -223,7 +235,7 @@ export class CheckpointerRig {
     const segmentBytes = this.#segmentBytes;
     const config = { segmentBytes, segmentMs: 1e15, segmentIndexBytes: 10_000 };
     const log = openTestLog(this.#disk, {
-      directory,
+      ...{ directory, buffers: this.buffers },
       config: { ...config, indexIntervalBytes: 1 },
     });
     const cold = new ColdLog([], packs.find(topic, partition));
@@ -319,6 +331,28 @@ export const spoiledBuffers: ReadBuffers = {
   takeShared: (bytes) => new Uint8Array(new SharedArrayBuffer(bytes)),
   giveBack: (view) => void view.fill(0xee),
 };
+
+/** Knows who has its shared memory. What is given back has other content at once, too. */
+export class HeldBuffers implements ReadBuffers {
+  /** Taken, and not given back. */
+  readonly held: Set<ArrayBufferLike> = new Set();
+
+  take(bytes: number): Uint8Array {
+    return spoiledBuffers.take(bytes);
+  }
+
+  takeShared(bytes: number): Uint8Array {
+    const view = spoiledBuffers.takeShared(bytes);
+    this.held.add(view.buffer);
+    return view;
+  }
+
+  giveBack(view: Uint8Array): void {
+    const isHeld = this.held.delete(view.buffer);
+    assert(isHeld || !isShared(view), "memory comes back once");
+    spoiledBuffers.giveBack(view);
+  }
+}
 
 export const freshBuffers: {
   readonly take: (bytes: number) => Uint8Array;

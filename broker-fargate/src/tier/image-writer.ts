@@ -16,6 +16,8 @@ export interface ImageRange {
 export interface WrittenImage {
   /** Its bytes: the runs of batches as they were given, then what follows them. */
   readonly parts: readonly Uint8Array[];
+  /** Of those, the first, whose memory goes back to `ReadBuffers` when they are stored or will not be. */
+  readonly runs: readonly Uint8Array[];
   readonly bytes: number;
   /** What it is once it lies in an object. */
   at(object: string, position: number): ColdPart;
@@ -104,6 +106,7 @@ export class ImageWriter {
     const bytes = batchesBytes + tail.length;
     return {
       parts: [...this.#runs, tail],
+      runs: this.#runs,
       bytes,
       at: (object, position) => ({ object, position, bytes, ...facts }),
     };

@@ -133,6 +133,6 @@ export class PackRound {
     const image = await this.#objects.readRange(object, { from: position, bytes });
     if (image?.length !== bytes) throw new CheckpointDamagedError(`${object} is missing`);
     const at = (key: string, from: number): ColdPart => ({ ...part, object: key, position: from });
-    return this.#writer.addImage({ parts: [image], bytes, at });
+    return this.#writer.addImage({ parts: [image], runs: [], bytes, at });
   }
 }

@@ -1,4 +1,4 @@
-import { inLanes, type Slot } from "@millrace/core";
+import { inLanes, type ReadBuffers, type Slot } from "@millrace/core";
 import type { CheckpointWriter } from "./checkpoint-writer.ts";
 import { CheckpointDamagedError } from "./former-checkpoints.ts";
 import type { WrittenImage } from "./image-writer.ts";
@@ -25,6 +25,8 @@ export interface PackingDeps {
   readonly objects: ObjectAccess;
   readonly writer: CheckpointWriter;
   readonly tails: TailReader;
+  /** Gets back what images were read into that no checkpoint takes. */
+  readonly buffers: ReadBuffers;
   /** The slots whose packs are in memory. */
   readonly slots: () => Iterable<SlotPacks>;
   /** Slots that were handed over: what their packs lie in stays until the next owner copied it. */
@@ -100,8 +102,13 @@ export class Packing {
     const image = await this.#tryToRead(tail);
     if (image === undefined) return false;
     if (!round.hasRoomFor(image.bytes)) {
-      await this.#addSlots(round, only);
-      await round.flush();
+      try {
+        await this.#addSlots(round, only);
+        await round.flush();
+      } catch (error) {
+        for (const run of image.runs) this.#deps.buffers.giveBack(run);
+        throw error;
+      }
     }
     round.addTail(owner.tiered, image);
     // Where a gap between offsets ended it, the rest is the next round's.

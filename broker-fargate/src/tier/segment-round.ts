@@ -86,7 +86,7 @@ export class SegmentRound {
       try {
         return await owner.tiered.changes.put(image);
       } finally {
-        for (const run of image.parts.slice(0, -1)) buffers.giveBack(run);
+        for (const run of image.runs) buffers.giveBack(run);
       }
     } catch (error) {
       if (!(error instanceof PackedDamageError) || !error.isConfirmed) throw error;
@@ -109,7 +109,7 @@ export class SegmentRound {
     const nextOffset = Math.min(part.nextOffset, hotFrom, to);
     const offsets = { baseOffset: from, nextOffset };
     return tiered.changes.put({
-      ...{ parts: [found], bytes: found.length },
+      ...{ parts: [found], runs: [], bytes: found.length },
       at: (object, position) => ({ ...part, ...offsets, object, position, isLost: true }),
     });
   }

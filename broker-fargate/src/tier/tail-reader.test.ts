@@ -14,7 +14,7 @@ function rigWith(batches: number) {
   const limits = { ...smallLimits, uploadReadBytesPerTurn: 1 };
   const pace = new UploadPace(clock, limits);
   const reads = new CheckedReads({ sideWork: rig.sideWork, buffers: freshBuffers, limits });
-  const reader = new TailReader({ random, wire, limits, pace, reads });
+  const reader = new TailReader({ random, wire, limits, pace, reads, buffers: freshBuffers });
   const whole: ImageWish = {
     ...{ from: 0, to: owner.log.endOffset, targetBytes: Number.POSITIVE_INFINITY },
     producers: new Uint8Array(0),

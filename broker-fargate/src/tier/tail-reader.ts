@@ -1,8 +1,16 @@
 import { DiskError, viewOf } from "@millrace/core";
-import type { ColdPart, LogRead, PartitionLog, Random, ReadRange, Tail } from "@millrace/core";
+import type {
+  ColdPart,
+  LogRead,
+  PartitionLog,
+  Random,
+  ReadBuffers,
+  ReadRange,
+  Tail,
+} from "@millrace/core";
 import { TIER_NONCE_BYTES } from "@millrace/wire";
 import type { WireFormat } from "../partition/wire-format.ts";
-import type { CheckedReads } from "./checked-reads.ts";
+import type { CheckedAhead, CheckedReads } from "./checked-reads.ts";
 import { CheckpointDamagedError } from "./former-checkpoints.ts";
 import { ImageWriter } from "./image-writer.ts";
 import type { WrittenImage } from "./image-writer.ts";
@@ -55,6 +63,8 @@ export interface TailReaderDeps {
   readonly limits: TierLimits;
   readonly pace: UploadPace;
   readonly reads: CheckedReads;
+  /** What the batches of hot logs are read into; they get back what no image took. */
+  readonly buffers: ReadBuffers;
 }
 
 /** Which batches an image is made of. */
@@ -84,13 +94,27 @@ export class TailReader {
   }
 
   /**
-   * An image of the owner's batches. Rejects with DiskError, ObjectError, TailGoneError or
-   * PackedDamageError.
+   * An image of the owner's batches; whoever has it gives the memory of its runs back. Rejects with
+   * DiskError, ObjectError, TailGoneError or PackedDamageError.
    */
   async readImage(owner: TailOwner, wish: ImageWish): Promise<WrittenImage> {
-    const { limits, pace, random, wire } = this.#deps;
+    const taken = new Set<Uint8Array>();
+    try {
+      return await this.#readImage(owner, wish, taken);
+    } catch (error) {
+      for (const bytes of taken) this.#deps.buffers.giveBack(bytes);
+      throw error;
+    }
+  }
+
+  /** `taken`: what the image keeps. */
+  async #readImage(
+    owner: TailOwner,
+    { from, producers, targetBytes, to }: ImageWish,
+    taken: Set<Uint8Array>,
+  ): Promise<WrittenImage> {
+    const { buffers, limits, pace, random, wire } = this.#deps;
     const { partition, topicId } = owner.tiered;
-    const { from, producers, targetBytes, to } = wish;
     let image: ImageWriter | undefined;
     let next = from;
     let leftBytes = targetBytes;
@@ -99,6 +123,7 @@ export class TailReader {
       const maxBytes = Math.min(limits.chunkBytes, limits.uploadReadBytesPerTurn, leftBytes);
       const range = { from: next, maxBytes, upTo: to, atLeastOneBatch: true };
       const run = await this.#read(owner, range, whole);
+      for (const bytes of run.records) taken.add(bytes);
       await pace.read(bytesIn(run));
       if (owner.isOver) throw new TailGoneError(next);
       next = run.nextOffset;
@@ -110,6 +135,7 @@ export class TailReader {
         const room = image.roomFor(bytes, run.nextOffset);
         const isWhole = room === bytes.length;
         if (room > 0) image.add(bytes.subarray(0, room), isWhole ? run.crc : undefined);
+        else if (taken.delete(bytes)) buffers.giveBack(bytes);
         leftBytes -= room;
         if (isWhole) continue;
         // It ends here; one that has no batch at all leaves out what nothing lies in.
@@ -154,21 +180,30 @@ export class TailReader {
    * copy is deleted. Unless somebody waits for the image, a thread does that.
    */
   async #readHot(owner: TailOwner, range: ReadRange): Promise<HotRead | DiskError> {
-    const { pace, reads } = this.#deps;
+    const { buffers, pace, reads } = this.#deps;
     const { log } = owner;
     const checked = { ...range, checkedBelow: Number.POSITIVE_INFINITY };
+    let ahead: CheckedAhead | undefined;
+    let isUsed = false;
     try {
-      const ahead = await pace.unlessHurried(() => reads.ahead(log, checked));
+      ahead = await pace.unlessHurried(
+        () => reads.ahead(log, checked),
+        (late) => {
+          if (late !== undefined) buffers.giveBack(late.bytes);
+        },
+      );
       if (owner.isOver) throw new TailGoneError(range.from);
       if (ahead === undefined) return log.read(checked);
       const read = log.read({ ...checked, ahead });
-      const isKnown = read.kind === "ok" && read.ahead === ahead;
-      return isKnown && read.records[0]?.length === ahead.soundBytes
+      isUsed = read.kind === "ok" && read.ahead === ahead;
+      return isUsed && read.kind === "ok" && read.records[0]?.length === ahead.soundBytes
         ? { ...read, crc: ahead.crc }
         : read;
     } catch (error) {
       if (error instanceof DiskError) return error;
       throw error;
+    } finally {
+      if (ahead !== undefined && !isUsed) buffers.giveBack(ahead.bytes);
     }
   }
 

@@ -61,17 +61,29 @@ export class UploadPace {
 
   /**
    * What takes its time, while nobody waits for the round; undefined where somebody does, or comes to:
-   * then nobody waits for it any more.
+   * then nobody waits for it any more, and `onLate` gets what comes of it.
    */
-  async unlessHurried<Result>(begin: () => Promise<Result>): Promise<Result | undefined> {
+  async unlessHurried<Result>(
+    begin: () => Promise<Result>,
+    onLate: (result: Result) => void,
+  ): Promise<Result | undefined> {
     if (this.#bytesPerMs === Number.POSITIVE_INFINITY) return undefined;
+    let isLate = false;
     let letGo = (): void => undefined;
     const hurried = new Promise<undefined>((resolve) => {
-      letGo = () => resolve(undefined);
+      letGo = () => {
+        isLate = true;
+        resolve(undefined);
+      };
     });
+    const inTime = async (): Promise<Result> => {
+      const result = await begin();
+      if (isLate) onLate(result);
+      return result;
+    };
     this.#slow.add(letGo);
     try {
-      return await Promise.race([begin(), hurried]);
+      return await Promise.race([inTime(), hurried]);
     } finally {
       this.#slow.delete(letGo);
     }

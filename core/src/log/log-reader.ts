@@ -37,7 +37,7 @@ export interface ReadPlace {
 /** What was read at a place, for a read of the same range. */
 export interface ReadAhead {
   readonly place: ReadPlace;
-  /** As many as the place has, in memory that `ReadBuffers` gave. From then on it is the read's. */
+  /** As many as the place has. Where no records came of them, they are still whose who read them. */
   readonly bytes: Uint8Array;
   /** The first of them, so many, are whole batches whose CRC holds. */
   readonly soundBytes: number;
@@ -134,12 +134,12 @@ export class LogReader {
     let bytes = ahead?.bytes ?? this.#readAt(found, this.#wantedAt(found, range));
     let run = this.#wholeBatches(bytes, place, range, ahead?.soundBytes);
     if (run.bytes === 0 && run.firstBytes > 0 && range.atLeastOneBatch) {
-      this.#buffers.giveBack(bytes);
+      if (ahead === undefined) this.#buffers.giveBack(bytes);
       bytes = this.#readAt(found, run.firstBytes);
       run = this.#wholeBatches(bytes, place, { ...range, maxBytes: run.firstBytes });
     }
     if (run.bytes === 0) {
-      this.#buffers.giveBack(bytes);
+      if (bytes !== ahead?.bytes) this.#buffers.giveBack(bytes);
       return nothing(range.from);
     }
     if (run.nextOffset <= (range.checkedBelow ?? 0)) run = this.#beforeGap(run, place);
@@ -173,9 +173,7 @@ export class LogReader {
     if (ahead === undefined) return undefined;
     const { file, generation, position: was } = ahead.place;
     const isSame = generation === this.#generation && was === position && file === segment.file();
-    if (isSame) return ahead;
-    this.#buffers.giveBack(ahead.bytes);
-    return undefined;
+    return isSame ? ahead : undefined;
   }
 
   #find(from: number, config: LogConfig): Place | undefined {

@@ -119,10 +119,10 @@ const result: Result = {
 
 it("makes a document of the results of all figures", () => {
   const figures = [figureWith(rowWith(atMost(0.3)))];
-  const parts = { scale: scales.full, machine, figures, commandLines: ["java Load"] };
+  const parts = { scale: scales.full, figures, commandLines: ["java Load"] };
   const document = renderDocument({ ...parts, results: [result] });
   expect(document).toContain("**0.28 ×**");
-  expect(document).toContain("| C | 2 | 16 GiB | Linux 6.1 | v24 | 17 |");
+  expect(document).toContain("| A | C | 2 | 16 GiB | Linux 6.1 | v24 | 17 |");
   expect(document).toContain("java Load");
   expect(document).not.toContain("Indicative");
   expect(document).toContain("| met |");
@@ -130,7 +130,7 @@ it("makes a document of the results of all figures", () => {
 
 it("says of a quick or a short run that it is indicative, and judges no aim by it", () => {
   const figures = [figureWith(rowWith(atMost(0.3)))];
-  const parts = { machine, figures, commandLines: [] };
+  const parts = { figures, commandLines: [] };
   const quick = { ...parts, scale: scales.quick, results: [result] };
   const short = { ...parts, scale: scales.full, results: [{ ...result, runs: 2 }] };
   expect(renderDocument(quick)).toContain("Indicative");
@@ -141,8 +141,25 @@ it("says of a quick or a short run that it is indicative, and judges no aim by i
 it("names the figures that have no result", () => {
   const measured = figureWith(rowWith(atMost(0.3)));
   const figures = [measured, { ...measured, name: "another" }];
-  const parts = { scale: scales.full, machine, figures, commandLines: [] };
+  const parts = { scale: scales.full, figures, commandLines: [] };
   const document = renderDocument({ ...parts, results: [result] });
   expect(document).toContain("**Not measured yet at this size**: another.");
   expect(document).toContain("| met |");
+});
+
+it("says of each figure on which machine it was measured", () => {
+  const measured = figureWith(rowWith(atMost(0.3)));
+  const figures = ["one", "two", "three"].map((name) => ({ ...measured, name }));
+  const other = { ...machine, kernel: "6.2" };
+  const results = figures.map(({ name }) => {
+    return { ...result, figure: name, machine: { ...(name === "two" ? other : machine) } };
+  });
+  const document = renderDocument({ scale: scales.full, figures, results, commandLines: [] });
+  expect(document).toContain("| A | C | 2 | 16 GiB | Linux 6.1 | v24 | 17 |\n| B | C | 2 |");
+  const named = [...document.matchAll(/figures\/(\w+)\.ts`, 3 runs, 2026-01-31, machine (\w)\./g)];
+  expect(named.map(([, name, letter]) => `${name} ${letter}`)).toEqual([
+    "one A",
+    "two B",
+    "three A",
+  ]);
 });

@@ -1,4 +1,5 @@
 /** Samples as rows of a table, and all of it as docs/benchmarks.md. */
+import { isDeepStrictEqual } from "node:util";
 import type { Aim, Figure, Row, Sample, Subject, Unit } from "./figure.ts";
 import type { Machine } from "./machine.ts";
 import type { Result } from "./results.ts";
@@ -116,7 +117,7 @@ export function renderTable(outcomes: readonly Outcome[]): string {
 
 const introduction = `# Benchmarks
 
-Millrace beside Apache Kafka 4.3.1, both started on the same machine in the same run, one at a time, each on an empty data
+Millrace beside Apache Kafka 4.3.1, both started on the same machine in the same run of a figure, one at a time, each on an empty data
 directory. Who goes first alternates from run to run. The ratio is that of the medians: below 1, Millrace takes less (where the unit is a rate, it does less).
 Broker CPU is user and system time of the broker's process group from \`/proc/PID/stat\`, from just before a load to one second
 after it: it depends little on what else the machine does, which wall time does.
@@ -129,7 +130,7 @@ const commands = (scale: Scale, runs: number): string => `## Repeat it
 
 \`\`\`sh
 npm run bench -- --runs ${runs}${scale.name === "quick" ? " --quick" : ""} --write-docs    # all of it
-npm run bench -- --only produce,consume               # some figures; their results are kept in .cache/bench
+npm run bench -- --only produce,consume               # some figures; with --write-docs new on this page
 node test/bench/figures/produce.ts --runs 3           # one figure alone
 \`\`\`
 
@@ -137,12 +138,33 @@ It needs Java 17 with Maven, which fetches Apache Kafka from Maven Central, ${in
 directory, and a machine that does nothing else.
 `;
 
-function renderMachine(machine: Machine): string {
-  return `## Machine
+/** Each that something was measured on, in the order of the figures. */
+function machinesOf(results: readonly Result[]): readonly Machine[] {
+  const machines: Machine[] = [];
+  for (const { machine } of results) {
+    if (!machines.some((known) => isDeepStrictEqual(known, machine))) machines.push(machine);
+  }
+  return machines;
+}
 
-| CPU | cores | memory | kernel | Node | Java |
-| --- | --- | --- | --- | --- | --- |
-| ${machine.cpu} | ${machine.cores} | ${machine.memoryGiB} GiB | Linux ${machine.kernel} | ${machine.node} | ${machine.java} |
+/** A letter. */
+function nameOf(machine: Machine, machines: readonly Machine[]): string {
+  const at = machines.findIndex((known) => isDeepStrictEqual(known, machine));
+  return String.fromCodePoint("A".charCodeAt(0) + at);
+}
+
+function renderMachines(machines: readonly Machine[]): string {
+  const rows = machines.map((machine) => {
+    const { cores, cpu, java, kernel, memoryGiB, node } = machine;
+    return `| ${nameOf(machine, machines)} | ${cpu} | ${cores} | ${memoryGiB} GiB | Linux ${kernel} | ${node} | ${java} |`;
+  });
+  return `## Machines
+
+A figure is measured on one of them, which its paragraph below names; numbers of two machines are not for each other's side.
+
+| | CPU | cores | memory | kernel | Node | Java |
+| --- | --- | --- | --- | --- | --- | --- |
+${rows.join("\n")}
 `;
 }
 
@@ -173,7 +195,6 @@ function renderWarning({ figures, results, scale }: Document): string {
 
 export interface Document {
   readonly scale: Scale;
-  readonly machine: Machine;
   readonly figures: readonly Figure[];
   /** At most one for each figure; the document names the figures without one. */
   readonly results: readonly Result[];
@@ -187,21 +208,24 @@ function unjudged(outcome: Outcome): Outcome {
 
 /** The whole of docs/benchmarks.md. Throws when a row of a measured figure has no measurement. */
 export function renderDocument(document: Document): string {
-  const { scale, machine, figures, results, commandLines } = document;
+  const { scale, figures, results, commandLines } = document;
+  const machines = machinesOf(results);
   const runs = Math.min(...results.map((result) => result.runs));
   const parts = figures.flatMap((figure) => {
     const result = results.find((candidate) => candidate.figure === figure.name);
     if (result === undefined) return [];
     const outcomes = outcomesOf(figure, result.samples, scale);
     const judged = isIndicative(scale, result) ? outcomes.map(unjudged) : outcomes;
-    const from = `\`node test/bench/figures/${figure.name}.ts\`, ${result.runs === 1 ? "1 run" : `${result.runs} runs`}, ${result.measuredOn}.`;
+    const runsOf = result.runs === 1 ? "1 run" : `${result.runs} runs`;
+    const where = `machine ${nameOf(result.machine, machines)}`;
+    const from = `\`node test/bench/figures/${figure.name}.ts\`, ${runsOf}, ${result.measuredOn}, ${where}.`;
     const section = `### ${figure.name}\n\n${from} ${figure.method(scale)}\n`;
     return [{ outcomes: judged, section }];
   });
   return [
     `${introduction}${renderWarning(document)}`,
     `${renderTable(parts.flatMap(({ outcomes }) => outcomes))}\n`,
-    renderMachine(machine),
+    renderMachines(machines),
     commands(scale, runs),
     `The processes behind it:\n\n\`\`\`sh\n${commandLines.join("\n")}\n\`\`\`\n`,
     "## How each is measured\n",

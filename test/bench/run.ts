@@ -3,7 +3,7 @@
  *
  * Measures Millrace beside Apache Kafka 4.3.1 on this machine, figure by figure, and prints a table
  * of each. A run of everything at full size writes docs/benchmarks.md; with --write-docs any run
- * does, from its own results and those kept from earlier runs of the same size on this machine. A
+ * does, from its own results, those kept from earlier runs, and those of docs/benchmarks.json. A
  * figure without a measurement is a failure; an aim that is missed is a line of the table.
  */
 import { writeFile } from "node:fs/promises";
@@ -27,10 +27,9 @@ import { stalls } from "./figures/stalls.ts";
 import { start } from "./figures/start.ts";
 import { tiering } from "./figures/tiering.ts";
 import { producerSettings, toolJvm } from "./load.ts";
-import { readMachine } from "./machine.ts";
 import { renderDocument } from "./report.ts";
-import { readResults } from "./results.ts";
-import { type Flags, measureFigures, readFlags, repository, resultsCache } from "./session.ts";
+import { readResults, showResults } from "./results.ts";
+import { type Flags, measureFigures, readFlags, repository, resultPlaces } from "./session.ts";
 
 const figures: readonly Figure[] = [
   start,
@@ -73,11 +72,11 @@ function chosenFigures(only: readonly string[] | undefined): readonly Figure[] {
 }
 
 async function writeDocument({ scale }: Flags): Promise<void> {
-  const machine = await readMachine();
-  const results = await readResults(resultsCache, figures, { scale: scale.name, machine });
-  const document = renderDocument({ scale, machine, figures, results, commandLines });
+  const results = await readResults(resultPlaces, figures, scale.name);
+  const document = renderDocument({ scale, figures, results, commandLines });
+  await showResults(resultPlaces, results);
   await writeFile(join(repository, "docs/benchmarks.md"), document);
-  console.log("wrote docs/benchmarks.md");
+  console.log("wrote docs/benchmarks.md and docs/benchmarks.json");
 }
 
 const flags = readFlags(process.argv.slice(2));

@@ -10,11 +10,15 @@ import type { Bench, Figure } from "./figure.ts";
 import { compiledPrograms } from "./java-programs.ts";
 import { readMachine } from "./machine.ts";
 import { outcomesOf, renderTable } from "./report.ts";
-import { keepResult } from "./results.ts";
+import { keepResult, type ResultPlaces } from "./results.ts";
 import { inGB, type Scale, scales } from "./scale.ts";
 
 export const repository: string = join(import.meta.dirname, "../..");
-export const resultsCache: string = join(repository, ".cache/bench");
+const resultsCache = join(repository, ".cache/bench");
+export const resultPlaces: ResultPlaces = {
+  cache: resultsCache,
+  shown: join(repository, "docs/benchmarks.json"),
+};
 
 export interface Flags {
   readonly only: readonly string[] | undefined;
@@ -115,7 +119,7 @@ async function measureFigure(bench: Bench, figure: Figure): Promise<void> {
   const samples = await figure.measure(bench);
   bench.say(`${renderTable(outcomesOf(figure, samples, bench.scale))}\n`);
   if (bench.profiles !== undefined) return;
-  await keepResult(resultsCache, {
+  await keepResult(resultPlaces, {
     figure: figure.name,
     scale: bench.scale.name,
     runs: bench.runs,

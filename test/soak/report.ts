@@ -40,7 +40,7 @@ export function renderSoak(outcome: Outcome): string {
   const verdict =
     violations.length === 0
       ? "**Nothing grew by more than is allowed, nothing was left behind, and every acknowledged record was read.**"
-      : `**${violations.length} violations:**\n\n${violations.map((line) => `- ${line}`).join("\n")}`;
+      : `**${violations.length === 1 ? "A violation" : `${violations.length} violations`}:**\n\n${violations.map((line) => `- ${line}`).join("\n")}`;
   return `# Soak
 
 \`\`\`sh

@@ -101,10 +101,12 @@ export function localBytesMax({ topics }: TierPlan): number {
 /**
  * Objects: of each partition `retention.bytes` and the part that would go next; what was written
  * since a check; and packs, where superseded images may take as much again as those that count, of
- * which a partition has less than a cold segment.
+ * which a partition has less than a cold segment. A round stores before it deletes: all tails that
+ * were left, what came since, and a checkpoint's worth of what it moves.
  */
 export function objectBytesMax({ topics }: TierPlan): number {
-  const { checkpointBytesMax, coldSegmentBytesMax, coldSegmentBytesMin } = tierLimits;
+  const { checkpointBytesMax, checkpointDueBytes, leftTailBytesMax } = tierLimits;
+  const { coldSegmentBytesMax, coldSegmentBytesMin } = tierLimits;
   const kept = sum(
     topics.map(({ partitionCount, retentionBytes }) => {
       const next = Math.min(coldSegmentBytesMax, retentionBytes);
@@ -112,7 +114,8 @@ export function objectBytesMax({ topics }: TierPlan): number {
       return partitionCount * (retentionBytes + next + superseded);
     }),
   );
-  return kept + writtenWithin(topics) + checkpointBytesMax;
+  const stored = leftTailBytesMax + 2 * checkpointDueBytes + checkpointBytesMax;
+  return kept + writtenWithin(topics) + stored;
 }
 
 function writtenWithin(topics: readonly TierTopic[]): number {

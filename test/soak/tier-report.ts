@@ -131,7 +131,7 @@ export function renderTierSoak(outcome: TierOutcome): string {
   const verdict =
     violations.length === 0
       ? `**${flat} stayed within their bounds, and every acknowledged record was read.**`
-      : `**${violations.length} violations:**\n\n${violations.map((line) => `- ${line}`).join("\n")}`;
+      : `**${violations.length === 1 ? "A violation" : `${violations.length} violations`}:**\n\n${violations.map((line) => `- ${line}`).join("\n")}`;
   return `## ${titles[outcome.store]}
 
 \`\`\`sh
@@ -153,7 +153,7 @@ ${verdict}
 
 Resident memory: what is kept on purpose, and as much again until it is collected. Local logs: of each partition \`local.retention.bytes\` and two segments, and what was written since a check or an upload.
 Objects: of each partition \`retention.bytes\` and one part more, what was written since a check, and in packs as much again as counts
-of them. Descriptors of files: what the disk holds open, what it syncs and removes, objects under way, and lmdb's.
+of them, and what a round stores before it deletes. Descriptors of files: what the disk holds open, what it syncs and removes, objects under way, and lmdb's.
 
 ${table(
   ["", "largest", "bound", ""],

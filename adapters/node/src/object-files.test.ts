@@ -293,6 +293,37 @@ describe("what the system refuses", () => {
     expect(links).toBe(objectLinkTriesMax);
   });
 
+  test.each(["ENOENT", "ENOTDIR", "EEXIST"])(
+    "a parent that is removed while its folder is made (%s) costs a try",
+    async (code) => {
+      let made = 0;
+      const store = await opened(newRoot(), {
+        mkdir: async (path) => {
+          made += 1;
+          if (made === 1) throw failing(code);
+          await fileCalls.mkdir(path);
+        },
+      });
+      expect(await store.putIfAbsent("a/b/c", [bytes("x")])).toBe("stored");
+      expect(made).toBe(2);
+    },
+  );
+
+  test("a file in the way of a folder is told at once", async () => {
+    const store = await opened(newRoot());
+    await store.putIfAbsent("a/b", [bytes("x")]);
+    const failure = await failureOf(store.putIfAbsent("a/b/c", [bytes("x")]));
+    expect(failure).toMatchObject({ retriable: false, applied: "no" });
+  });
+
+  test("a folder that may not be made is told at once", async () => {
+    const mkdir = (path: string): Promise<void> =>
+      path.endsWith("a") ? Promise.reject(failing("EACCES")) : fileCalls.mkdir(path);
+    const store = await opened(newRoot(), { mkdir });
+    const failure = await failureOf(store.putIfAbsent("a/b", [bytes("x")]));
+    expect(failure).toMatchObject({ retriable: false, applied: "no" });
+  });
+
   test("what is no refusal of the system is a bug", async () => {
     const bug = new TypeError("undefined is not a function");
     const store = await opened(newRoot(), { link: () => Promise.reject(bug) });

@@ -34,6 +34,8 @@ export interface FileObjectStoreOptions {
   readonly calls?: FileCalls;
 }
 
+const removedMeanwhile = new Set(["ENOENT", "ENOTDIR", "EEXIST"]);
+
 /**
  * Objects as files below a root folder, each at the path that is its key.
  *
@@ -182,7 +184,17 @@ export class FileObjectStore implements ObjectStore {
         if (code === "EEXIST") return this.#foundExisting(key);
         if (code !== "ENOENT" || attempt === objectLinkTriesMax) throw error;
       }
-      await this.#calls.mkdir(folderOf(path));
+      await this.#makeFolder(folderOf(path));
+    }
+  }
+
+  /** Where a deletion removes a parent meanwhile, Node finds it there and then no folder. */
+  async #makeFolder(path: string): Promise<void> {
+    try {
+      await this.#calls.mkdir(path);
+    } catch (error) {
+      // The link says whether a file is in the way.
+      if (!removedMeanwhile.has(codeOf(error))) throw error;
     }
   }
 
